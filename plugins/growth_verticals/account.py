@@ -1,0 +1,118 @@
+"""Which AWS account, table bucket and landing zone the platform works on.
+
+All of it is settings: AWS's own environment variables, plus `GV_TABLE_BUCKET_ARN`, `GV_LANDING_URI` and
+`GV_CATALOG_URI`. The stand-in differs from AWS by these settings alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from growth_verticals.cadence import Period
+
+_ARN = re.compile(r"arn:aws[a-z-]*:s3tables:([a-z0-9-]+):(\d{12}):bucket/([a-z0-9-]{3,63})")
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A key pair that someone configured by hand; without one, AWS's own chain (profile, role) is asked."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The configured account. `repr` shows no secret.
+
+    :param landing_uri: `s3://bucket/prefix` without a slash at the end; raw copies and the inbox live under it.
+    :param catalog_uri: the Iceberg REST endpoint.
+    :param io_impl: pyiceberg's FileIO class, or None for its own choice (pyarrow for `s3://`).
+    """
+
+    region: str
+    table_bucket_arn: str
+    landing_uri: str
+    catalog_uri: str
+    s3_endpoint: str | None = None
+    s3tables_endpoint: str | None = None
+    credentials: Credentials | None = None
+    io_impl: str | None = None
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, credentials: Credentials | None = None
+    ) -> Account:
+        """Read the settings (default `os.environ`). Raises `ConfigurationError` that names the missing one."""
+        env = os.environ if environment is None else environment
+        arn = _required(env, "GV_TABLE_BUCKET_ARN")
+        found = _ARN.fullmatch(arn)
+        if not found:
+            raise ConfigurationError(
+                "GV_TABLE_BUCKET_ARN is not a table bucket's ARN",
+                expected="arn:aws:s3tables:<region>:<account>:bucket/<name>",
+                next_step="copy the ARN from the S3 console's page of the table bucket",
+            )
+        landing = _required(env, "GV_LANDING_URI").rstrip("/")
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^/]+)*", landing):
+            raise ConfigurationError("GV_LANDING_URI is not an S3 URI", expected="s3://bucket or s3://bucket/prefix")
+        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or found[1]
+        every_service = env.get("AWS_ENDPOINT_URL")
+        return cls(
+            region=region,
+            table_bucket_arn=arn,
+            landing_uri=landing,
+            catalog_uri=env.get("GV_CATALOG_URI") or f"https://s3tables.{region}.amazonaws.com/iceberg",
+            s3_endpoint=env.get("AWS_ENDPOINT_URL_S3") or every_service,
+            s3tables_endpoint=env.get("AWS_ENDPOINT_URL_S3TABLES") or every_service,
+            credentials=credentials,
+            io_impl=env.get("GV_IO_IMPL") or None,
+        )
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of `s3` or `s3tables`, with bounded time-outs and AWS's standard retries."""
+        import boto3
+        from botocore.config import Config
+
+        keys = self.credentials
+        return boto3.session.Session().client(
+            service,
+            region_name=self.region,
+            endpoint_url=self.s3_endpoint if service == "s3" else self.s3tables_endpoint,
+            aws_access_key_id=keys.access_key if keys else None,
+            aws_secret_access_key=keys.secret_key if keys else None,
+            aws_session_token=keys.token if keys else None,
+            config=Config(
+                connect_timeout=10,
+                read_timeout=_TIMEOUT_S,
+                retries={"mode": "standard", "total_max_attempts": 4},
+                s3={"addressing_style": "path"} if self.s3_endpoint else None,
+            ),
+        )
+
+    def landing_prefix(self, source: str, period: Period) -> str:
+        """Return the URI, without a slash at the end, under which the raw copies of one delivery lie."""
+        return f"{self.landing_uri}/{source}/{period.key}"
+
+    def inbox_prefix(self, source: str) -> str:
+        """Return the URI, without a slash at the end, into which people drop files of `source`."""
+        return f"{self.landing_uri}/inbox/{source}"
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name)
+    if not value:
+        raise ConfigurationError(
+            f"{name} is not set",
+            next_step="set it in the environment; on this machine, `./gv local env` prints the stand-in's settings",
+        )
+    return value

@@ -1,0 +1,90 @@
+"""A table as its SQL file declares it. Plain data: `ddl.py` reads it from SQL, `schema.py` turns it into Arrow and Iceberg.
+
+Every table also has the provenance columns, which no SQL file repeats. They make the table its own ledger: the pair
+(`delivery_period`, `source_file_sha256`) says whether a file's content is already loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+PiiClass = Literal["D", "Q", "H", "P", "O", "N"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column.
+
+    :param type: Iceberg's spelling: `string int long float double boolean date timestamp timestamptz binary uuid`,
+        `decimal(p, s)`, `map<string, string>`.
+    :param required: NOT NULL.
+    :param doc: the comment without its PII class.
+    :param pii: D direct identifier, Q quasi-identifier, H health, P political, O other sensitive, N none; None where
+        the SQL file does not say.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    doc: str = ""
+    pii: PiiClass | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionField:
+    """`transform` is `identity`, `year`, `month`, `day`, `hour`, `bucket[n]` or `truncate[n]` of `column`."""
+
+    column: str
+    transform: str = "identity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableContract:
+    """A table: `columns` as declared (vendor's columns), then the provenance columns.
+
+    :param sort_by: columns, ascending and nulls last; for compaction and for order within files.
+    """
+
+    namespace: str
+    name: str
+    columns: tuple[Column, ...]
+    partition_by: tuple[PartitionField, ...] = ()
+    sort_by: tuple[str, ...] = ()
+    doc: str = ""
+    properties: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        return self.columns + PROVENANCE
+
+
+PROVENANCE = (
+    Column(name="delivery_period", type="string", required=True, pii="N", doc="Period of the delivery, e.g. 2026Q4"),
+    Column(name="source_file", type="string", required=True, pii="N", doc="Name of the file as the vendor sent it"),
+    Column(name="source_file_sha256", type="string", required=True, pii="N", doc="SHA-256 of the file's bytes, hex"),
+    Column(name="source_row", type="long", required=True, pii="N", doc="Line or row in the file where the record starts"),
+    Column(name="loaded_at", type="timestamptz", required=True, pii="N", doc="When the row was staged, UTC"),
+)
+
+_REJECT_COLUMNS = (
+    Column(name="column_name", type="string", pii="N", doc="Column at fault; several are separated by '; '"),
+    Column(name="reason", type="string", required=True, pii="N", doc="Reason code; several are separated by '; '"),
+    Column(name="expected", type="string", pii="N", doc="What the SQL file asks for"),
+    Column(name="raw_record", type="string", pii="D", doc="The record as it came, cut at 16,384 characters"),
+)
+
+
+def rejects_contract(table: TableContract) -> TableContract:
+    """Return the contract of `<table>_rejects`, whose rows are the records of `table`'s files that were not loaded."""
+    return TableContract(
+        namespace=table.namespace,
+        name=f"{table.name}_rejects",
+        columns=_REJECT_COLUMNS,
+        partition_by=(PartitionField(column="delivery_period"),),
+        doc=f"Records refused on the way into {table.identifier}",
+    )
