@@ -101,7 +101,19 @@ class ContractError(GrowthVerticalsError):
 
 
 class DdlError(ContractError):
-    """The SQL file is not one CREATE TABLE statement that can be kept."""
+    """The SQL file is not one CREATE TABLE statement that can be kept.
+
+    :param text: the whole statement; the message shows the line at fault with a caret under the column.
+    """
+
+    def __init__(self, what: str, *, text: str, file: str, line: int, column: int, **more: str | None) -> None:
+        super().__init__(what, file=file, line=line, column=column, **more)
+        lines = text.splitlines()
+        self.excerpt = lines[line - 1].replace("\t", " ") if line <= len(lines) else ""
+
+    def __str__(self) -> str:
+        column = self.column if isinstance(self.column, int) else 1
+        return f"{super().__str__()}\n    {self.excerpt}\n    {' ' * (column - 1)}^"
 
 
 class TableMismatchError(ContractError):

@@ -6,7 +6,6 @@ A file in `dags/sources/` says what differs from the defaults here, and nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,11 +13,27 @@ from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterl
 from growth_verticals.errors import DeclarationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from growth_verticals.cadence import Period
 
 __all__ = [
-    "Cadence", "Daily", "Delimited", "Delivery", "Excel", "Format", "Inbox", "JsonLines", "Maintenance", "Monthly",
-    "OnDemand", "Parquet", "Quarterly", "S3", "Sftp", "Source",
+    "S3",
+    "Cadence",
+    "Daily",
+    "Delimited",
+    "Delivery",
+    "Excel",
+    "Format",
+    "Inbox",
+    "JsonLines",
+    "Maintenance",
+    "Monthly",
+    "OnDemand",
+    "Parquet",
+    "Quarterly",
+    "Sftp",
+    "Source",
 ]  # fmt: skip
 
 #: What may stand in braces in a directory, prefix or pattern; each is made from the period, never from free text.
@@ -243,7 +258,7 @@ def check_tokens(template: str) -> None:
         bare = bare.replace("{" + token + "}", "")
     if "{" in bare or "}" in bare:
         raise DeclarationError(
-            "unknown token in braces", expected=", ".join("{%s}" % t for t in PERIOD_TOKENS), found=template
+            "unknown token in braces", expected=", ".join(f"{{{token}}}" for token in PERIOD_TOKENS), found=template
         )
 
 

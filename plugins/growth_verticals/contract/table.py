@@ -1,4 +1,4 @@
-"""A table as its SQL file declares it. Plain data: `ddl.py` reads it from SQL, `schema.py` turns it into Arrow and Iceberg.
+"""A table as its SQL file declares it. Plain data: `ddl.py` reads it, `schema.py` turns it into Arrow and Iceberg.
 
 Every table also has the provenance columns, which no SQL file repeats. They make the table its own ledger: the pair
 (`delivery_period`, `source_file_sha256`) says whether a file's content is already loaded.
@@ -67,7 +67,9 @@ PROVENANCE = (
     Column(name="delivery_period", type="string", required=True, pii="N", doc="Period of the delivery, e.g. 2026Q4"),
     Column(name="source_file", type="string", required=True, pii="N", doc="Name of the file as the vendor sent it"),
     Column(name="source_file_sha256", type="string", required=True, pii="N", doc="SHA-256 of the file's bytes, hex"),
-    Column(name="source_row", type="long", required=True, pii="N", doc="Line or row in the file where the record starts"),
+    Column(
+        name="source_row", type="long", required=True, pii="N", doc="Line or row in the file where the record starts"
+    ),
     Column(name="loaded_at", type="timestamptz", required=True, pii="N", doc="When the row was staged, UTC"),
 )
 

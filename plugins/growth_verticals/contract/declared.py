@@ -1,0 +1,45 @@
+"""Where a source's contract is found: `include/schemas/<source>.sql`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from growth_verticals.contract.ddl import read_ddl
+from growth_verticals.errors import ContractError
+
+if TYPE_CHECKING:
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.source import Source
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "include" / "schemas"
+
+
+def contract_of(source: Source, folder: Path = SCHEMAS) -> TableContract:
+    """Read the contract of `source`. Raises `ContractError` if the file is missing or names another table."""
+    path = folder / f"{source.name}.sql"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ContractError(
+            "the source has no SQL file", source=source.name, file=str(path), next_step="write its CREATE TABLE there"
+        ) from None
+    contract = read_ddl(text, file=path.name)
+    if contract.identifier != source.table:
+        raise ContractError(
+            "the SQL file and the declaration name different tables",
+            source=source.name,
+            file=path.name,
+            expected=source.table,
+            found=contract.identifier,
+        )
+    if source.extra_columns == "keep" and ("extra", "map<string, string>") not in {
+        (column.name, column.type) for column in contract.columns
+    }:
+        raise ContractError(
+            "the declaration keeps extra columns, and the table has no place for them",
+            source=source.name,
+            file=path.name,
+            next_step="add the column `extra MAP<STRING,STRING>`, or set extra_columns to ignore or refuse",
+        )
+    return contract
