@@ -1,0 +1,69 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists all.
+.DEFAULT_GOAL := check
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+RUN := PYTHONPATH=plugins:. $(VENV)/bin
+
+.PHONY: check
+check: lint unit  ## Lint and the quick tests (the default)
+
+.PHONY: help
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/\1\t\2/' | expand -t 16
+
+.PHONY: install
+install: $(VENV)/.installed  ## Create .venv from requirements.txt (every package pinned with hashes)
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. Next: on Debian, apt-get install python3-venv"; exit 1; }
+	@awk '/^uv==/ {on = 1} on; on && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python requirements.txt
+	@touch $@
+
+.PHONY: demo
+demo: install  ## Start everything, load one sample delivery of each source, show the result
+	@$(RUN)/python -m local demo
+
+.PHONY: stop
+stop:  ## End all that `make demo` started
+	@if [ -x $(VENV)/bin/python ]; then $(RUN)/python -m local stop; fi
+
+.PHONY: clean
+clean: stop  ## Stop, and remove the demo's state
+	@rm -rf .state
+
+.PHONY: test
+test: install lint unit integration faults system  ## Lint and all tests
+
+.PHONY: lint
+lint: install  ## ruff, mypy, import-linter, cfn-lint
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "Next: make format"; exit 1; }
+	@$(VENV)/bin/ruff check --quiet .
+	@$(RUN)/mypy
+	@cd plugins && ../$(VENV)/bin/lint-imports --config ../pyproject.toml --no-cache | tail -n 4
+	@templates=$$(ls include/cfn/*.yaml 2>/dev/null || true); [ -z "$$templates" ] || $(VENV)/bin/cfn-lint $$templates
+
+.PHONY: format
+format: install  ## Format and mend what ruff can mend
+	@$(VENV)/bin/ruff check --fix --quiet . || true
+	@$(VENV)/bin/ruff format --quiet .
+
+.PHONY: unit integration faults system
+unit: install  ## Unit tests: no sockets, no servers
+	@$(VENV)/bin/pytest tests/unit --disable-socket --allow-unix-socket
+integration: install  ## Rooms against the stand-in's real servers
+	@$(VENV)/bin/pytest tests/integration
+faults: install  ## Exactly once under injected faults
+	@$(VENV)/bin/pytest tests/faults
+system: install  ## Deliveries through a real Airflow
+	@$(VENV)/bin/pytest tests/system
+
+.PHONY: requirements
+requirements:  ## Compile requirements.in again
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    requirements.in --output-file requirements.txt

@@ -1,0 +1,29 @@
+"""Check the configured account: credentials, landing bucket, table bucket, and a small table from birth to drop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from growth_verticals.account import Account
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE = "example: AWS_PROFILE=data ./gv doctor"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments: there are none."""
+
+
+def run(_: argparse.Namespace) -> int:
+    """Print a line a check; 1 if one fails."""
+    from growth_verticals.tables.probe import probe_account
+
+    account = Account.from_environment()
+    print(f"account   {account.table_bucket_arn}, landing {account.landing_uri}, catalog {account.catalog_uri}")
+    failed = 0
+    for check in probe_account(account):
+        failed += not check.ok
+        print(f"{'ok' if check.ok else 'FAILED':<8}  {check.name}: {check.detail}", flush=True)
+    return 1 if failed else 0

@@ -1,0 +1,123 @@
+"""Load files by hand: the same landing, staging and commit as the DAG, without Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals import steps
+from growth_verticals.account import Account
+from growth_verticals.cadence import BUSINESS_ZONE
+from growth_verticals.declarations import find_source
+from growth_verticals.delivery import FileResult, LoadResult
+from growth_verticals.errors import DeliveryError
+from growth_verticals.source import OnDemand
+
+if TYPE_CHECKING:
+    from growth_verticals.cadence import Period
+    from growth_verticals.delivery import StagedFile
+    from growth_verticals.source import Source
+
+EXAMPLE = "example: ./gv load ls_corp ~/Downloads/leads.csv --period 2026-11-20 --expect-rows 1200"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", help="a source's name, as `./gv sources` lists it")
+    parser.add_argument("files", nargs="+", metavar="FILE", type=existing_file, help="the delivery's files")
+    parser.add_argument("--period", help="the period that the files are for (default: the newest that has opened)")
+    parser.add_argument("--expect-rows", type=row_count, metavar="N", help="refuse a delivery of another row count")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def existing_file(text: str) -> Path:
+    """Return the path, or make argparse say that there is no such file."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no such file: {text}")
+    return path.resolve()
+
+
+def row_count(text: str) -> int:
+    """Return the count, or make argparse say that it is none."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError("a row count is a whole number, 0 or more")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load the files as one delivery. 0 when all of it is in the table, 1 when it was refused."""
+    started = time.monotonic()
+    source = find_source(arguments.source)
+    period = source.cadence.parse(arguments.period) if arguments.period else current_period(source)
+    account = Account.from_environment()
+    staged: list[StagedFile] = []
+    try:
+        staged.extend(stage_all(account, source, period, arguments.files))
+        result = steps.commit(account, source, period, staged, arguments.expect_rows)
+        error = None
+    except DeliveryError as refusal:
+        result, error = refused(source, period, arguments.files, staged), str(refusal)
+    report(result, error, time.monotonic() - started, as_json=arguments.json)
+    return 1 if error else 0
+
+
+def stage_all(account: Account, source: Source, period: Period, paths: list[Path]) -> list[StagedFile]:
+    """Land and stage each file, in the order given."""
+    from growth_verticals.landing.origins import LocalOrigin
+
+    origin = LocalOrigin()
+    staged = []
+    for path in paths:
+        landed = steps.land(account, origin, source, period, origin.file(path))
+        staged.append(steps.stage(account, source, period, landed))
+    return staged
+
+
+def current_period(source: Source) -> Period:
+    """Return today's period of a source without a schedule, else the newest period that has opened."""
+    now = datetime.now(UTC)
+    if isinstance(source.cadence, OnDemand):
+        return source.cadence.containing(now.astimezone(BUSINESS_ZONE).date())
+    return source.cadence.latest_open(now)
+
+
+def refused(source: Source, period: Period, paths: list[Path], staged: list[StagedFile]) -> LoadResult:
+    """Return the result of a refused delivery: no file of it is loaded; counts as far as it was read."""
+    counts = {file.name: file for file in staged}
+    files = tuple(
+        FileResult(
+            name=path.name,
+            sha256=counts[path.name].sha256 if path.name in counts else "",
+            status="refused",
+            rows_read=counts[path.name].rows_read if path.name in counts else 0,
+            rows_loaded=0,
+            rows_rejected=counts[path.name].rows_rejected if path.name in counts else 0,
+        )
+        for path in paths
+    )
+    return LoadResult(source=source.name, table=source.table, period=period.key, snapshot_id=None, files=files)
+
+
+def report(result: LoadResult, error: str | None, seconds: float, *, as_json: bool) -> None:
+    """Print what became of the delivery."""
+    if as_json:
+        values: dict[str, Any] = asdict(result)
+        values["seconds"] = round(seconds, 3)
+        values["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+        if error:
+            values["error"] = error
+        print(json.dumps(values))
+        return
+    for file in result.files:
+        print(
+            f"{file.status:<14}  {file.name}  {file.rows_read:,} read = {file.rows_loaded:,} loaded "
+            f"+ {file.rows_rejected:,} rejected"
+        )
+    print(f"refused: {error}" if error else f"{result.summary()}, {seconds:.1f} s")

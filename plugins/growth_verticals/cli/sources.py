@@ -1,0 +1,49 @@
+"""List the sources: cadence, transport, table, and the period that is due next."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from growth_verticals.declarations import read_sources
+from growth_verticals.source import OnDemand
+
+if TYPE_CHECKING:
+    import argparse
+
+    from growth_verticals.source import Source
+
+EXAMPLE = "example: ./gv sources"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the list; always 0."""
+    now = datetime.now(UTC)
+    rows = [describe(source, now) for source in read_sources().values()]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    widths = {key: max(len(key), *(len(str(row[key] or "-")) for row in rows)) for key in rows[0]}
+    for row in [{key: key.replace("_", " ") for key in widths}, *rows]:
+        print("  ".join(str(row[key] or "-").ljust(width) for key, width in widths.items()).rstrip())
+    return 0
+
+
+def describe(source: Source, now: datetime) -> dict[str, str | None]:
+    """Return one row of the list; `next_due` is None where nothing is scheduled."""
+    period = None if isinstance(source.cadence, OnDemand) else source.cadence.next_due(now)
+    return {
+        "source": source.name,
+        "cadence": source.cadence.label,
+        "transport": source.delivery.label,
+        "table": source.table,
+        "period_due_next": period.key if period else None,
+        "due": f"{source.cadence.due(period):%Y-%m-%d %H:%M %Z}" if period else None,
+        "state": "paused" if source.paused else "active",
+    }

@@ -1,0 +1,32 @@
+"""The stand-in, as the command line meets it: `gv local …` hands over to it, and other commands may use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def run(words: list[str]) -> int:
+    """Run the room `local` with these words, in a process of its own: nothing here imports it."""
+    return subprocess.run([sys.executable, "-m", "local", *words], check=False).returncode
+
+
+def use_if_nothing_is_configured() -> None:
+    """Take the running stand-in's settings when the environment names no table bucket, and say so.
+
+    The stand-in keeps `environment.json` in its state folder while it is up.
+    """
+    if "GV_TABLE_BUCKET_ARN" in os.environ:
+        return
+    state = Path(os.environ.get("GV_LOCAL_STATE") or ROOT / ".state" / "local")
+    try:
+        settings = json.loads((state / "environment.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    print("gv: no account is configured, using the stand-in on this machine", file=sys.stderr)
+    os.environ.update(settings)
