@@ -1,0 +1,25 @@
+"""# AIQ business to business
+
+Business contacts tied to the consumer file, from AIQ's SFTP server, about 75 million rows.
+
+- **One row** is one business contact. Each quarter is a full snapshot. The name carries a release number (`V105`).
+- **Late**: the release is usually out within 15 business days of quarter end. Then ask the AIQ account manager.
+- **Refused**: the log names the file, line and column. Ask AIQ for a new file of the same name and start the run again.
+- **Sensitivity**: names, work e-mails and their hashes, phones; `aiq_hhid` and `aiq_indid` lead to the person at home.
+"""
+
+from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
+from growth_verticals.source import Delimited, Maintenance, Quarterly, Sftp, Source
+
+dag = delivery_dag(
+    Source(
+        name="aiq_b2b",
+        table="aiq.b2b",
+        cadence=Quarterly(due_business_day=15),
+        delivery=Sftp(conn_id="sftp_aiq", directory="/outgoing", pattern="AIQ_B2B_{period}_V*.txt.gz"),
+        format=Delimited(delimiter="|", true=("Y",), false=("N",), dates={"*": "%Y%m%d"}),
+        aliases={"contact_id": "business_contact_id"},
+        maintenance=Maintenance(strategy="sort"),
+    ),
+    doc=__doc__,
+)

@@ -1,0 +1,27 @@
+"""# AIQ household
+
+Every consumer whom AIQ knows, from AIQ's SFTP server, about 265 million rows in several parts.
+
+- **One row** is one individual. Each quarter is a full snapshot of the population.
+- **Late**: the release is usually out within 15 business days of quarter end. Then ask the AIQ account manager; the
+  wait goes on meanwhile.
+- **Refused**: the log names the file, line and column. Ask AIQ for a new file of the same name and start the run again.
+- **Sensitivity**: names, addresses, phones; modelled income, ethnicity, religion and politics. Modelled income is not
+  for credit decisions.
+"""
+
+from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
+from growth_verticals.source import Delimited, Maintenance, Quarterly, Sftp, Source
+
+dag = delivery_dag(
+    Source(
+        name="aiq_household",
+        table="aiq.household",
+        cadence=Quarterly(due_business_day=15),
+        delivery=Sftp(conn_id="sftp_aiq", directory="/outgoing", pattern="AIQ_HH_{year}Q{quarter}_part*.txt.gz"),
+        format=Delimited(delimiter="|"),
+        aliases={"zip": "zip5", "plus4": "zip4"},
+        maintenance=Maintenance(strategy="sort"),
+    ),
+    doc=__doc__,
+)

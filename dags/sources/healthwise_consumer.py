@@ -1,0 +1,31 @@
+"""# Healthwise consumer
+
+Health propensities of the people of the AIQ household file, from Healthwise's SFTP server.
+
+- **One row** is one individual. Each quarter is taken to be a full snapshot. The archive holds a read-me, which is
+  skipped.
+- **Complete** when Healthwise has put up the `.done` file.
+- **Late**: after 20 business days ask the Healthwise account manager; a missing `.done` file is the usual reason.
+- **Refused**: the log names the file, line and column. Ask Healthwise for a new archive and start the run again.
+- **Sensitivity**: consumer health data. State laws (Washington's among them) ask for consent; read rows by state.
+"""
+
+from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
+from growth_verticals.source import Delimited, Maintenance, Quarterly, Sftp, Source
+
+dag = delivery_dag(
+    Source(
+        name="healthwise_consumer",
+        table="healthwise.consumer",
+        cadence=Quarterly(due_business_day=20),
+        delivery=Sftp(
+            conn_id="sftp_healthwise",
+            directory="/outgoing",
+            pattern="HW_CONSUMER_{period}*.zip",
+            done_marker="HW_CONSUMER_{period}.done",
+        ),
+        format=Delimited(member="*.csv", nulls=("NULL",)),
+        maintenance=Maintenance(strategy="sort"),
+    ),
+    doc=__doc__,
+)

@@ -1,0 +1,31 @@
+"""# Popsycle campaign ad log
+
+Impressions, clicks and conversions of our campaigns, from Popsycle (with Statara), through Popsycle's S3 bucket, every
+day of the week.
+
+- **One row** is one event. Clicks and conversions trail impressions, and Popsycle restates recent days. Equal rows can
+  be real: nothing is de-duplicated.
+- **Late**: by the evening of the next business day ask Popsycle's support.
+- **Refused**: the log names the file and line. Ask Popsycle to put up the day again.
+- **Sensitivity**: device ids, IP addresses, e-mail hashes; a segment may mean health or politics.
+"""
+
+from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
+from growth_verticals.source import S3, Daily, Delimited, Maintenance, Source
+
+dag = delivery_dag(
+    Source(
+        name="popsycle_campaign_ad_log",
+        table="popsycle.campaign_ad_log",
+        cadence=Daily(),
+        delivery=S3(
+            conn_id="s3_popsycle",
+            bucket="vendor-popsycle",
+            prefix="adlog/{year}/{month}/{day}/",
+            pattern="campaign_log_*.tsv.gz",
+        ),
+        format=Delimited(delimiter="\t", quote=None, nulls=("\\N",)),
+        maintenance=Maintenance(strategy="sort"),
+    ),
+    doc=__doc__,
+)

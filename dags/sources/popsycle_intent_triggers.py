@@ -1,0 +1,30 @@
+"""# Popsycle intent triggers
+
+Signals of what people look for, from Popsycle (with Statara), through Popsycle's S3 bucket, every day of the week.
+
+- **One row** is one signal. A day's files hold what was found that day, some of it about earlier days.
+- **Late**: by the evening of the next business day ask Popsycle's support.
+- **Refused**: the log names the file and line. A line that is not JSON is set aside, not the file.
+- **Sensitivity**: identifiers, topics and pages that may reveal health or politics. Rows of CA and WA need rules; do
+  not use an identifier after `expires_at`.
+"""
+
+from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
+from growth_verticals.source import S3, Daily, JsonLines, Maintenance, Source
+
+dag = delivery_dag(
+    Source(
+        name="popsycle_intent_triggers",
+        table="popsycle.intent_triggers",
+        cadence=Daily(),
+        delivery=S3(
+            conn_id="s3_popsycle",
+            bucket="vendor-popsycle",
+            prefix="intent/{period}/",
+            pattern="triggers-*.jsonl.gz",
+        ),
+        format=JsonLines(),
+        maintenance=Maintenance(strategy="sort"),
+    ),
+    doc=__doc__,
+)

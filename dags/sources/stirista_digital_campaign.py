@@ -1,0 +1,30 @@
+"""# Stirista digital campaign
+
+Consumers with digital identifiers, from Stirista's S3 bucket, as Parquet. It may replace Statara's feed.
+
+- **One row** is one individual. A full snapshot, or adds, changes and deletes by `action_code`: not settled yet.
+- **Late**: after 5 business days ask the Stirista account manager.
+- **Refused**: the log names the file and column. Ask Stirista for a new file of the same name.
+- **Sensitivity**: names, e-mails and their hashes, device and TV ids; income, ethnic group and party. Respect
+  `opt_out_flag`.
+"""
+
+from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
+from growth_verticals.source import S3, Maintenance, Monthly, Parquet, Source
+
+dag = delivery_dag(
+    Source(
+        name="stirista_digital_campaign",
+        table="stirista.digital_campaign",
+        cadence=Monthly(due_business_day=5),
+        delivery=S3(
+            conn_id="s3_stirista",
+            bucket="vendor-stirista",
+            prefix="growth_verticals/{period}/",
+            pattern="consumer_*.parquet",
+        ),
+        format=Parquet(),
+        maintenance=Maintenance(strategy="sort"),
+    ),
+    doc=__doc__,
+)
