@@ -68,7 +68,7 @@ class Cadence:
             pass  # a month 13 or a day 31 of February
         raise PeriodError(
             "the period does not parse",
-            expected=f"a {self.label} period such as {self.form}",
+            expected=f"a period such as {self.form} ({self.label})",
             found=repr(key[:40]),
             next_step="give the period that the delivery is for",
         )

@@ -17,16 +17,11 @@ def run(words: list[str]) -> int:
 
 
 def use_if_nothing_is_configured() -> None:
-    """Take the running stand-in's settings when the environment names no table bucket, and say so.
-
-    The stand-in keeps `environment.json` in its state folder while it is up.
-    """
-    if "GV_TABLE_BUCKET_ARN" in os.environ:
-        return
+    """Take the running stand-in's settings when the environment names no table bucket, and say so."""
     state = Path(os.environ.get("GV_LOCAL_STATE") or ROOT / ".state" / "local")
-    try:
-        settings = json.loads((state / "environment.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if "GV_TABLE_BUCKET_ARN" in os.environ or not (state / "store.pid").exists():
         return
-    print("gv: no account is configured, using the stand-in on this machine", file=sys.stderr)
-    os.environ.update(settings)
+    asked = subprocess.run([sys.executable, "-m", "local", "env", "--json"], check=False, capture_output=True)
+    if asked.returncode == 0:
+        print("gv: no account is configured, using the stand-in on this machine", file=sys.stderr)
+        os.environ.update(json.loads(asked.stdout))

@@ -1,0 +1,82 @@
+"""The words of ./gv: help, exit codes, and that each command stands in the README."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from growth_verticals.cli.__main__ import COMMANDS, main
+
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GV_LOCAL_STATE", str(tmp_path))
+    for name in ("GV_TABLE_BUCKET_ARN", "GV_LANDING_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def a_file(tmp_path: Path) -> str:
+    path = tmp_path / "leads.csv"
+    path.write_text("first_name\nWillow\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "local"])
+def test_every_command_is_in_the_readme(command: str):
+    assert f"./gv {command}" in README
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "example: " in capsys.readouterr().out
+
+
+def test_sources_lists_all_with_what_is_due_next(capsys: pytest.CaptureFixture[str]):
+    assert main(["sources", "--json"]) == 0
+    rows = {row["source"]: row for row in json.loads(capsys.readouterr().out)}
+    assert len(rows) == 14
+    assert rows["aiq_zip4"]["state"] == "paused"
+    assert rows["statara_political"] | {"period_due_next": "", "due": ""} == {
+        "source": "statara_political", "cadence": "monthly", "transport": "S3", "table": "statara.political",
+        "period_due_next": "", "due": "", "state": "active",
+    }  # fmt: skip
+    assert rows["cml_nurse"]["period_due_next"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["load", "aiq_hous", "{file}"], "no source is called 'aiq_hous'; expected aiq_household"),
+        (["load", "ls_corp", "{file}", "--period", "2026Q4"], "expected a period such as 2026-11-22 (on demand)"),
+        (["load", "ls_corp", "{file}", "--period", "2026-02-30"], "the period does not parse"),
+    ],
+)
+def test_wrong_words_exit_with_2(words: list[str], said: str, a_file: str, capsys: pytest.CaptureFixture[str]):
+    assert main([word.format(file=a_file) for word in words]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["lode"], ["load"], ["load", "ls_corp"], ["load", "ls_corp", "no-such.csv"],
+     ["load", "ls_corp", "{file}", "--expect-rows", "-1"], ["load", "ls_corp", "{file}", "--expect-rows", "many"]],
+)  # fmt: skip
+def test_words_that_argparse_refuses_exit_with_2_too(words: list[str], a_file: str):
+    with pytest.raises(SystemExit) as ended:
+        main([word.format(file=a_file) for word in words])
+    assert ended.value.code == 2
+
+
+def test_without_an_account_the_missing_setting_and_the_next_step_are_named(
+    a_file: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["load", "ls_corp", a_file]) == 1
+    assert "GV_TABLE_BUCKET_ARN is not set. Next: " in capsys.readouterr().err
