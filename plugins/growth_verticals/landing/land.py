@@ -1,0 +1,251 @@
+"""The landing zone: the raw copy of every delivered file, under the bytes that came.
+
+    <landing uri>/<source>/<period>/<name>                  the first copy of that name
+    <landing uri>/<source>/<period>/<name>.receipt.json     what it is and where it came from
+    <landing uri>/<source>/<period>/redelivery-2/<name>     other bytes under the same name (then -3, …)
+
+An object becomes visible once, complete and checked, and is never written over. Its receipt follows; an object without
+one (the process died in between) is read back and hashed before anything is believed of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, BinaryIO
+
+from growth_verticals.delivery import LandedFile
+from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
+from growth_verticals.landing.failures import LIST_AGAIN, s3_failures, status_of
+from growth_verticals.landing.ranges import open_object
+from growth_verticals.landing.receipts import RECEIPT_SUFFIX, Receipt, read_receipt, write_receipt
+from growth_verticals.landing.upload import Upload, Uploaded, part_size_for
+from growth_verticals.landing.uris import is_plain_name, s3_uri, split_s3_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from growth_verticals.account import Account
+    from growth_verticals.cadence import Period
+    from growth_verticals.delivery import RemoteFile
+    from growth_verticals.landing.origins import Origin
+
+logger = logging.getLogger(__name__)
+
+_READ_BACK = 2**20
+#: How often a landing starts over because other bytes took its key while it was on the way.
+_ATTEMPTS = 3
+
+
+def land_file(account: Account, origin: Origin, source_name: str, period: Period, file: RemoteFile) -> LandedFile:
+    """Copy one file byte for byte into the landing zone, and return the copy.
+
+    Equal bytes that were landed before under this name and period are found and kept, other bytes are put beside them.
+    An S3 object whose listed version has a receipt is not transferred again; everything else is read and hashed again.
+    Memory: about five parts of 8 MiB (larger parts above 80 GB), whatever the file's size.
+
+    Raises `TransferError` when the bytes are not as many as were listed, or the file no longer is as listed after the
+    last byte; nothing is visible then. Raises `FileRefusedError` for a name that cannot be kept.
+    """
+    try:
+        _check_name(file.name)
+        zone = _Zone(account, source_name, period, file)
+        for _ in range(_ATTEMPTS):
+            landed = _land(zone, origin, file)
+            if landed is not None:
+                logger.info("%s: landed %s, %d bytes, sha256 %s", source_name, landed.uri, landed.size, landed.sha256)
+                return landed
+    except GrowthVerticalsError as error:
+        error.source = error.source or source_name
+        raise
+    raise TransferError(
+        "other files keep being landed under this name",
+        source=source_name,
+        file=file.name,
+        next_step="let one load of this delivery run at a time",
+    )
+
+
+def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
+    """Return a landed copy as a seekable stream, which is a context manager and not thread-safe.
+
+    Streaming costs one request, a seek one more; holds 1 MiB. Raises `TransferError` when the copy is gone or has
+    another size than was landed.
+    """
+    bucket, key = split_s3_uri(landed.uri)
+    client = account.client("s3")
+    with s3_failures(client, bucket, landed.uri):
+        found = client.head_object(Bucket=bucket, Key=key)
+    if found["ContentLength"] != landed.size:
+        raise TransferError(
+            "the landed copy has another size than was landed",
+            file=landed.uri,
+            expected=f"{landed.size:,} bytes",
+            found=f"{found['ContentLength']:,} bytes",
+            next_step="find out who writes to the landing zone, and land the file again",
+        )
+    return open_object(client, bucket, key, landed.size, found["ETag"])
+
+
+def _land(zone: _Zone, origin: Origin, file: RemoteFile) -> LandedFile | None:
+    """Land once; None when other bytes took the key on the way."""
+    if (known := zone.copy_of_version()) is not None:
+        return known
+    with origin.open(file) as stream, Upload(zone.client, zone.bucket, zone.free_key()) as upload:
+        sha256 = _transfer(stream, upload, file)
+        _check_unchanged(origin.stat(file), file)
+        return zone.equal_copy(sha256) or zone.complete(upload, sha256) or zone.equal_copy(sha256)
+
+
+def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
+    """Send every byte, and return their sha256. Raises `TransferError` unless they are as many as were listed."""
+    digest = hashlib.sha256()
+    received = 0
+    part_size = part_size_for(file.size)
+    while received <= file.size and (part := stream.read(part_size)):
+        received += len(part)
+        digest.update(part)
+        upload.add(part)
+    if received != file.size:
+        raise TransferError(
+            "the server sent another number of bytes than it had listed",
+            file=file.uri,
+            expected=f"{file.size:,} bytes",
+            found="more" if received > file.size else f"{received:,} bytes",
+            next_step=LIST_AGAIN,
+        )
+    return digest.hexdigest()
+
+
+def _check_unchanged(now: RemoteFile, listed: RemoteFile) -> None:
+    changed = [what for what in ("size", "modified", "version") if getattr(now, what) != getattr(listed, what)]
+    if changed:
+        raise TransferError(
+            "the file changed after it was listed",
+            file=listed.uri,
+            expected="the same size, time and version as listed",
+            found=f"another {' and '.join(changed)}",
+            next_step=LIST_AGAIN,
+        )
+
+
+def _check_name(name: str) -> None:
+    if is_plain_name(name) and not name.endswith(RECEIPT_SUFFIX):
+        return
+    raise FileRefusedError(
+        "a file of this name cannot be kept",
+        file=ascii(name),
+        expected=f"a name without folder and control characters that does not end in {RECEIPT_SUFFIX}",
+        next_step="ask the vendor to rename the file",
+    )
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """An object in the zone, with its receipt if that speaks for it."""
+
+    key: str
+    size: int
+    etag: str
+    version_id: str | None
+    receipt: Receipt | None
+
+
+class _Zone:
+    """Where the copies of one file of one delivery lie."""
+
+    def __init__(self, account: Account, source_name: str, period: Period, file: RemoteFile) -> None:
+        self.client = account.client("s3")
+        self.bucket, self._prefix = split_s3_uri(account.landing_prefix(source_name, period))
+        self._file = file
+
+    def copies(self) -> Iterator[_Copy]:
+        """Yield what lies under the file's name, first copy first."""
+        for key in self._keys():
+            copy = self._copy(key)
+            if copy is None:
+                return
+            yield copy
+
+    def free_key(self) -> str:
+        """Return the first key under the file's name that holds nothing."""
+        return next(key for key in self._keys() if self._copy(key) is None)
+
+    def copy_of_version(self) -> LandedFile | None:
+        """Return the copy of the very version that was listed, if a receipt tells of one."""
+        if self._file.version is None:
+            return None
+        receipts = ((copy.key, copy.receipt) for copy in self.copies() if copy.receipt is not None)
+        return next((self.landed(key, receipt) for key, receipt in receipts if receipt.is_of(self._file)), None)
+
+    def equal_copy(self, sha256: str) -> LandedFile | None:
+        """Return the copy with these bytes if there is one, having seen to it that it has its receipt."""
+        for copy in self.copies():
+            if copy.size != self._file.size:
+                continue
+            if copy.receipt is None and self._read_back(copy) == sha256:
+                return self._sign(copy.key, sha256, Uploaded(copy.etag, copy.version_id))
+            if copy.receipt is not None and copy.receipt.sha256 == sha256:
+                return self.landed(copy.key, copy.receipt)
+        return None
+
+    def complete(self, upload: Upload, sha256: str) -> LandedFile | None:
+        """Make the upload a copy, with its receipt; None when its key has been taken."""
+        uploaded = upload.complete()
+        return self._sign(upload.key, sha256, uploaded) if uploaded is not None else None
+
+    def landed(self, key: str, receipt: Receipt) -> LandedFile:
+        """Return the copy at `key` as the later steps know it."""
+        return LandedFile(
+            name=receipt.name,
+            uri=s3_uri(self.bucket, key),
+            size=receipt.size,
+            sha256=receipt.sha256,
+            origin=receipt.origin,
+        )
+
+    def _keys(self) -> Iterator[str]:
+        yield f"{self._prefix}/{self._file.name}"
+        for number in count(2):
+            yield f"{self._prefix}/redelivery-{number}/{self._file.name}"
+
+    def _copy(self, key: str) -> _Copy | None:
+        from botocore.exceptions import ClientError
+
+        with s3_failures(self.client, self.bucket, s3_uri(self.bucket, key)):
+            try:
+                found = self.client.head_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if status_of(error) == 404:
+                    return None
+                raise
+        receipt = read_receipt(self.client, self.bucket, key)
+        if receipt is not None and (receipt.etag, receipt.size) != (found["ETag"], found["ContentLength"]):
+            receipt = None
+        return _Copy(key, found["ContentLength"], found["ETag"], found.get("VersionId"), receipt)
+
+    def _read_back(self, copy: _Copy) -> str:
+        digest = hashlib.sha256()
+        with open_object(self.client, self.bucket, copy.key, copy.size, copy.etag) as stream:
+            while data := stream.read(_READ_BACK):
+                digest.update(data)
+        return digest.hexdigest()
+
+    def _sign(self, key: str, sha256: str, uploaded: Uploaded) -> LandedFile:
+        file = self._file
+        receipt = Receipt(
+            name=file.name,
+            sha256=sha256,
+            size=file.size,
+            origin=file.uri,
+            version=file.version,
+            modified=file.modified,
+            etag=uploaded.etag,
+            version_id=uploaded.version_id,
+            landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        write_receipt(self.client, self.bucket, key, receipt)
+        return self.landed(key, receipt)

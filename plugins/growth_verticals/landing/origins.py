@@ -1,0 +1,278 @@
+"""Where files come from: an SFTP server, a bucket, or this machine.
+
+An origin lists one folder, looks at a file again, and opens it as a stream. It makes no connection of its own: it is
+given a client that someone else has opened, checked (host key) and will close.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
+
+from growth_verticals.delivery import RemoteFile
+from growth_verticals.errors import ConfigurationError, DeliveryError, TransferError
+from growth_verticals.landing.failures import local_failures, s3_failures, sftp_failures
+from growth_verticals.landing.uris import path_of, path_uri, s3_uri, split_s3_uri, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    import paramiko
+
+#: What `list` returns; inside the classes below that word means the method.
+FileList: TypeAlias = list[RemoteFile]
+
+#: A server that sends nothing for so long has stalled.
+STALLED_AFTER_S = 60.0
+#: Bytes asked of an SFTP server at once; paramiko cuts them into requests of 32 KiB.
+_SEGMENT = 4 * 2**20
+_REQUESTS_IN_FLIGHT = 64
+
+
+class Origin(Protocol):
+    """A place with files. Every failure is one of `errors.py`: `ServiceError` where trying again may help."""
+
+    def list(self, folder: str) -> FileList:
+        """Return the plain files of one folder (S3: one prefix), in no particular order.
+
+        Sub-folders and symbolic links are neither listed nor followed. Raises `DeliveryError` when there is no such
+        folder; a bucket has no folders, so there the answer is the empty list.
+        """
+        ...
+
+    def stat(self, file: RemoteFile) -> RemoteFile:
+        """Return `file` as it is now. Raises `TransferError` when it is gone."""
+        ...
+
+    def open(self, file: RemoteFile) -> BinaryIO:
+        """Return the file's bytes as a stream from its start, which is a context manager.
+
+        Holds at most a few MB. Reading raises `TransferError` when the connection is lost or stalls, or when the
+        object is no longer the listed one (S3).
+        """
+        ...
+
+
+class SftpOrigin:
+    """Files on an SFTP server.
+
+    :param client: open, with its host key verified; used by one thread at a time.
+    :param conn_id: names the server in URIs and messages.
+    """
+
+    def __init__(self, client: paramiko.SFTPClient, conn_id: str, *, stalled_after_s: float = STALLED_AFTER_S) -> None:
+        self._client = client
+        self._conn_id = conn_id
+        channel = client.get_channel()
+        if channel is not None:
+            channel.settimeout(stalled_after_s)
+
+    def list(self, folder: str) -> FileList:
+        with self._failures(folder):
+            try:
+                if not folder.startswith("/"):
+                    folder = self._client.normalize(folder or ".")
+                path = folder.rstrip("/").encode() + b"/"
+                return [
+                    self._file(path + name, attributes)
+                    for name, attributes in _read_folder(self._client, path)
+                    if _is_plain(attributes)
+                ]
+            except FileNotFoundError as error:
+                raise DeliveryError(
+                    f"there is no folder {folder} on the SFTP server of {self._conn_id}",
+                    next_step="check the source's directory, or ask the vendor",
+                ) from error
+
+    def stat(self, file: RemoteFile) -> RemoteFile:
+        path = path_of(file.uri)
+        with self._failures(file.uri):
+            return replace(self._file(path, self._client.lstat(path)), name=file.name)
+
+    def open(self, file: RemoteFile) -> BinaryIO:
+        failures = partial(self._failures, file.uri)
+        with failures():
+            handle = self._client.open(path_of(file.uri), "rb")
+        return _buffered(_SftpReader(handle, file.size).read, handle.close, failures)
+
+    def _file(self, path: bytes, attributes: paramiko.SFTPAttributes) -> RemoteFile:
+        uri = path_uri("sftp", self._conn_id, path)
+        if attributes.st_size is None:
+            raise TransferError("the SFTP server tells no size", file=uri, next_step="ask the vendor")
+        return RemoteFile(
+            name=text_of(path.rpartition(b"/")[2]), uri=uri, size=attributes.st_size, modified=attributes.st_mtime or 0
+        )
+
+    def _failures(self, file: str) -> AbstractContextManager[None]:
+        return sftp_failures(self._conn_id, file)
+
+
+class _SftpReader:
+    """Reads a file a segment at a time, the requests of one segment in flight together.
+
+    paramiko's own prefetch of a whole file goes on after an error and, where a server answers with less than was
+    asked, takes all the rest into memory.
+    """
+
+    def __init__(self, handle: paramiko.SFTPFile, size: int) -> None:
+        self._handle = handle
+        self._left = size
+        self._at = 0
+        self._ended = False
+
+    def read(self, limit: int) -> bytes:
+        if self._ended:
+            return b""
+        if not self._left:
+            return self._handle.read(1)  # shows whether the file has grown past its listed size
+        wanted = min(limit, _SEGMENT, self._left)
+        data: bytes = next(iter(self._handle.readv([(self._at, wanted)], _REQUESTS_IN_FLIGHT)))
+        self._at += len(data)
+        self._left -= len(data)
+        self._ended = len(data) < wanted
+        return data
+
+
+def _read_folder(client: Any, path: bytes) -> Iterator[tuple[bytes, paramiko.SFTPAttributes]]:
+    """Yield name and attributes of a folder's entries; `listdir_attr` fails on the first name that is not UTF-8."""
+    import paramiko
+    from paramiko import sftp
+
+    attributes_of: Any = paramiko.SFTPAttributes._from_msg  # type: ignore[attr-defined]  # noqa: SLF001
+    request = client._request  # noqa: SLF001
+    handle = request(sftp.CMD_OPENDIR, path)[1].get_binary()
+    while True:
+        try:
+            _, answer = request(sftp.CMD_READDIR, handle)
+        except EOFError:
+            break
+        for _ in range(answer.get_int()):
+            name, longname = answer.get_string(), answer.get_string()
+            yield name, attributes_of(answer, text_of(name), text_of(longname))
+    request(sftp.CMD_CLOSE, handle)
+
+
+def _is_plain(attributes: Any) -> bool:
+    if attributes.st_mode is None:  # some servers send no mode; the line that `ls -l` would print begins with the type
+        return not attributes.longname.startswith(("d", "l"))
+    return stat.S_ISREG(attributes.st_mode)
+
+
+class S3Origin:
+    """Files in a bucket: the objects directly under a prefix, each pinned to the ETag that was listed.
+
+    :param client: a boto3 `s3` client.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def list(self, folder: str) -> FileList:
+        prefix = folder if not folder or folder.endswith("/") else folder + "/"
+        files: FileList = []
+        with self._failures(s3_uri(self._bucket, prefix)):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+            )
+            for page in pages:
+                files.extend(self._file(found["Key"], found["Size"], found) for found in page.get("Contents", ()))
+        return [file for file in files if file.name]  # the console makes an empty object of a folder's name
+
+    def stat(self, file: RemoteFile) -> RemoteFile:
+        key = split_s3_uri(file.uri)[1]
+        with self._failures(file.uri):
+            found = self._client.head_object(Bucket=self._bucket, Key=key)
+        return self._file(key, found["ContentLength"], found)
+
+    def open(self, file: RemoteFile) -> BinaryIO:
+        failures = partial(self._failures, file.uri)
+        key = split_s3_uri(file.uri)[1]
+        with failures():
+            body = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=file.version)["Body"]
+        return _buffered(body.read, body.close, failures)
+
+    def _file(self, key: str, size: int, found: dict[str, Any]) -> RemoteFile:
+        return RemoteFile(
+            name=key.rpartition("/")[2],
+            uri=s3_uri(self._bucket, key),
+            size=size,
+            modified=int(found["LastModified"].timestamp()),  # HEAD knows whole seconds only
+            version=found["ETag"],
+        )
+
+    def _failures(self, file: str) -> AbstractContextManager[None]:
+        return s3_failures(self._client, self._bucket, file)
+
+
+class LocalOrigin:
+    """Files of this machine. Folders and paths are the operating system's."""
+
+    def list(self, folder: str) -> FileList:
+        with local_failures(folder):
+            return [self.file(path) for path in Path(folder).iterdir() if path.is_file() and not path.is_symlink()]
+
+    def file(self, path: Path) -> RemoteFile:
+        """Return the file at `path`, which a person named. Raises `ConfigurationError` when there is none."""
+        with local_failures(str(path)):
+            found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigurationError("not a file", file=str(path), next_step="name a file")
+        absolute = bytes(path.absolute())
+        return RemoteFile(
+            name=text_of(absolute.rpartition(b"/")[2]),
+            uri=path_uri("file", "", absolute),
+            size=found.st_size,
+            modified=found.st_mtime,
+        )
+
+    def stat(self, file: RemoteFile) -> RemoteFile:
+        return self.file(_local_path(file))
+
+    def open(self, file: RemoteFile) -> BinaryIO:
+        with local_failures(file.uri):
+            return _local_path(file).open("rb")
+
+
+def _local_path(file: RemoteFile) -> Path:
+    return Path(os.fsdecode(path_of(file.uri)))
+
+
+def _buffered(
+    read: Callable[[int], bytes], close: Callable[[], None], failures: Callable[[], AbstractContextManager[None]]
+) -> BinaryIO:
+    return io.BufferedReader(_Stream(read, close, failures))
+
+
+class _Stream(io.RawIOBase):
+    """A remote file's bytes, from `read(limit)` until that returns none."""
+
+    def __init__(
+        self,
+        read: Callable[[int], bytes],
+        close: Callable[[], None],
+        failures: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._read = read
+        self._close = close
+        self._failures = failures
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self._failures():
+            data = self._read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._close()

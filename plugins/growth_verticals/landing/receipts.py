@@ -1,0 +1,69 @@
+"""The receipt that lies beside every landed file: what it is, and where it came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals.landing.failures import s3_failures, status_of
+from growth_verticals.landing.uris import s3_uri
+
+if TYPE_CHECKING:
+    from growth_verticals.delivery import RemoteFile
+
+RECEIPT_SUFFIX = ".receipt.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """One landed file, as JSON beside it under `<key>.receipt.json`.
+
+    :param name, size, origin, version, modified: as listed at the origin (`RemoteFile`); `origin` is the URI.
+    :param sha256: lower-case hex, of the bytes as they came.
+    :param etag, version_id: of the landed object; a receipt speaks for the object with this ETag and no other.
+    :param landed_at: ISO 8601, UTC.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    origin: str
+    version: str | None
+    modified: float
+    etag: str
+    version_id: str | None
+    landed_at: str
+
+    def is_of(self, file: RemoteFile) -> bool:
+        """Whether `file` is the very object that was copied: the same version of the same URI."""
+        listed = (file.uri, file.version, file.size)
+        return file.version is not None and listed == (self.origin, self.version, self.size)
+
+
+def write_receipt(client: Any, bucket: str, key: str, receipt: Receipt) -> None:
+    """Put the receipt beside the landed object `key`."""
+    with s3_failures(client, bucket, s3_uri(bucket, key)):
+        client.put_object(
+            Bucket=bucket,
+            Key=key + RECEIPT_SUFFIX,
+            Body=json.dumps(asdict(receipt), indent=1).encode(),
+            ContentType="application/json",
+        )
+
+
+def read_receipt(client: Any, bucket: str, key: str) -> Receipt | None:
+    """Return the receipt beside `key`; None when there is none or it cannot be understood."""
+    from botocore.exceptions import ClientError
+
+    with s3_failures(client, bucket, s3_uri(bucket, key)):
+        try:
+            text = client.get_object(Bucket=bucket, Key=key + RECEIPT_SUFFIX)["Body"].read()
+        except ClientError as error:
+            if status_of(error) == 404:
+                return None
+            raise
+    try:
+        return Receipt(**json.loads(text))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,126 @@
+"""Bytes on their way to one key of a bucket."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals.landing.failures import s3_failures, status_of
+from growth_verticals.landing.uris import s3_uri
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+#: S3 takes parts of 5 MiB to 5 GiB, and 10,000 of them (user guide, "Amazon S3 multipart upload limits").
+_PART_SIZE = 8 * 2**20
+_MOST_PARTS = 10_000
+#: Parts on the wire while the next one is read.
+_IN_FLIGHT = 2
+#: The key exists (412), another completion got there first (409), or this upload was completed before (404).
+_TAKEN = (412, 409, 404)
+
+
+def part_size_for(size: int) -> int:
+    """Return how many bytes the parts of a file of `size` bytes have: 8 MiB, more only above 80 GB."""
+    return max(_PART_SIZE, -(-size // _MOST_PARTS))
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """The object that an upload became."""
+
+    etag: str
+    version_id: str | None
+
+
+class Upload:
+    """An object in the making: invisible until `complete`, and gone if the block is left before.
+
+    A process that dies in between leaves an unfinished multipart upload, which nobody sees; the landing bucket's
+    lifecycle rule for incomplete uploads removes it. Holds at most four parts in memory.
+    """
+
+    def __init__(self, client: Any, bucket: str, key: str) -> None:
+        self.bucket = bucket
+        self.key = key
+        self._client = client
+        self._target = {"Bucket": bucket, "Key": key}
+        self._first: bytes | None = None
+        self._upload_id: str | None = None
+        self._threads = ThreadPoolExecutor(_IN_FLIGHT, "upload")
+        self._sending: deque[Future[str]] = deque()
+        self._etags: list[str] = []
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        if self._upload_id is not None:
+            self._abort(self._upload_id)
+
+    def add(self, part: bytes) -> None:
+        """Send the next part. All but the last have the same size, 5 MiB or more. Waits while two are on the wire."""
+        if self._upload_id is not None:
+            self._send(self._upload_id, part)
+        elif self._first is None:
+            self._first = part  # so far it may be a small file, which one PUT puts there
+        else:
+            with self._failures():
+                self._upload_id = upload_id = self._client.create_multipart_upload(**self._target)["UploadId"]
+            self._send(upload_id, self._first)
+            self._first = None
+            self._send(upload_id, part)
+
+    def complete(self) -> Uploaded | None:
+        """Make the object visible and return what it is; None when the key holds an object already."""
+        from botocore.exceptions import ClientError
+
+        while self._sending:
+            self._await_part()
+        with self._failures():
+            try:
+                answer = self._put() if self._upload_id is None else self._complete(self._upload_id)
+            except ClientError as error:
+                if status_of(error) in _TAKEN and error.response["Error"].get("Code") != "NoSuchBucket":
+                    return None
+                raise
+        self._upload_id = None
+        return Uploaded(answer["ETag"], answer.get("VersionId"))
+
+    def _send(self, upload_id: str, part: bytes) -> None:
+        if len(self._sending) == _IN_FLIGHT:
+            self._await_part()
+        number = len(self._etags) + len(self._sending) + 1
+        self._sending.append(self._threads.submit(self._put_part, upload_id, number, part))
+
+    def _await_part(self) -> None:
+        self._etags.append(self._sending.popleft().result())
+
+    def _put_part(self, upload_id: str, number: int, part: bytes) -> str:
+        with self._failures():
+            answer = self._client.upload_part(**self._target, UploadId=upload_id, PartNumber=number, Body=part)
+        return str(answer["ETag"])
+
+    def _put(self) -> Any:
+        return self._client.put_object(**self._target, Body=self._first or b"", IfNoneMatch="*")
+
+    def _complete(self, upload_id: str) -> Any:
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
+        return self._client.complete_multipart_upload(
+            **self._target, UploadId=upload_id, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+        )
+
+    def _abort(self, upload_id: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        with suppress(BotoCoreError, ClientError):  # it stays invisible, and the error that led here matters more
+            self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
+
+    def _failures(self) -> AbstractContextManager[None]:
+        return s3_failures(self._client, self.bucket, s3_uri(self.bucket, self.key))
