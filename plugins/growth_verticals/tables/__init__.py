@@ -1,0 +1,1 @@
+"""The table bucket: catalog, tables made from their SQL files, staging, exactly-once commits, maintenance."""

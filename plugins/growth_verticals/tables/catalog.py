@@ -1,0 +1,137 @@
+"""Opening the table bucket's Iceberg REST catalog, and its failures in this platform's words."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import requests
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.exceptions import (
+    AuthorizationExpiredError,
+    ForbiddenError,
+    RESTError,
+    UnauthorizedError,
+)
+
+from growth_verticals.errors import ConfigurationError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from growth_verticals.account import Account
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT_S = 10
+_READ_TIMEOUT_S = 60
+_NOT_A_BUCKET = (400, 404)
+
+
+class _TimedCatalog(RestCatalog):
+    """pyiceberg's REST catalog waits for ever on a silent server; this one does not."""
+
+    def _create_session(self) -> requests.Session:
+        session = super()._create_session()
+        session.request = partial(  # type: ignore[method-assign]
+            session.request, timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S)
+        )
+        return session
+
+
+def open_catalog(account: Account) -> RestCatalog:
+    """Open the account's catalog: one request, which also checks key, endpoint and table bucket.
+
+    Raises `ConfigurationError` (no credentials, a key that is refused, no such table bucket) or `ServiceError` (down).
+    """
+    _require_credentials(account)
+    with service_errors("opening the catalog", account.catalog_uri):
+        try:
+            return _TimedCatalog("growth_verticals", **_properties(account))
+        except RESTError as error:
+            if _status(error) in _NOT_A_BUCKET:
+                raise ConfigurationError(
+                    f"{account.catalog_uri} knows no table bucket {account.table_bucket_arn}",
+                    next_step="check GV_TABLE_BUCKET_ARN, its Region and GV_CATALOG_URI",
+                ) from error
+            raise
+
+
+@contextmanager
+def service_errors(doing: str, endpoint: str) -> Iterator[None]:
+    """Turn what pyiceberg, requests and S3 raise while `doing` something into `ServiceError` or `ConfigurationError`.
+
+    :param doing: a participle clause: "creating the table aiq.household".
+    """
+    try:
+        yield
+    except (ForbiddenError, UnauthorizedError, AuthorizationExpiredError) as error:
+        raise ConfigurationError(
+            f"{doing} was refused by {endpoint}: {error}",
+            next_step="check the key pair, its clock, and that its role may do this in the table bucket; `./gv doctor` "
+            "tells which",
+        ) from error
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise ServiceError(
+            f"{doing} failed: {endpoint} does not answer ({type(error).__name__})",
+            next_step="check that it is up (the stand-in: `./gv local status`) and that GV_CATALOG_URI names it",
+        ) from error
+    except requests.exceptions.RequestException as error:
+        raise ServiceError(f"{doing} failed: {endpoint} broke off its answer ({type(error).__name__})") from error
+    except RESTError as error:
+        raise ServiceError(f"{doing} failed: {endpoint} answered {error}") from error
+    except OSError as error:
+        raise ServiceError(
+            f"{doing} failed in the object store: {_first_line(error)}",
+            next_step="check that the store is up and that the role may read and write the table's data",
+        ) from error
+
+
+def _properties(account: Account) -> dict[str, str]:
+    keys = account.credentials
+    properties = {
+        "uri": account.catalog_uri,
+        "warehouse": account.table_bucket_arn,
+        "rest.sigv4-enabled": "true",
+        "rest.signing-name": "s3tables",
+        "rest.signing-region": account.region,
+        # urllib3's retries, of requests that never left and of GETs; pyiceberg's default of 10 hides a dead server.
+        "rest.sigv4.max-retries": "2",
+        "client.region": account.region,
+        "s3.region": account.region,
+        "s3.connect-timeout": str(_CONNECT_TIMEOUT_S),
+        "s3.request-timeout": str(_READ_TIMEOUT_S),
+        "py-io-impl": account.io_impl or "growth_verticals.tables.file_io.UploadingFileIO",
+    }
+    if account.s3_endpoint:
+        properties["s3.endpoint"] = account.s3_endpoint
+        properties["s3.force-virtual-addressing"] = "false"
+    if keys:
+        properties["client.access-key-id"] = properties["s3.access-key-id"] = keys.access_key
+        properties["client.secret-access-key"] = properties["s3.secret-access-key"] = keys.secret_key
+        if keys.token:
+            properties["client.session-token"] = properties["s3.session-token"] = keys.token
+    return properties
+
+
+def _require_credentials(account: Account) -> None:
+    import boto3
+
+    if account.credentials is None and boto3.session.Session().get_credentials() is None:
+        raise ConfigurationError(
+            "no AWS credentials",
+            next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role; for the "
+            "stand-in, `./gv local env` prints them",
+        )
+
+
+def _status(error: RESTError) -> int | None:
+    """Return the HTTP status that pyiceberg turned into `error`."""
+    response = getattr(error.__cause__, "response", None)
+    return None if response is None else int(response.status_code)
+
+
+def _first_line(error: OSError) -> str:
+    return str(error).partition("\n")[0][:300]

@@ -1,0 +1,316 @@
+"""Commit: every staged file of a delivery into the table, in one snapshot, exactly once by (period, sha256).
+
+pyiceberg 0.12 reports a commit that landed as failed, and one that failed as of unknown state, in most of the ways in
+which a server can answer badly; its own retries move an append onto a head that nobody has asked about the files. So
+no exception is believed: whatever happens, the current metadata is read again, the table is asked which files it
+holds, and the rest is appended on that very head or not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from secrets import SystemRandom
+from typing import TYPE_CHECKING
+
+from pyiceberg.table import TableProperties, Transaction
+
+from growth_verticals.contract.table import rejects_contract
+from growth_verticals.delivery import FileResult, LoadResult
+from growth_verticals.errors import CommitError, DeliveryRefusedError
+from growth_verticals.tables.catalog import service_errors
+from growth_verticals.tables.create import ensure_table
+from growth_verticals.tables.file_io import KeepingFileIO
+from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, rows_of
+from growth_verticals.tables.manifest import read_staged_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+    from growth_verticals.cadence import Period
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.delivery import StagedFile
+
+logger = logging.getLogger(__name__)
+
+#: How often the head is tried. The pauses between double from the first to the longest, each ± half: 50 s in all.
+ATTEMPTS = 12
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 8.0
+
+
+@dataclass(frozen=True)
+class _File:
+    """A staged file that the table does not hold, with the data files that its manifests list."""
+
+    staged: StagedFile
+    data_files: list[DataFile]
+    reject_files: list[DataFile]
+
+
+def commit_delivery(
+    catalog: RestCatalog,
+    contract: TableContract,
+    source_name: str,
+    period: Period,
+    staged: Sequence[StagedFile],
+    *,
+    max_rejected: float,
+    expected_rows: int | None,
+) -> LoadResult:
+    """Check the delivery's counts, commit its rejected records, then its rows. Any part may be repeated at any time.
+
+    Files that the table holds already are left out, and so is the second of two files of equal content. A retry after
+    a crash between rejects and load finds the rejects and does not add them again; rejects that another staging of a
+    file left are replaced.
+
+    :param max_rejected: share of the records read, 0 to 1, that may be rejected.
+    :param expected_rows: records of the whole delivery, rejected ones included; compared unless every file is loaded.
+
+    Raises `DeliveryRefusedError` (counts disagree; too many rejects, which are kept then; staged files gone) or
+    `CommitError` (nothing landed, or its state is unknown: the same call again is safe either way).
+    """
+    digests = {file.sha256 for file in staged}
+    table = ensure_table(catalog, contract)
+    rejects_table = ensure_table(catalog, rejects_contract(contract))
+    with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
+        loaded = loaded_files(table, period.key, digests)
+    files = [
+        _open_staged(table, rejects_table, file, source_name)
+        for file in {file.sha256: file for file in reversed(staged)}.values()
+        if file.sha256 not in loaded
+    ]
+    snapshot_id, by_us = None, set[str]()
+    if files:
+        _require_expected(table, rejects_table, period, files, loaded, expected_rows, source_name)
+        _commit_rejects(catalog, contract, source_name, period, files)
+        _require_few_rejects(contract, period, files, max_rejected, source_name)
+        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, files)
+    result = LoadResult(
+        source=source_name,
+        table=contract.identifier,
+        period=period.key,
+        snapshot_id=snapshot_id,
+        files=tuple(_results(staged, by_us)),
+    )
+    logger.info("%s", result.summary())
+    return result
+
+
+def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResult]:
+    """Yield what became of each file; the first of several with equal content counts as the loaded one."""
+    left = set(by_us)
+    for file in staged:
+        if file.sha256 in left:
+            left.remove(file.sha256)
+            yield FileResult(
+                name=file.name,
+                sha256=file.sha256,
+                status="loaded",
+                rows_read=file.rows_read,
+                rows_loaded=file.rows_loaded,
+                rows_rejected=file.rows_rejected,
+            )
+        else:
+            yield FileResult(
+                name=file.name, sha256=file.sha256, status="already_loaded", rows_read=0, rows_loaded=0, rows_rejected=0
+            )
+
+
+# --- checks before anything moves ---------------------------------------------------------------------------------
+
+
+def _open_staged(table: Table, rejects_table: Table, file: StagedFile, source_name: str) -> _File:
+    """Read the file's manifests. Raises `DeliveryRefusedError` unless every count agrees with every other."""
+    if file.status == "already_loaded":
+        raise DeliveryRefusedError(
+            f"{'.'.join(table.name())} held this file when it was staged, and does not now",
+            source=source_name,
+            file=file.name,
+            next_step="find out who removed its rows; then clear the stage task of this run to load it again",
+        )
+    data_files = read_staged_manifest(table, file.manifest, source_name)
+    reject_files = read_staged_manifest(rejects_table, file.rejects_manifest, source_name)
+    in_files = (_rows(data_files), _rows(reject_files))
+    if in_files != (file.rows_loaded, file.rows_rejected) or sum(in_files) != file.rows_read:
+        raise DeliveryRefusedError(
+            "the counts of a staged file disagree",
+            source=source_name,
+            file=file.name,
+            expected=f"{file.rows_read:,} read = {file.rows_loaded:,} to load + {file.rows_rejected:,} rejected",
+            found=f"{in_files[0]:,} and {in_files[1]:,} rows in its data files",
+            next_step="clear the stage task of this run; if it happens again, the reader of this format miscounts",
+        )
+    return _File(file, data_files, reject_files)
+
+
+def _require_expected(
+    table: Table,
+    rejects_table: Table,
+    period: Period,
+    files: Sequence[_File],
+    loaded: set[str],
+    expected_rows: int | None,
+    source_name: str,
+) -> None:
+    if expected_rows is None:
+        return
+    found = sum(file.staged.rows_read for file in files)
+    with service_errors("counting the rows of files loaded before", table.location()):
+        found += count_loaded_rows(table, period.key, loaded) + count_loaded_rows(rejects_table, period.key, loaded)
+    if found != expected_rows:
+        raise DeliveryRefusedError(
+            f"the delivery for {period.key} does not have the number of records that was given for it",
+            source=source_name,
+            expected=f"{expected_rows:,}",
+            found=f"{found:,} in {len(files) + len(loaded)} file(s)",
+            next_step="ask the sender which is right; nothing of this delivery was loaded by this run",
+        )
+
+
+def _require_few_rejects(
+    contract: TableContract, period: Period, files: Sequence[_File], max_rejected: float, source_name: str
+) -> None:
+    read = sum(file.staged.rows_read for file in files)
+    rejected = sum(file.staged.rows_rejected for file in files)
+    if rejected > max_rejected * read:
+        raise DeliveryRefusedError(
+            f"{rejected:,} of {read:,} records were rejected, {rejected / read:.2%}; nothing was loaded",
+            source=source_name,
+            expected=f"at most {max_rejected:.2%} for {period.key}",
+            next_step=f"look at {contract.identifier}_rejects where delivery_period is {period.key} (columns reason "
+            "and column_name); ask the vendor for a corrected file, or raise max_rejected in the source's declaration and "
+            "clear the commit task",
+        )
+
+
+# --- the commits --------------------------------------------------------------------------------------------------
+
+
+def _commit_rejects(
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: Sequence[_File]
+) -> None:
+    """Make the rejects table hold exactly these files' rejected records, among those of (period, sha256)."""
+    ours = {file.staged.sha256: file.reject_files for file in files}
+
+    def change(table: Table) -> Callable[[Transaction], None] | None:
+        held = loaded_files(table, period.key, ours)
+        live = {task.file.file_path for task in table.scan(row_filter=rows_of(period.key, ours)).plan_files()}
+        done = {sha for sha, parts in ours.items() if (live.issuperset(_paths(parts)) if parts else sha not in held)}
+        stale, added = held - done, [part for sha, parts in ours.items() if sha not in done for part in parts]
+        if not stale and not added:
+            return None
+
+        def apply(transaction: Transaction) -> None:
+            properties = _summary(source_name, period, len(ours) - len(done))
+            if stale:
+                transaction.delete(rows_of(period.key, stale), snapshot_properties=properties)
+            _append(transaction, added, properties)
+
+        return apply
+
+    _move_head(catalog, f"{contract.identifier}_rejects", change)
+
+
+def _commit_rows(
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: Sequence[_File]
+) -> tuple[int | None, set[str]]:
+    """Append the files that the table does not hold. Return the snapshot that did, and the digests it added."""
+    attempted: dict[int, set[str]] = {}
+
+    def change(table: Table) -> Callable[[Transaction], None] | None:
+        held = loaded_files(table, period.key, with_rows)
+        missing = {sha: parts for sha, parts in with_rows.items() if sha not in held}
+        if not missing:
+            return None
+
+        def apply(transaction: Transaction) -> None:
+            added = [part for parts in missing.values() for part in parts]
+            attempted[_append(transaction, added, _summary(source_name, period, len(missing)))] = set(missing)
+
+        return apply
+
+    with_rows = {file.staged.sha256: file.data_files for file in files if file.data_files}
+    without_rows = {file.staged.sha256 for file in files if not file.data_files}
+    if not with_rows:
+        return None, without_rows
+    metadata = _move_head(catalog, contract.identifier, change).metadata
+    for snapshot_id, digests in attempted.items():
+        if metadata.snapshot_by_id(snapshot_id) is not None:
+            return snapshot_id, digests | without_rows
+    return None, without_rows
+
+
+def _move_head(
+    catalog: RestCatalog, identifier: str, change: Callable[[Table], Callable[[Transaction], None] | None]
+) -> Table:
+    """Commit what `change` asks for, on the head that it looked at, until it asks for nothing. Return that table.
+
+    Raises `CommitError` after `ATTEMPTS`.
+    """
+    failure: Exception | None = None
+    for attempt in range(1, ATTEMPTS + 2):
+        try:
+            table = _detached(catalog.load_table(identifier))
+            apply = change(table)
+            if apply is None:
+                return table
+            if attempt > ATTEMPTS:
+                raise _gave_up(identifier, "nothing of this call was committed") from failure
+            transaction = Transaction(table)
+            apply(transaction)
+            return transaction.commit_transaction()
+        except CommitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - by its type nobody can tell whether the commit landed
+            logger.warning("commit to %s, attempt %d: %s; asking the table again", identifier, attempt, type(error))
+            failure = error
+        if attempt <= ATTEMPTS:
+            time.sleep(_pause_s(attempt))
+    raise _gave_up(identifier, "whether it landed is unknown, for the table could not be read") from failure
+
+
+def _detached(table: Table) -> Table:
+    """Return `table` with pyiceberg's retries, rebasing and deletes switched off, in memory alone."""
+    table.io = KeepingFileIO(table.io)
+    properties = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
+    table.metadata = table.metadata.model_copy(update={"properties": properties})
+    return table
+
+
+def _append(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:
+    with transaction.update_snapshot(snapshot_properties=properties).fast_append() as append:
+        for data_file in data_files:
+            append.append_data_file(data_file)
+    return append.snapshot_id
+
+
+def _gave_up(identifier: str, state: str) -> CommitError:
+    return CommitError(
+        f"the head of {identifier} could not be moved in {ATTEMPTS} attempts; {state}",
+        next_step="run the commit again: it asks the table first and loads nothing twice. If it keeps failing, look "
+        "for other writers of the table and at the catalog (`./gv doctor`)",
+    )
+
+
+def _pause_s(attempt: int) -> float:
+    pause: float = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
+    return pause * SystemRandom().uniform(0.5, 1.5)
+
+
+def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:
+    """For people who look at the table's history. Nothing reads it back: snapshots expire."""
+    return {"gv.source": source_name, "gv.period": period.key, "gv.files": str(files)}
+
+
+def _paths(data_files: Sequence[DataFile]) -> set[str]:
+    return {data_file.file_path for data_file in data_files}
+
+
+def _rows(data_files: Sequence[DataFile]) -> int:
+    return sum(data_file.record_count for data_file in data_files)

@@ -1,0 +1,253 @@
+"""Rows into Parquet files under a table's data location, in bounded memory.
+
+The settings are measured (docs/performance.md): zstd 1, dictionaries only where values repeat, row groups bounded by
+rows and by bytes, parts uploaded while the rest is encoded.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+    schema_to_pyarrow,
+)
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.table import TableProperties
+from pyiceberg.utils.properties import property_as_int
+
+from growth_verticals.contract.schema import arrow_schema
+from growth_verticals.tables.catalog import service_errors
+from growth_verticals.tables.partition import split_by_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import Table
+    from pyiceberg.typedef import Record
+
+    from growth_verticals.contract.table import TableContract
+
+ROW_GROUP_ROWS = 131_072
+ROW_GROUP_BYTES = 48 * 2**20
+#: What partitions other than the one being written may hold in memory together, and how many of them upload at once.
+WAITING_BYTES = 64 * 2**20
+OPEN_FILES = 4
+
+_SAMPLE_ROWS = 20_000
+_REPEATS_BELOW = 0.3
+_FIELD_ID = b"PARQUET:field_id"
+
+
+class RowSink:
+    """Takes batches of one landed file's rows and writes them as data files of `table`. One thread at a time.
+
+    Memory: one row group (48 MiB of Arrow data) and its encoded form; for a table that is partitioned by more than
+    provenance, 64 MiB more and four uploads of 10 MiB. Files that are written when something fails stay behind,
+    referenced by nothing.
+
+    :param constants: the provenance columns that are the same for every row, with their values.
+    """
+
+    def __init__(self, table: Table, contract: TableContract, constants: Mapping[str, Any]) -> None:
+        self._table = table
+        self._constants = constants
+        self._arrow_schema = arrow_schema(contract.all_columns)
+        self._file_schema = _with_field_ids(self._arrow_schema, table)
+        self._target_bytes: int = property_as_int(  # type: ignore[assignment] # the default is a number
+            table.properties,
+            TableProperties.WRITE_TARGET_FILE_SIZE_BYTES,
+            TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT,
+        )
+        self._batches: list[pa.RecordBatch] = []
+        self._batch_rows = self._batch_bytes = 0
+        self._waiting: dict[Record, list[pa.Table]] = {}
+        self._open: dict[Record, _ParquetFile] = {}
+        self._repeating: list[str] | None = None
+        self._finished: list[DataFile] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows: the contract's own columns and `source_row`, by name. Raises `ServiceError` if the store fails."""
+        self._batches.append(batch)
+        self._batch_rows += batch.num_rows
+        self._batch_bytes += batch.nbytes
+        if self._batch_rows >= ROW_GROUP_ROWS or self._batch_bytes >= ROW_GROUP_BYTES:
+            self._split()
+
+    def close(self) -> list[DataFile]:
+        """Write what is left, finish the uploads, and return the data files; the empty list if there was no row."""
+        if self._batches:
+            self._split()
+        while self._waiting:
+            self._write_largest()
+        while self._open:
+            self._finish(next(iter(self._open)))
+        return self._finished
+
+    def abandon(self) -> None:
+        """End the uploads that are open, whatever state they are in. Never raises."""
+        for file in self._open.values():
+            file.abandon()
+        self._open.clear()
+
+    def _split(self) -> None:
+        rows = self._complete(pa.Table.from_batches(self._batches))
+        self._batches, self._batch_rows, self._batch_bytes = [], 0, 0
+        if self._repeating is None:
+            self._repeating = _repeating_columns(rows)
+        parts = 0
+        for partition, part in split_by_partition(rows, self._table.spec(), self._table.schema()):
+            self._waiting.setdefault(partition, []).append(part)
+            parts += 1
+        allowed = WAITING_BYTES if parts > 1 else 0
+        while self._waiting and sum(map(_bytes, self._waiting.values())) > allowed:
+            self._write_largest()
+
+    def _complete(self, rows: pa.Table) -> pa.Table:
+        columns = [
+            pa.repeat(pa.scalar(self._constants[field.name], field.type), rows.num_rows)
+            if field.name in self._constants
+            else rows.column(field.name)
+            for field in self._arrow_schema
+        ]
+        return pa.Table.from_arrays(columns, schema=self._arrow_schema)
+
+    def _write_largest(self) -> None:
+        partition = max(self._waiting, key=lambda key: _bytes(self._waiting[key]))
+        rows = pa.concat_tables(self._waiting.pop(partition)).cast(self._file_schema)
+        with service_errors(f"writing rows of {'.'.join(self._table.name())}", self._table.location()):
+            file = self._open.pop(partition, None) or self._new_file(partition)
+            self._open[partition] = file  # the last is the most recently used
+            file.write(rows)
+            if file.bytes_written >= self._target_bytes:
+                self._finish(partition)
+            elif len(self._open) > OPEN_FILES:
+                self._finish(next(iter(self._open)))
+
+    def _new_file(self, partition: Record) -> _ParquetFile:
+        return _ParquetFile(self._table, partition, self._file_schema, self._repeating or [])
+
+    def _finish(self, partition: Record) -> None:
+        with service_errors(f"finishing a data file of {'.'.join(self._table.name())}", self._table.location()):
+            self._finished.append(self._open[partition].close())
+        del self._open[partition]
+
+
+class _ParquetFile:
+    """One data file that is being uploaded."""
+
+    def __init__(self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str]) -> None:
+        self._table = table
+        self._partition = partition
+        name = f"{uuid.uuid4()}.parquet"
+        if table.spec().fields:
+            name = f"{table.spec().partition_to_path(partition, table.schema())}/{name}"
+        self._location = table.location_provider().new_data_location(name)
+        # A uuid in the name makes the look for an older file of that name a wasted request.
+        self._stream = table.io.new_output(self._location).create(overwrite=True)
+        self._writer = pq.ParquetWriter(
+            self._stream,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=repeating,
+            store_decimal_as_integer=True,
+            store_schema=False,
+        )
+
+    @property
+    def bytes_written(self) -> int:
+        """Encoded bytes so far, the footer not counted."""
+        position: int = self._stream.tell()
+        return position
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+
+    def close(self) -> DataFile:
+        self._writer.close()
+        size = self.bytes_written
+        self._stream.close()
+        table = self._table
+        metadata = self._writer.writer.metadata
+        statistics = data_file_statistics_from_parquet_metadata(
+            parquet_metadata=metadata,
+            stats_columns=compute_statistics_plan(table.schema(), table.properties),
+            parquet_column_mapping=parquet_path_to_id_mapping(table.schema()),
+        )
+        for field_id in _without_full_bounds(metadata, table):
+            statistics.column_aggregates.pop(field_id, None)
+        return DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=self._location,
+            file_format=FileFormat.PARQUET,
+            partition=self._partition,
+            file_size_in_bytes=size,
+            sort_order_id=None,
+            spec_id=table.spec().spec_id,
+            equality_ids=None,
+            key_metadata=None,
+            **statistics.to_serialized_dict(),
+        )
+
+    def abandon(self) -> None:
+        # Closed, not left open: the store keeps the parts of an unfinished upload out of maintenance's sight.
+        with suppress(Exception):
+            self._writer.close()
+        with suppress(Exception):
+            self._stream.close()
+
+
+def _without_full_bounds(metadata: pq.FileMetaData, table: Table) -> set[int]:
+    """Return the field ids of columns that have values in a row group without bounds.
+
+    Parquet keeps no bounds of a chunk whose smallest or largest value is over 4 KiB, and pyiceberg passes over such a
+    chunk: the file's bounds would be those of its other row groups, and readers would skip rows that match.
+    """
+    ids = parquet_path_to_id_mapping(table.schema())
+    found = set()
+    for group in range(metadata.num_row_groups):
+        for position in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(position)
+            statistics = chunk.statistics
+            if statistics and not statistics.has_min_max and statistics.num_values:
+                found.add(ids[chunk.path_in_schema])
+    return found
+
+
+def _with_field_ids(schema: pa.Schema, table: Table) -> pa.Schema:
+    """Return `schema` with the table's field ids, which is how Iceberg tells a file's columns."""
+    live = schema_to_pyarrow(table.schema(), include_field_ids=True)
+    return pa.schema([_with_id(field, live.field(field.name)) for field in schema])
+
+
+def _with_id(field: pa.Field, live: pa.Field) -> pa.Field:
+    kind = field.type
+    if pa.types.is_map(kind):
+        kind = pa.map_(_with_id(kind.key_field, live.type.key_field), _with_id(kind.item_field, live.type.item_field))
+    elif isinstance(live.type, pa.UuidType):
+        kind = live.type
+    return pa.field(field.name, kind, field.nullable, {_FIELD_ID: live.metadata[_FIELD_ID]})
+
+
+def _repeating_columns(rows: pa.Table) -> list[str]:
+    """Return the Parquet paths of the columns for which a dictionary pays: under 30 % distinct in a sample."""
+    sample = rows.slice(0, _SAMPLE_ROWS)
+    paths = []
+    for field in sample.schema:
+        if pa.types.is_map(field.type):
+            paths.append(f"{field.name}.key_value.key")
+        elif pc.count_distinct(sample.column(field.name)).as_py() < _REPEATS_BELOW * sample.num_rows:
+            paths.append(field.name)
+    return paths
+
+
+def _bytes(tables: list[pa.Table]) -> int:
+    return sum(table.nbytes for table in tables)
