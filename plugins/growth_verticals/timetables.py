@@ -85,6 +85,15 @@ class PeriodTimetable(Timetable):
         info = self._info(period)
         return None if restriction.latest is not None and info.run_after > restriction.latest else info
 
+    def next_dagrun_info(
+        self,
+        *,
+        last_automated_data_interval: DataInterval | None,  # noqa: ARG002 - Airflow's signature
+        restriction: TimeRestriction,  # noqa: ARG002
+    ) -> DagRunInfo | None:
+        """Return None: a partitioned timetable is asked `next_dagrun_info_v2`."""
+        return None
+
     def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterator[DagRunInfo]:
         """Yield the open periods whose first day lies in the window, oldest first. The bounds' zones are ignored."""
         period = self.cadence.containing(earliest.date())

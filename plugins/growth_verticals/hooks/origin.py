@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.account import Account
     from growth_verticals.landing.origins import Origin
-    from growth_verticals.source import Source
+    from growth_verticals.source import Delivery, Source
 
 
 @contextmanager
@@ -28,16 +28,22 @@ def open_origin(account: Account, source: Source, uri: str | None = None) -> Ite
     from growth_verticals.landing.origins import S3Origin, SftpOrigin
 
     delivery = source.delivery
-    scheme, bucket = urlsplit(uri or "")[:2]
-    if isinstance(delivery, Sftp) and scheme in ("", "sftp"):
+    scheme, place = urlsplit(uri or _home(account, delivery))[:2]
+    if scheme == "sftp":
         from growth_verticals.hooks.sftp import open_sftp
 
-        with open_sftp(delivery.conn_id, source.name) as client:
-            yield SftpOrigin(client, delivery.conn_id)
-    elif isinstance(delivery, S3) and (bucket or delivery.bucket) == delivery.bucket:
-        yield S3Origin(_vendor_account(account, delivery.conn_id, source.name).client("s3"), delivery.bucket)
+        with open_sftp(place, source.name) as client:
+            yield SftpOrigin(client, place)
+    elif isinstance(delivery, S3) and place == delivery.bucket:
+        yield S3Origin(_vendor_account(account, delivery.conn_id, source.name).client("s3"), place)
     else:
-        yield S3Origin(account.client("s3"), bucket or urlsplit(account.landing_uri).netloc)
+        yield S3Origin(account.client("s3"), place)
+
+
+def _home(account: Account, delivery: Delivery) -> str:
+    if isinstance(delivery, Sftp):
+        return f"sftp://{delivery.conn_id}"
+    return f"s3://{delivery.bucket}" if isinstance(delivery, S3) else account.landing_uri
 
 
 def _vendor_account(account: Account, conn_id: str, source: str) -> Account:

@@ -1,0 +1,122 @@
+"""The steps after the wait, each one call of `growth_verticals.steps`. XCom holds ids, counts and names."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals import steps
+from growth_verticals.delivery import LandedFile, RemoteFile, StagedFile
+from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.origin import open_origin
+from growth_verticals.hooks.run import request_of
+from growth_verticals.operators.source import SourceOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow.sdk import Context, XComArg
+
+    from growth_verticals.delivery import LoadResult
+
+
+class LandFile(SourceOperator):
+    """Copy one file into the landing zone, byte for byte, with its sha256 beside it.
+
+    :param file: a `RemoteFile` as a mapping. Its strings are never rendered as templates.
+    """
+
+    template_fields: Sequence[str] = ("file",)
+
+    def __init__(self, *, file: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file: Any = file  # resolved from XCom before `execute`
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the `LandedFile`. A retry finds an equal copy and keeps it."""
+        period = request_of(context, self.source).period
+        account, file = account_from_connection(), RemoteFile(**self.file)
+        with open_origin(account, self.source, file.uri) as origin:
+            landed = steps.land(account, origin, self.source, period, file)
+        size = f"{landed.size:,} bytes, sha256 {landed.sha256}"
+        self.log.info("%s %s: %s landed, %s", self.source.name, period, landed.name, size)
+        return asdict(landed)
+
+
+class StageFile(SourceOperator):
+    """Write one landed file's rows as Parquet under the table's location; no snapshot refers to them yet.
+
+    :param landed: a `LandedFile` as a mapping.
+    """
+
+    template_fields: Sequence[str] = ("landed",)
+
+    def __init__(self, *, landed: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.landed: Any = landed  # resolved from XCom before `execute`
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the `StagedFile`. A retry writes new Parquet files; those of the failed try are never referenced."""
+        period = request_of(context, self.source).period
+        staged = steps.stage(account_from_connection(), self.source, period, LandedFile(**self.landed))
+        counts = f"{staged.rows_read:,} rows read = {staged.rows_loaded:,} good + {staged.rows_rejected:,} rejected"
+        self.log.info(
+            "%s %s: %s %s",
+            self.source.name,
+            period,
+            staged.name,
+            "is already loaded" if staged.status == "already_loaded" else f"staged, {counts}",
+        )
+        return asdict(staged)
+
+
+class CommitDelivery(SourceOperator):
+    """Put all files of the delivery into the table in one snapshot, exactly once by (period, sha256).
+
+    :param staged: the `StagedFile`s as mappings.
+    """
+
+    template_fields: Sequence[str] = ("staged",)
+
+    def __init__(self, *, staged: Iterable[Mapping[str, Any]] | XComArg, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.staged: Any = staged  # resolved from XCom before `execute`
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the `LoadResult`, and attach its counts to the event of the table's asset."""
+        request = request_of(context, self.source)
+        result = steps.commit(
+            account_from_connection(),
+            self.source,
+            request.period,
+            [StagedFile(**staged) for staged in self.staged],
+            request.expected_rows,
+        )
+        for asset in self.outlets:
+            event = context["outlet_events"][asset]
+            event.extra = _counts(result)
+            event.add_partitions(request.period.key)
+        self.log.info(result.summary())
+        return asdict(result) | {"files": [asdict(file) for file in result.files]}
+
+
+class ApplyMaintenance(SourceOperator):
+    """Apply the source's maintenance settings to its table where the live ones differ."""
+
+    def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
+        """Return what was changed, in words; empty when all was as declared."""
+        changes = steps.maintain(account_from_connection(), self.source)
+        self.log.info("%s: %s", self.source.table, "; ".join(changes) or "maintenance is as declared")
+        return changes
+
+
+def _counts(result: LoadResult) -> dict[str, Any]:
+    return {
+        "source": result.source,
+        "period": result.period,
+        "snapshot_id": str(result.snapshot_id) if result.snapshot_id is not None else None,  # over 2^53: not for JSON
+        "files": len(result.files),
+        "rows_read": result.rows_read,
+        "rows_loaded": result.rows_loaded,
+        "rows_rejected": result.rows_rejected,
+    }

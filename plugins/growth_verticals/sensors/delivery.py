@@ -1,0 +1,110 @@
+"""The first step of every run: wait until the period's delivery is complete, and return its files."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
+from growth_verticals.delivery import RemoteFile
+from growth_verticals.errors import DeliveryLateError, ServiceError
+from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.origin import open_origin
+from growth_verticals.hooks.run import request_of
+from growth_verticals.operators.source import SourceOperator
+from growth_verticals.sensors.triggers import DeliveryTrigger, describe, look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from growth_verticals.cadence import Period
+    from growth_verticals.landing.origins import Origin
+
+_LOOK_INTERVAL_S = 60.0
+#: A run that starts when its period is due already still waits this long: files may be held to be still moving.
+_PATIENCE_S = 600.0
+
+
+class AwaitDelivery(SourceOperator):
+    """Wait for a period's delivery and return its files, as `RemoteFile` mappings.
+
+    Complete is: every file's size, time and version are the same over two looks, or the source's done marker is
+    there. Late is: 18:00 on the due business day, or ten minutes after the start where that has passed. Files that a
+    person named are not waited for: they are there, or the run fails.
+
+    The environment variables GV_LOOK_INTERVAL_S and GV_PATIENCE_S change the two times, in seconds.
+    """
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Look once, and leave the rest of the wait to the triggerer. Raises what `look` raises, but `ServiceError`."""
+        request = request_of(context, self.source)
+        if request.files or isinstance(self.source.cadence, OnDemand):
+            return self._named(request.files)
+        files: list[RemoteFile] = []
+        try:
+            files, marker = look(self.source, request.period)
+        except ServiceError as error:
+            self.log.warning("%s", error)
+        else:
+            if marker and files:
+                return self._complete(request.period, files)
+            self.log.info(describe(self.source, request.period, files, marker))
+        late_at = max(
+            self.source.cadence.due(request.period).timestamp(), time.time() + _setting("GV_PATIENCE_S", _PATIENCE_S)
+        )
+        self.log.info("waiting until %s, New York time", datetime.fromtimestamp(late_at, BUSINESS_ZONE))
+        self.defer(
+            trigger=DeliveryTrigger(
+                source=self.source.name,
+                period=request.period.key,
+                seen=[asdict(file) for file in files],
+                late_at=late_at,
+                interval_s=_setting("GV_LOOK_INTERVAL_S", _LOOK_INTERVAL_S),
+            ),
+            method_name="resume",
+        )
+
+    def resume(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the files that the trigger saw. Raises `DeliveryLateError` when they were not complete in time."""
+        period = request_of(context, self.source).period
+        files = [RemoteFile(**file) for file in event["files"]]
+        if event["complete"]:
+            return self._complete(period, files)
+        delivery, due = self.source.delivery, self.source.cadence.due(period)
+        raise DeliveryLateError(
+            f"no complete delivery of {period} came in time",
+            source=self.source.name,
+            expected=f"files {delivery.pattern} in {delivery.place or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
+            found=f"{len(files)} file(s), still changing or without their marker" if files else "none",
+            next_step="ask the vendor; when the files are there, clear this task",
+        )
+
+    def _named(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        from growth_verticals.landing.listing import find_named
+
+        account = account_from_connection()
+        with ExitStack() as opened:
+
+            def origin_of(uri: str) -> Origin:
+                return opened.enter_context(open_origin(account, self.source, uri))
+
+            return self._told(find_named(account, self.source, names, origin_of))
+
+    def _complete(self, period: Period, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
+        self.log.info("%s %s: the delivery is complete", self.source.name, period)
+        return self._told(files)
+
+    def _told(self, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
+        for file in files:
+            self.log.info("%s, %s bytes", file.name, f"{file.size:,}")
+        return [asdict(file) for file in files]
+
+
+def _setting(name: str, default: float) -> float:
+    return float(os.environ.get(name) or default)
