@@ -1,0 +1,148 @@
+"""The samples: made again they are the same, they hold what expected.json says, and nobody real is in them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pyarrow.parquet as pq
+import pytest
+
+from growth_verticals.contract.declared import contract_of
+from growth_verticals.declarations import read_sources
+from growth_verticals.source import Delimited, Excel, JsonLines, Source
+
+ROOT = Path(__file__).parents[3]
+SAMPLES = ROOT / "include" / "samples"
+EXPECTED = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
+SOURCES = read_sources()
+FILES = [(name, file) for name, sample in EXPECTED.items() for file in sample["files"] if "marker" not in file]
+every_file = pytest.mark.parametrize(("name", "file"), FILES, ids=[file["path"] for _, file in FILES])
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """A file's bytes behind its compression, by member: what compression makes of them depends on the zlib at hand."""
+    if path.suffix in {".zip", ".xlsx"}:
+        with zipfile.ZipFile(path) as archive:
+            return {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    if path.suffix == ".gz":
+        return {"": gzip.decompress(path.read_bytes())}
+    return {"": path.read_bytes()}
+
+
+def text_of(path: Path, source: Source) -> str:
+    """A delimited file's one member, decoded as declared."""
+    assert isinstance(source.format, Delimited)
+    [data] = [data for member, data in content(path).items() if member != "README.txt"]
+    return data.removeprefix(codecs.BOM_UTF8).decode(source.format.encoding)
+
+
+def records_of(path: Path, source: Source) -> list[list[str]]:
+    """A file's header and records, read by other means than the platform's own."""
+    match source.format:
+        case Delimited(delimiter=delimiter, quote=quote):
+            quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+            text = io.StringIO(text_of(path, source), newline="")
+            return list(csv.reader(text, delimiter=delimiter, quotechar=quote, quoting=quoting))
+        case JsonLines():
+            return [["a key"], *([line] for line in content(path)[""].decode().splitlines())]
+        case Excel():
+            return list(sheet_rows(content(path)["xl/sheet2.xml"]))
+    table = pq.read_table(path)
+    return [table.column_names, *([str(cell) for cell in row.values()] for row in table.to_pylist())]
+
+
+def sheet_rows(xml: bytes) -> Iterator[list[str]]:
+    space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    for row in ET.fromstring(xml).iter(f"{space}row"):
+        yield ["".join(cell.itertext()) for cell in row.iter(f"{space}c")]
+
+
+def test_made_again_they_are_the_same(tmp_path: Path) -> None:
+    script = ROOT / "include" / "scripts" / "make_samples.py"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}
+    subprocess.run([sys.executable, script, tmp_path], check=True, env=environment)
+
+    made = {str(path.relative_to(tmp_path)): content(path) for path in tmp_path.rglob("*.*")}
+    kept = {str(path.relative_to(SAMPLES)): content(path) for path in SAMPLES.rglob("*.*")}
+    assert made.keys() == kept.keys()
+    assert [path for path in kept if made[path] != kept[path]] == []
+
+
+def test_they_are_small() -> None:
+    assert sum(path.stat().st_size for path in SAMPLES.rglob("*.*")) < 3_000_000
+
+
+@every_file
+def test_a_file_holds_as_many_rows_as_expected(name: str, file: dict[str, int]) -> None:
+    _, *records = records_of(SAMPLES / str(file["path"]), SOURCES[name])
+    assert len(records) == file["rows_read"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_expected_rejects_add_up_and_stay_under_the_limit(name: str) -> None:
+    sample = EXPECTED[name]
+    read = sum(file["rows_read"] for file in sample["files"])
+    rejected = sum(file["rows_rejected"] for file in sample["files"])
+    assert sum(sample["rejects"].values()) == rejected
+    assert 0 < rejected < read * SOURCES[name].max_rejected
+
+
+@every_file
+def test_the_header_has_every_required_column(name: str, file: dict[str, str]) -> None:
+    source = SOURCES[name]
+    header, *records = records_of(SAMPLES / file["path"], source)
+    if isinstance(source.format, JsonLines):
+        header = list(json.loads(records[0][0]))
+    found = {re.sub(r"[ .-]", "_", column.strip().lower()) for column in header}
+    ours = {source.aliases.get(column, column) for column in found}
+    contract = contract_of(source)
+    assert {column.name for column in contract.columns if column.required} <= ours
+    unknown = ours - {column.name for column in contract.columns}
+    assert not unknown or source.extra_columns in {"ignore", "keep"}
+
+
+@every_file
+def test_nobody_real_is_in_a_file(name: str, file: dict[str, str]) -> None:
+    text = "\n".join("\t".join(row) for row in records_of(SAMPLES / file["path"], SOURCES[name]))
+    mail = set(re.findall(r"[\w.+'-]+@([\w.-]+)", text))
+    phones = set(re.findall(r"(?<![\w-])\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}(?![\w-])", text))
+    assert mail <= {"example.com"}
+    assert all(re.fullmatch(r"\d{3}-555-01\d\d", phone) for phone in phones)
+
+
+def test_the_samples_hold_what_trips_readers() -> None:
+    files = {file["path"].rpartition("/")[2]: SAMPLES / file["path"] for _, file in FILES}
+    raw = {name: path.read_bytes() for name, path in files.items()}
+    part1, part2 = (records_of(files[f"AIQ_HH_2026Q3_part{n}.txt.gz"], SOURCES["aiq_household"]) for n in (1, 2))
+    georgia, ohio = (records_of(files[f"{state}.csv"], SOURCES["statara_political"]) for state in ("GA", "OH"))
+    leads = records_of(files["ls_corp_leads.csv"], SOURCES["ls_corp"])
+
+    assert raw["horace_mann_autumn.csv"].startswith(codecs.BOM_UTF8)
+    assert raw["horace_mann_autumn.csv"].count(b"\r\n") == 451
+    assert len(re.findall(rb"\x1f\x8b\x08\0\0\0\0\0", raw["AIQ_HH_2026Q3_part1.txt.gz"])) == 2, "two gzip members"
+    with pytest.raises(UnicodeDecodeError):
+        raw["causeway_people.csv"].decode("utf-8")
+    assert set(part1[0]) == set(part2[0])
+    assert part1[0] != part2[0], "columns in another order"
+    assert {row[georgia[0].index("dob")] for row in georgia[1:]} == {""}, "no value in one state's file"
+    assert any(row[ohio[0].index("dob")] for row in ohio[1:-1] if len(row) == len(ohio[0])), "and some in another's"
+    cells = [cell for row in leads for cell in row]
+    assert any("\n" in cell for cell in cells)
+    assert any("," in cell for cell in cells)
+    assert any('"' in cell for cell in cells)
+    assert any("'" in cell for cell in cells)
+    assert any(re.fullmatch(r"0\d{4}", cell) for cell in cells), "a ZIP code with its leading zero"
+    log = records_of(files["campaign_log_20261120.tsv.gz"], SOURCES["popsycle_campaign_ad_log"])
+    assert len({tuple(row) for row in log}) < len(log), "exact repeats are real"
