@@ -1,0 +1,115 @@
+"""Where the stand-in keeps its state, on which ports it listens, and what its buckets are called."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ACCOUNT_ID = "000000000000"
+TABLE_BUCKET = "gv-tables"
+TABLE_BUCKET_ARN = f"arn:aws:s3tables:{REGION}:{ACCOUNT_ID}:bucket/{TABLE_BUCKET}"
+LANDING_BUCKET = "gv-landing"
+S3_VENDORS = ("statara", "stirista", "popsycle")
+SFTP_VENDORS = ("aiq", "healthwise")
+OUTGOING = "outgoing"
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+#: Listeners of the store that no client of the stand-in talks to, in the order of their ports.
+_INTERNAL = (
+    *("catalog", "master", "master.grpc", "volume", "volume.grpc"),
+    *("filer", "filer.grpc", "admin", "admin.grpc", "s3.grpc"),
+)
+
+
+class StandInError(Exception):
+    """The stand-in cannot do what was asked. The message says what to do."""
+
+
+def vendor_bucket(vendor: str) -> str:
+    """Return the bucket that `vendor` delivers into."""
+    return f"vendor-{vendor}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One stand-in. Each field is also an environment variable, `GV_LOCAL_<FIELD>`.
+
+    :param state: everything that it keeps: data, keys, logs, pid files.
+    :param store_port: first of a run of ten ports that the store's parts use among themselves.
+    """
+
+    state: Path = _REPOSITORY / ".state" / "local"
+    s3_port: int = 8333
+    gateway_port: int = 8334
+    sftp_port: int = 8322
+    store_port: int = 18330
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read `GV_LOCAL_*` (default from `os.environ`). Raises `StandInError` for a port that is none."""
+        env = os.environ if environment is None else environment
+        state = Path(env.get("GV_LOCAL_STATE") or cls.state).resolve()
+        ports = {}
+        for field in ("s3_port", "gateway_port", "sftp_port", "store_port"):
+            text = env.get(_variable(field)) or str(getattr(cls, field))
+            if not text.isdecimal() or not 1024 <= int(text) <= 65500:
+                raise StandInError(f"{_variable(field)} is not a port. Next: set it to a number from 1024 to 65500.")
+            ports[field] = int(text)
+        return cls(state=state, **ports)
+
+    @classmethod
+    def with_free_ports(cls, state: Path) -> Settings:
+        """Return settings whose ports are all free just now, below the range that the system hands out itself."""
+        while True:
+            first = random.randrange(20000, 32000)  # noqa: S311
+            settings = cls(
+                state=state, s3_port=first, gateway_port=first + 1, sftp_port=first + 2, store_port=first + 3
+            )
+            if all(is_free(port) for port in range(first, first + 3 + len(_INTERNAL))):
+                return settings
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that `from_environment` reads."""
+        fields = ("state", "s3_port", "gateway_port", "sftp_port", "store_port")
+        return {_variable(field): str(getattr(self, field)) for field in fields}
+
+    @property
+    def internal_ports(self) -> dict[str, int]:
+        return {name: self.store_port + offset for offset, name in enumerate(_INTERNAL)}
+
+    @property
+    def s3_endpoint(self) -> str:
+        return f"http://{HOST}:{self.s3_port}"
+
+    @property
+    def store_catalog(self) -> str:
+        return f"http://{HOST}:{self.internal_ports['catalog']}"
+
+    @property
+    def gateway(self) -> str:
+        return f"http://{HOST}:{self.gateway_port}"
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on `port` now."""
+    with closing(socket.socket()) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _variable(field: str) -> str:
+    return f"GV_LOCAL_{field.upper()}"

