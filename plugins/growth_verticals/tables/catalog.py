@@ -1,29 +1,20 @@
-"""Opening the table bucket's Iceberg REST catalog, and its failures in this platform's words."""
+"""Opening the table bucket's Iceberg REST catalog."""
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import requests
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.exceptions import (
-    AuthorizationExpiredError,
-    ForbiddenError,
-    RESTError,
-    UnauthorizedError,
-)
+from pyiceberg.exceptions import RESTError
 
-from growth_verticals.errors import ConfigurationError, ServiceError
+from growth_verticals.errors import ConfigurationError
+from growth_verticals.tables.failures import service_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import requests
 
     from growth_verticals.account import Account
-
-logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
@@ -46,7 +37,7 @@ def open_catalog(account: Account) -> RestCatalog:
 
     Raises `ConfigurationError` (no credentials, a key that is refused, no such table bucket) or `ServiceError` (down).
     """
-    _require_credentials(account)
+    find_credentials(account)
     with service_errors("opening the catalog", account.catalog_uri):
         try:
             return _TimedCatalog("growth_verticals", **_properties(account))
@@ -59,34 +50,20 @@ def open_catalog(account: Account) -> RestCatalog:
             raise
 
 
-@contextmanager
-def service_errors(doing: str, endpoint: str) -> Iterator[None]:
-    """Turn what pyiceberg, requests and S3 raise while `doing` something into `ServiceError` or `ConfigurationError`.
+def find_credentials(account: Account) -> str:
+    """Return, in words, where the account's credentials come from. Raises `ConfigurationError` if there are none."""
+    import boto3
 
-    :param doing: a participle clause: "creating the table aiq.household".
-    """
-    try:
-        yield
-    except (ForbiddenError, UnauthorizedError, AuthorizationExpiredError) as error:
+    if account.credentials is not None:
+        return "a key pair of a connection"
+    found = boto3.session.Session().get_credentials()
+    if found is None:
         raise ConfigurationError(
-            f"{doing} was refused by {endpoint}: {error}",
-            next_step="check the key pair, its clock, and that its role may do this in the table bucket; `./gv doctor` "
-            "tells which",
-        ) from error
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise ServiceError(
-            f"{doing} failed: {endpoint} does not answer ({type(error).__name__})",
-            next_step="check that it is up (the stand-in: `./gv local status`) and that GV_CATALOG_URI names it",
-        ) from error
-    except requests.exceptions.RequestException as error:
-        raise ServiceError(f"{doing} failed: {endpoint} broke off its answer ({type(error).__name__})") from error
-    except RESTError as error:
-        raise ServiceError(f"{doing} failed: {endpoint} answered {error}") from error
-    except OSError as error:
-        raise ServiceError(
-            f"{doing} failed in the object store: {_first_line(error)}",
-            next_step="check that the store is up and that the role may read and write the table's data",
-        ) from error
+            "no AWS credentials",
+            next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role; for the "
+            "stand-in, `./gv local env` prints them",
+        )
+    return f"AWS's own chain, by {found.method}"
 
 
 def _properties(account: Account) -> dict[str, str]:
@@ -116,22 +93,7 @@ def _properties(account: Account) -> dict[str, str]:
     return properties
 
 
-def _require_credentials(account: Account) -> None:
-    import boto3
-
-    if account.credentials is None and boto3.session.Session().get_credentials() is None:
-        raise ConfigurationError(
-            "no AWS credentials",
-            next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role; for the "
-            "stand-in, `./gv local env` prints them",
-        )
-
-
 def _status(error: RESTError) -> int | None:
     """Return the HTTP status that pyiceberg turned into `error`."""
     response = getattr(error.__cause__, "response", None)
     return None if response is None else int(response.status_code)
-
-
-def _first_line(error: OSError) -> str:
-    return str(error).partition("\n")[0][:300]

@@ -19,8 +19,8 @@ from pyiceberg.table import TableProperties, Transaction
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import CommitError, DeliveryRefusedError
-from growth_verticals.tables.catalog import service_errors
 from growth_verticals.tables.create import ensure_table
+from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.file_io import KeepingFileIO
 from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, rows_of
 from growth_verticals.tables.manifest import read_staged_manifest
@@ -184,8 +184,8 @@ def _require_few_rejects(
             source=source_name,
             expected=f"at most {max_rejected:.2%} for {period.key}",
             next_step=f"look at {contract.identifier}_rejects where delivery_period is {period.key} (columns reason "
-            "and column_name); ask the vendor for a corrected file, or raise max_rejected in the source's declaration and "
-            "clear the commit task",
+            "and column_name); ask the vendor for a corrected file, or raise max_rejected in the source's declaration "
+            "and clear the commit task",
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 
 from growth_verticals.contract.schema import iceberg_schema, partition_spec, sort_order
 from growth_verticals.errors import TableMismatchError
-from growth_verticals.tables.catalog import service_errors
+from growth_verticals.tables.failures import service_errors
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.rest import RestCatalog
@@ -43,13 +44,17 @@ def ensure_table(catalog: RestCatalog, contract: TableContract) -> Table:
     return table
 
 
-def _create(catalog: RestCatalog, contract: TableContract) -> Table:
+def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
+    """Create the namespace if it is missing; another creator at the same time is fine."""
     # Asked first because a role that may create tables need not be one that may create namespaces.
-    if not catalog.namespace_exists(contract.namespace):
-        try:
-            catalog.create_namespace(contract.namespace)
-        except NamespaceAlreadyExistsError:
-            logger.info("namespace %s was created by another run", contract.namespace)
+    if catalog.namespace_exists(namespace):
+        return
+    with suppress(NamespaceAlreadyExistsError):
+        catalog.create_namespace(namespace)
+
+
+def _create(catalog: RestCatalog, contract: TableContract) -> Table:
+    ensure_namespace(catalog, contract.namespace)
     schema = iceberg_schema(contract)
     properties = _PROPERTIES | dict(contract.properties) | ({"comment": contract.doc} if contract.doc else {})
     try:
@@ -61,9 +66,10 @@ def _create(catalog: RestCatalog, contract: TableContract) -> Table:
             properties=properties,
         )
     except TableAlreadyExistsError:
+        logger.info("the table %s was created by another run", contract.identifier)
         table = catalog.load_table(contract.identifier)
-        return table
-    logger.info("created the table %s with %d columns", contract.identifier, len(schema.fields))
+    else:
+        logger.info("created the table %s with %d columns", contract.identifier, len(schema.fields))
     return table
 
 

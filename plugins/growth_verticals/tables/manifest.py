@@ -15,7 +15,7 @@ from pyiceberg.manifest import (
 )
 
 from growth_verticals.errors import DeliveryRefusedError
-from growth_verticals.tables.catalog import service_errors
+from growth_verticals.tables.failures import service_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

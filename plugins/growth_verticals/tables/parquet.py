@@ -24,7 +24,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.utils.properties import property_as_int
 
 from growth_verticals.contract.schema import arrow_schema
-from growth_verticals.tables.catalog import service_errors
+from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.partition import split_by_partition
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
-from growth_verticals.tables.catalog import service_errors
 from growth_verticals.tables.create import ensure_table
+from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.ledger import loaded_files
 from growth_verticals.tables.manifest import write_staged_manifest
 from growth_verticals.tables.parquet import RowSink
