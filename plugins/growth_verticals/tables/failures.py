@@ -35,9 +35,9 @@ def service_errors(doing: str, endpoint: str) -> Iterator[None]:
     try:
         yield
     except (ForbiddenError, UnauthorizedError, AuthorizationExpiredError) as error:
-        raise ConfigurationError(f"{doing} was refused by {endpoint}: {error}", next_step=_CHECK_KEY) from error
+        raise ConfigurationError(f"{doing} was refused by {endpoint}: {_said(error)}", next_step=_CHECK_KEY) from error
     except RESTError as error:
-        raise ServiceError(f"{doing} failed: {endpoint} answered {error}") from error
+        raise ServiceError(f"{doing} failed: {endpoint} answered {_said(error)}") from error
     except requests.RequestException as error:
         raise ServiceError(
             f"{doing} failed: {endpoint} does not answer, or not to the end ({type(error).__name__})",
@@ -54,7 +54,7 @@ def service_errors(doing: str, endpoint: str) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise ServiceError(
-            f"{doing} failed in the object store at {endpoint}: {str(error).partition(chr(10))[0][:300]}",
+            f"{doing} failed in the object store at {endpoint}: {_said(error)}",
             next_step="check that the store is up, and that the role may read and write there",
         ) from error
 
@@ -70,3 +70,7 @@ def _of_client(error: ClientError, doing: str, endpoint: str) -> ConfigurationEr
             next_step="check that the bucket or table exists there and that the settings are in AWS's ranges",
         )
     return ServiceError(f"{doing} failed: {endpoint} answered {said}")
+
+
+def _said(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300].rstrip(".")
