@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 from growth_verticals.delivery import RemoteFile
 from growth_verticals.errors import ConfigurationError, DeliveryError, TransferError
 from growth_verticals.landing.failures import local_failures, s3_failures, sftp_failures
+from growth_verticals.landing.sftp_protocol import SftpReader, read_folder
 from growth_verticals.landing.uris import path_of, path_uri, s3_uri, split_s3_uri, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     import paramiko
@@ -30,9 +31,7 @@ FileList: TypeAlias = list[RemoteFile]
 
 #: A server that sends nothing for so long has stalled.
 STALLED_AFTER_S = 60.0
-#: Bytes asked of an SFTP server at once; paramiko cuts them into requests of 32 KiB.
-_SEGMENT = 4 * 2**20
-_REQUESTS_IN_FLIGHT = 64
+_BUFFER = 2**20
 
 
 class Origin(Protocol):
@@ -81,7 +80,7 @@ class SftpOrigin:
                 path = folder.rstrip("/").encode() + b"/"
                 return [
                     self._file(path + name, attributes)
-                    for name, attributes in _read_folder(self._client, path)
+                    for name, attributes in read_folder(self._client, path)
                     if _is_plain(attributes)
                 ]
             except FileNotFoundError as error:
@@ -99,7 +98,7 @@ class SftpOrigin:
         failures = partial(self._failures, file.uri)
         with failures():
             handle = self._client.open(path_of(file.uri), "rb")
-        return _buffered(_SftpReader(handle, file.size).read, handle.close, failures)
+        return _buffered(SftpReader(self._client, handle.handle, file.size).read, handle.close, failures)
 
     def _file(self, path: bytes, attributes: paramiko.SFTPAttributes) -> RemoteFile:
         uri = path_uri("sftp", self._conn_id, path)
@@ -111,51 +110,6 @@ class SftpOrigin:
 
     def _failures(self, file: str) -> AbstractContextManager[None]:
         return sftp_failures(self._conn_id, file)
-
-
-class _SftpReader:
-    """Reads a file a segment at a time, the requests of one segment in flight together.
-
-    paramiko's own prefetch of a whole file goes on after an error and, where a server answers with less than was
-    asked, takes all the rest into memory.
-    """
-
-    def __init__(self, handle: paramiko.SFTPFile, size: int) -> None:
-        self._handle = handle
-        self._left = size
-        self._at = 0
-        self._ended = False
-
-    def read(self, limit: int) -> bytes:
-        if self._ended:
-            return b""
-        if not self._left:
-            return self._handle.read(1)  # shows whether the file has grown past its listed size
-        wanted = min(limit, _SEGMENT, self._left)
-        data: bytes = next(iter(self._handle.readv([(self._at, wanted)], _REQUESTS_IN_FLIGHT)))
-        self._at += len(data)
-        self._left -= len(data)
-        self._ended = len(data) < wanted
-        return data
-
-
-def _read_folder(client: Any, path: bytes) -> Iterator[tuple[bytes, paramiko.SFTPAttributes]]:
-    """Yield name and attributes of a folder's entries; `listdir_attr` fails on the first name that is not UTF-8."""
-    import paramiko
-    from paramiko import sftp
-
-    attributes_of: Any = paramiko.SFTPAttributes._from_msg  # type: ignore[attr-defined]  # noqa: SLF001
-    request = client._request  # noqa: SLF001
-    handle = request(sftp.CMD_OPENDIR, path)[1].get_binary()
-    while True:
-        try:
-            _, answer = request(sftp.CMD_READDIR, handle)
-        except EOFError:
-            break
-        for _ in range(answer.get_int()):
-            name, longname = answer.get_string(), answer.get_string()
-            yield name, attributes_of(answer, text_of(name), text_of(longname))
-    request(sftp.CMD_CLOSE, handle)
 
 
 def _is_plain(attributes: Any) -> bool:
@@ -215,6 +169,8 @@ class LocalOrigin:
     """Files of this machine. Folders and paths are the operating system's."""
 
     def list(self, folder: str) -> FileList:
+        if not Path(folder).is_dir():
+            raise DeliveryError(f"there is no folder {folder}", next_step="check the path")
         with local_failures(folder):
             return [self.file(path) for path in Path(folder).iterdir() if path.is_file() and not path.is_symlink()]
 
@@ -247,7 +203,7 @@ def _local_path(file: RemoteFile) -> Path:
 def _buffered(
     read: Callable[[int], bytes], close: Callable[[], None], failures: Callable[[], AbstractContextManager[None]]
 ) -> BinaryIO:
-    return io.BufferedReader(_Stream(read, close, failures))
+    return io.BufferedReader(_Stream(read, close, failures), _BUFFER)
 
 
 class _Stream(io.RawIOBase):

@@ -1,0 +1,255 @@
+"""A landed file is the vendor's, byte for byte, is never written over, and a retry finds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from growth_verticals.account import Account, Credentials
+from growth_verticals.cadence import Daily
+from growth_verticals.delivery import LandedFile, RemoteFile
+from growth_verticals.errors import ConfigurationError, FileRefusedError, ServiceError, TransferError
+from growth_verticals.landing.land import land_file, open_landed
+from growth_verticals.landing.origins import LocalOrigin
+from growth_verticals.landing.receipts import RECEIPT_SUFFIX
+
+PERIOD = Daily().parse("2026-11-22")
+LOCAL = LocalOrigin()
+BIG = 20 * 2**20 + 12_345
+
+
+def land(account: Account, path: Path, origin: LocalOrigin = LOCAL) -> LandedFile:
+    return land_file(account, origin, "intent", PERIOD, LOCAL.file(path))
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def some_bytes(size: int) -> bytes:
+    return hashlib.shake_128(str(size).encode()).digest(size)
+
+
+class Zone:
+    """What lies in the landing zone, seen without the code under test."""
+
+    def __init__(self, account: Account) -> None:
+        self.client = account.client("s3")
+        self.bucket, _, self.prefix = account.landing_uri.removeprefix("s3://").partition("/")
+        self.folder = f"{self.prefix}/intent/2026-11-22/"
+
+    def names(self) -> list[str]:
+        answer = self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.folder)
+        return sorted(found["Key"].removeprefix(self.folder) for found in answer.get("Contents", ()))
+
+    def copies(self) -> dict[str, bytes]:
+        names = [name for name in self.names() if not name.endswith(RECEIPT_SUFFIX)]
+        return {name: self.get(name) for name in names}
+
+    def get(self, name: str) -> bytes:
+        data: bytes = self.client.get_object(Bucket=self.bucket, Key=self.folder + name)["Body"].read()
+        return data
+
+    def receipt(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.get(name + RECEIPT_SUFFIX))
+        return found
+
+    def put(self, name: str, data: bytes) -> None:
+        self.client.put_object(Bucket=self.bucket, Key=self.folder + name, Body=data)
+
+    def delete(self, name: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=self.folder + name)
+
+    def uploads(self) -> list[str]:
+        answer = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix)
+        return [found["Key"] for found in answer.get("Uploads") or ()]
+
+
+@pytest.fixture
+def zone(account: Account) -> Zone:
+    return Zone(account)
+
+
+@pytest.mark.parametrize("size", [0, 1, 8 * 2**20, 8 * 2**20 + 1, BIG])
+def test_a_file_lands_byte_for_byte_with_its_receipt(account: Account, zone: Zone, tmp_path: Path, size: int) -> None:
+    path = written(tmp_path / "V105_HH.txt.gz", some_bytes(size))
+    landed = land(account, path)
+    sha256 = hashlib.sha256(some_bytes(size)).hexdigest()
+    assert landed == LandedFile(
+        name="V105_HH.txt.gz",
+        uri=f"{account.landing_uri}/intent/2026-11-22/V105_HH.txt.gz",
+        size=size,
+        sha256=sha256,
+        origin=f"file://{path}",
+    )
+    assert zone.copies() == {"V105_HH.txt.gz": some_bytes(size)}
+    receipt = zone.receipt("V105_HH.txt.gz")
+    assert (receipt["sha256"], receipt["size"], receipt["origin"]) == (sha256, size, f"file://{path}")
+    assert zone.uploads() == []
+
+
+@pytest.mark.parametrize("size", [5, BIG])
+def test_the_same_bytes_again_keep_the_first_copy(account: Account, zone: Zone, tmp_path: Path, size: int) -> None:
+    path = written(tmp_path / "a.csv", some_bytes(size))
+    first = land(account, path)
+    before = zone.receipt("a.csv")
+    written(path, some_bytes(size))  # written anew: another time, the same bytes
+    assert land(account, path) == first
+    assert zone.names() == ["a.csv", "a.csv" + RECEIPT_SUFFIX]
+    assert zone.receipt("a.csv") == before
+    assert zone.uploads() == []
+
+
+def test_other_bytes_of_the_same_name_are_kept_beside_the_first(account: Account, zone: Zone, tmp_path: Path) -> None:
+    uris = [land(account, written(tmp_path / "a.csv", data)).uri for data in (b"one", b"two", b"three", b"two", b"one")]
+    folder = f"{account.landing_uri}/intent/2026-11-22/"
+    assert [uri.removeprefix(folder) for uri in uris] == [
+        "a.csv", "redelivery-2/a.csv", "redelivery-3/a.csv", "redelivery-2/a.csv", "a.csv",
+    ]  # fmt: skip
+    assert zone.copies() == {"a.csv": b"one", "redelivery-2/a.csv": b"two", "redelivery-3/a.csv": b"three"}
+
+
+def test_a_copy_without_receipt_is_read_back_before_it_is_believed(
+    account: Account, zone: Zone, tmp_path: Path
+) -> None:
+    landed = land(account, written(tmp_path / "a.csv", b"one"))
+    zone.delete("a.csv" + RECEIPT_SUFFIX)  # as if the process had died before it wrote the receipt
+    assert land(account, tmp_path / "a.csv") == landed
+    assert zone.names() == ["a.csv", "a.csv" + RECEIPT_SUFFIX]
+
+
+def test_a_copy_without_receipt_that_holds_other_bytes_of_the_same_size_is_not_taken_for_the_file(
+    account: Account, zone: Zone, tmp_path: Path
+) -> None:
+    zone.put("a.csv", b"two")
+    landed = land(account, written(tmp_path / "a.csv", b"one"))
+    assert landed.uri.endswith("/redelivery-2/a.csv")
+    assert zone.copies() == {"a.csv": b"two", "redelivery-2/a.csv": b"one"}
+
+
+def test_a_receipt_does_not_speak_for_an_object_that_was_put_in_its_place(
+    account: Account, zone: Zone, tmp_path: Path
+) -> None:
+    land(account, written(tmp_path / "a.csv", b"one"))
+    zone.put("a.csv", b"two")
+    assert land(account, tmp_path / "a.csv").uri.endswith("/redelivery-2/a.csv")
+    assert zone.copies() == {"a.csv": b"two", "redelivery-2/a.csv": b"one"}
+
+
+def test_a_copy_that_somebody_removed_is_landed_again(account: Account, zone: Zone, tmp_path: Path) -> None:
+    landed = land(account, written(tmp_path / "a.csv", b"one"))
+    zone.delete("a.csv")
+    assert land(account, tmp_path / "a.csv") == landed
+    assert zone.copies() == {"a.csv": b"one"}
+
+
+@pytest.mark.parametrize("size", [100, BIG])
+def test_landings_that_race_with_the_same_bytes_make_one_copy(
+    account: Account, zone: Zone, tmp_path: Path, size: int
+) -> None:
+    path = written(tmp_path / "a.csv", some_bytes(size))
+    origin = _Together(3)
+    with ThreadPoolExecutor(3) as threads:
+        landed = list(threads.map(lambda _: land(account, path, origin), range(3)))
+    assert set(landed) == {landed[0]}
+    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.uploads() == []
+
+
+def test_landings_that_race_with_other_bytes_each_keep_theirs(account: Account, zone: Zone, tmp_path: Path) -> None:
+    contents = [bytes([number]) * 9 for number in range(3)]
+    paths = [written(tmp_path / str(number) / "a.csv", data) for number, data in enumerate(contents)]
+    origin = _Together(3)
+    with ThreadPoolExecutor(3) as threads:
+        landed = list(threads.map(lambda path: land(account, path, origin), paths))
+    assert len({each.uri for each in landed}) == 3
+    assert sorted(zone.copies().values()) == contents
+    for each, data in zip(landed, contents, strict=True):
+        with open_landed(account, each) as stream:
+            assert stream.read() == data
+
+
+class _Together(LocalOrigin):
+    """Holds every landing back until all have read their file to the end."""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = threading.Barrier(parties)
+        self._first = threading.local()
+
+    def stat(self, file: RemoteFile) -> RemoteFile:
+        if not hasattr(self._first, "over"):
+            self._first.over = True
+            self._barrier.wait(timeout=60)
+        return super().stat(file)
+
+
+@pytest.mark.parametrize(
+    "name", ["a b+c%41#?&=.csv", "é ü.csv", "日本.csv", "a&amp;b.csv", "~!@$^*()[]{}|;:,`'\"<>.csv", "redelivery-2", "-rf"]
+)
+def test_an_odd_name_lands_as_it_is(account: Account, zone: Zone, tmp_path: Path, name: str) -> None:
+    landed = land(account, written(tmp_path / name, b"one"))
+    assert (landed.name, landed.uri) == (name, f"{account.landing_uri}/intent/2026-11-22/{name}")
+    assert zone.copies() == {name: b"one"}
+    with open_landed(account, landed) as stream:
+        assert stream.read() == b"one"
+    assert land(account, tmp_path / name) == landed
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "a\x1b[31m.csv", "a.csv" + RECEIPT_SUFFIX])
+def test_a_name_that_cannot_be_kept_is_refused(account: Account, zone: Zone, tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileRefusedError, match="cannot be kept") as told:
+        land(account, written(tmp_path / name, b"one"))
+    assert str(told.value).isprintable()
+    assert zone.names() == []
+
+
+@pytest.mark.parametrize("name", ["../a.csv", "..", "/etc/passwd", ""])
+def test_a_name_with_a_folder_never_becomes_a_key(account: Account, zone: Zone, tmp_path: Path, name: str) -> None:
+    file = replace(LOCAL.file(written(tmp_path / "a.csv", b"one")), name=name)
+    with pytest.raises(FileRefusedError):
+        land_file(account, LOCAL, "intent", PERIOD, file)
+    assert zone.names() == []
+
+
+def test_a_file_that_changes_after_its_last_byte_was_read_leaves_nothing_visible(
+    account: Account, zone: Zone, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.csv", some_bytes(BIG))
+
+    class Rewritten(LocalOrigin):
+        def stat(self, file: RemoteFile) -> RemoteFile:
+            written(path, some_bytes(BIG + 1))
+            return super().stat(file)
+
+    with pytest.raises(TransferError, match=r"intent: file:.*changed after it was listed.*another size and modified"):
+        land(account, path, Rewritten())
+    assert zone.names() == []
+    assert zone.uploads() == []
+
+
+def test_a_wrong_key_is_told_as_configuration_and_says_no_secret(account: Account, tmp_path: Path) -> None:
+    stranger = replace(account, credentials=Credentials(access_key="nobody", secret_key="nothing-secret"))
+    with pytest.raises(ConfigurationError, match="refused access") as told:
+        land(stranger, written(tmp_path / "a.csv", b"one"))
+    assert "nothing-secret" not in str(told.value)
+
+
+def test_a_landing_zone_whose_bucket_is_not_there_is_told_by_name(account: Account, tmp_path: Path) -> None:
+    elsewhere = replace(account, landing_uri="s3://no-such-bucket-here")
+    with pytest.raises((ConfigurationError, ServiceError), match="no-such-bucket-here"):
+        land(elsewhere, written(tmp_path / "a.csv", b"one"))
+
+
+def test_a_store_that_is_down_is_told_by_its_address(account: Account, tmp_path: Path) -> None:
+    down = replace(account, s3_endpoint="http://127.0.0.1:9")
+    with pytest.raises(TransferError, match=r"http://127\.0\.0\.1:9"):
+        land(down, written(tmp_path / "a.csv", b"one"))
