@@ -1,0 +1,175 @@
+"""The Iceberg REST catalog answers as S3 Tables' does. Bare SeaweedFS fails every test here but the first."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+import pyarrow as pa
+import pytest
+from pyiceberg.exceptions import (
+    BadRequestError,
+    NamespaceAlreadyExistsError,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+
+ROWS = pa.table(
+    {"state": ["Ohio", "Utah"], "people": [11, 3]},
+    schema=pa.schema([pa.field("state", pa.string(), nullable=False), pa.field("people", pa.int64())]),
+)
+SCHEMA = {
+    "type": "struct",
+    "schema-id": 0,
+    "fields": [{"id": 1, "name": "state", "type": "string", "required": True}],
+}
+
+
+def test_a_table_is_created_written_read_and_dropped(catalog, namespace, schema) -> None:
+    table = catalog.create_table(f"{namespace}.census", schema)
+    table.append(ROWS)
+    table.append(ROWS)
+    found = catalog.load_table(f"{namespace}.census")
+    assert found.schema().find_field("people").doc == "How many"
+    assert found.scan().to_arrow().sort_by("state").column("people").to_pylist() == [11, 11, 3, 3]
+    catalog.purge_table(f"{namespace}.census")
+    assert not catalog.table_exists(f"{namespace}.census")
+    with pytest.raises(NoSuchTableError):
+        catalog.load_table(f"{namespace}.census")
+
+
+def test_the_warehouse_is_the_bucket_arn_and_so_is_the_prefix(account, send) -> None:
+    config = send("GET", f"{account.catalog_uri}/v1/config?warehouse={quote(account.table_bucket_arn, safe='')}")
+    assert config.json()["overrides"]["prefix"] == quote(account.table_bucket_arn, safe="")
+    assert send("GET", f"{account.catalog_uri}/v1/config").status_code == 400
+    assert send("GET", f"{account.catalog_uri}/v1/config?warehouse=gv-tables").status_code == 400
+    other = quote(f"{account.table_bucket_arn}-of-another", safe="")
+    assert send("GET", f"{account.catalog_uri}/v1/config?warehouse={other}").status_code == 404
+    assert send("GET", f"{account.catalog_uri}/v1/gv-tables/namespaces").status_code == 404
+
+
+def test_the_catalog_is_below_iceberg_alone(account, send) -> None:
+    root = account.catalog_uri.removesuffix("/iceberg")
+    assert account.catalog_uri == f"{root}/iceberg"
+    assert send("GET", f"{root}/v1/config?warehouse={quote(account.table_bucket_arn, safe='')}").status_code == 404
+
+
+def test_a_table_that_exists_is_not_created_again(catalog, namespace, schema) -> None:
+    catalog.create_table(f"{namespace}.census", schema)
+    with pytest.raises(TableAlreadyExistsError):
+        catalog.create_table(f"{namespace}.census", schema)
+
+
+def test_one_of_many_who_create_a_table_at_once_succeeds(rest, namespace) -> None:
+    def create(_: int) -> int:
+        return rest("POST", f"namespaces/{namespace}/tables", {"name": "census", "schema": SCHEMA}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(create, range(8))) == [200] + [409] * 7
+
+
+def test_a_namespace_that_exists_is_not_created_again(catalog, namespace) -> None:
+    with pytest.raises(NamespaceAlreadyExistsError):
+        catalog.create_namespace(namespace)
+
+
+@pytest.mark.parametrize("name", ["Census", "cen-sus", "_census", "census_", "c" * 256, ""])
+def test_a_bad_table_name_is_refused(rest, namespace, name) -> None:
+    answer = rest("POST", f"namespaces/{namespace}/tables", {"name": name, "schema": SCHEMA})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "BadRequestException")
+
+
+@pytest.mark.parametrize("name", ["Aiq", "ai-q", "_aiq", "aiq_", "aws_aiq", "a" * 256, ""])
+def test_a_bad_namespace_name_is_refused(rest, name) -> None:
+    answer = rest("POST", "namespaces", {"namespace": [name]})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "BadRequestException")
+
+
+def test_a_namespace_has_one_level(catalog, namespace) -> None:
+    with pytest.raises(BadRequestError, match="one level"):
+        catalog.create_namespace((namespace, "inner"))
+    with pytest.raises(BadRequestError, match="Nested"):
+        catalog.list_namespaces(namespace)
+
+
+def test_a_namespace_keeps_no_property_but_owner(catalog, namespace) -> None:
+    with pytest.raises(BadRequestError, match="owner"):
+        catalog.create_namespace(f"{namespace}_described", {"comment": "census"})
+    catalog.create_namespace(f"{namespace}_owned", {"owner": "analysts"})
+    assert catalog.load_namespace_properties(f"{namespace}_owned")["owner"] == "analysts"
+    with pytest.raises(BadRequestError):
+        catalog.update_namespace_properties(namespace, updates={"comment": "census"})
+
+
+def test_tables_of_no_namespace_are_not_listed(catalog, namespace) -> None:
+    assert catalog.list_tables(namespace) == []
+    with pytest.raises(NoSuchNamespaceError):
+        catalog.list_tables(f"{namespace}_missing")
+
+
+def test_a_table_is_dropped_only_with_purge(catalog, namespace, schema) -> None:
+    catalog.create_table(f"{namespace}.census", schema)
+    with pytest.raises(BadRequestError, match="purge"):
+        catalog.drop_table(f"{namespace}.census")
+    assert catalog.table_exists(f"{namespace}.census")
+
+
+def test_stage_create_is_refused(catalog, namespace, schema, rest) -> None:
+    with pytest.raises(BadRequestError, match="stage-create"):
+        catalog.create_table_transaction(f"{namespace}.census", schema)
+    commit = {"requirements": [{"type": "assert-create"}], "updates": []}
+    assert rest("POST", f"namespaces/{namespace}/tables/census", commit).status_code == 400
+    assert not catalog.table_exists(f"{namespace}.census")
+
+
+def test_the_location_is_the_service_s_choice(catalog, namespace, schema, rest) -> None:
+    with pytest.raises(BadRequestError, match="location"):
+        catalog.create_table(f"{namespace}.census", schema, location=f"s3://gv-tables/{namespace}/mine")
+    location = catalog.create_table(f"{namespace}.census", schema).location()
+    move = {"requirements": [], "updates": [{"action": "set-location", "location": "s3://gv-landing/elsewhere"}]}
+    assert rest("POST", f"namespaces/{namespace}/tables/census", move).status_code == 400
+    assert catalog.load_table(f"{namespace}.census").location() == location
+
+
+def test_a_name_used_again_does_not_touch_the_renamed_table(catalog, namespace, schema) -> None:
+    catalog.create_table(f"{namespace}.census", schema).append(ROWS)
+    catalog.rename_table(f"{namespace}.census", f"{namespace}.census_2020")
+    again = catalog.create_table(f"{namespace}.census", schema)
+    assert again.scan().to_arrow().num_rows == 0
+    catalog.purge_table(f"{namespace}.census")
+    assert catalog.load_table(f"{namespace}.census_2020").scan().to_arrow().num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "document"),
+    [
+        ("POST", "namespaces/{ns}/register", {"name": "other", "metadata-location": "s3://gv-tables/x"}),
+        ("POST", "transactions/commit", {"table-changes": []}),
+        ("POST", "namespaces/{ns}/tables/census/metrics", {"report-type": "scan-report"}),
+        ("POST", "namespaces/{ns}/tables/census/plan", {}),
+        ("GET", "namespaces/{ns}/tables/census/credentials", None),
+        ("GET", "namespaces/{ns}/views", None),
+        ("POST", "namespaces/{ns}/views", {"name": "census_view"}),
+        ("POST", "namespaces/{ns}/properties", {"updates": {"comment": "census"}}),
+    ],
+)
+def test_an_operation_that_s3_tables_lacks_is_refused(rest, catalog, namespace, schema, method, path, document) -> None:
+    catalog.create_table(f"{namespace}.census", schema)
+    answer = rest(method, path.format(ns=namespace), document)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "UnsupportedOperationException")
+
+
+def test_there_are_no_oauth_tokens(account, send) -> None:
+    assert send("POST", f"{account.catalog_uri}/v1/oauth/tokens").json()["error"]["code"] == 404
+
+
+def test_a_lost_race_is_a_conflict(rest, catalog, namespace, schema) -> None:
+    table = catalog.create_table(f"{namespace}.census", schema)
+    table.append(ROWS)
+    commit = {
+        "requirements": [{"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 7}],
+        "updates": [{"action": "set-properties", "updates": {"a": "b"}}],
+    }
+    answer = rest("POST", f"namespaces/{namespace}/tables/census", commit)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (409, "CommitFailedException")

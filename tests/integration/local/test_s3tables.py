@@ -1,0 +1,300 @@
+"""The S3 Tables API raises boto3's own exception classes, knows AWS's defaults and ranges, and pretends nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from pyiceberg.transforms import IdentityTransform
+
+FIELDS = [{"name": "state", "type": "string", "required": True}, {"name": "people", "type": "decimal(9, 2)"}]
+
+
+@pytest.fixture
+def table(bucket, namespace, s3tables) -> dict[str, str]:
+    """An unsorted table, as the parameters that name it."""
+    named = bucket | {"namespace": namespace, "name": "census"}
+    s3tables.create_table(**named, format="ICEBERG", metadata={"iceberg": {"schema": {"fields": FIELDS}}})
+    return named
+
+
+def test_create_table_makes_the_schema(table, catalog) -> None:
+    made = catalog.load_table((table["namespace"], "census"))
+    assert [(field.name, str(field.field_type), field.required) for field in made.schema().fields] == [
+        ("state", "string", True),
+        ("people", "decimal(9, 2)", False),
+    ]
+
+
+def test_create_table_makes_everything_of_schema_v2(bucket, namespace, s3tables, catalog) -> None:
+    s3tables.create_table(
+        **bucket,
+        namespace=namespace,
+        name="census",
+        format="ICEBERG",
+        tags={"team": "data"},
+        metadata={
+            "iceberg": {
+                "schemaV2": {
+                    "type": "struct",
+                    "fields": [
+                        {"id": 4, "name": "state", "type": "string", "required": True, "doc": "Two letters"},
+                        {
+                            "id": 7,
+                            "name": "extra",
+                            "required": False,
+                            "type": {
+                                "type": "map",
+                                "key-id": 8,
+                                "key": "string",
+                                "value-id": 9,
+                                "value": "string",
+                                "value-required": False,
+                            },
+                        },
+                    ],
+                    "identifierFieldIds": [4],
+                },
+                "partitionSpec": {"fields": [{"sourceId": 4, "transform": "identity", "name": "state"}]},
+                "writeOrder": {
+                    "orderId": 1,
+                    "fields": [{"sourceId": 4, "transform": "identity", "direction": "asc", "nullOrder": "nulls-last"}],
+                },
+                "properties": {"write.parquet.compression-codec": "zstd"},
+            }
+        },
+    )
+    made = catalog.load_table((namespace, "census"))
+    state = made.schema().find_field("state")
+    assert state.doc == "Two letters"
+    assert made.schema().identifier_field_ids == [state.field_id]
+    assert str(made.schema().find_type("extra")) == "map<string, string>"
+    assert [(field.name, field.transform) for field in made.spec().fields] == [("state", IdentityTransform())]
+    assert [field.source_id for field in made.sort_order().fields] == [state.field_id]
+    assert made.properties["write.parquet.compression-codec"] == "zstd"
+    arn = s3tables.get_table(**bucket, namespace=namespace, name="census")["tableARN"]
+    assert s3tables.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "data"}
+
+
+def test_a_table_made_without_a_schema_has_no_metadata_to_load(bucket, namespace, s3tables, rest) -> None:
+    s3tables.create_table(**bucket, namespace=namespace, name="bare", format="ICEBERG")
+    assert "metadataLocation" not in s3tables.get_table(**bucket, namespace=namespace, name="bare")
+    assert rest("GET", f"namespaces/{namespace}/tables/bare").status_code == 400
+
+
+def test_exceptions_are_those_of_the_service(table, bucket, namespace, s3tables) -> None:
+    errors = s3tables.exceptions
+    with pytest.raises(errors.ConflictException):
+        s3tables.create_table(**table, format="ICEBERG")
+    with pytest.raises(errors.ConflictException):
+        s3tables.create_namespace(**bucket, namespace=[namespace])
+    with pytest.raises(errors.ConflictException):
+        s3tables.delete_namespace(**bucket, namespace=namespace)
+    with pytest.raises(errors.ConflictException):
+        s3tables.delete_table(**table, versionToken="not-this-one")
+    with pytest.raises(errors.NotFoundException):
+        s3tables.get_table(**table | {"name": "missing"})
+    with pytest.raises(errors.NotFoundException):
+        s3tables.get_namespace(**bucket, namespace="missing")
+    with pytest.raises(errors.NotFoundException):
+        s3tables.list_tables(**bucket, namespace="missing")
+    with pytest.raises(errors.NotFoundException):
+        s3tables.create_table(**bucket, namespace="missing", name="census", format="ICEBERG")
+    with pytest.raises(errors.NotFoundException):
+        s3tables.get_table_bucket(tableBucketARN=f"{bucket['tableBucketARN']}-of-another")
+    with pytest.raises(errors.NotFoundException):
+        s3tables.get_table_policy(**table)
+
+
+@pytest.mark.parametrize("name", ["Census", "cen-sus", "_census", "census_", "c" * 256])
+def test_a_bad_table_name_is_refused(bucket, namespace, s3tables, name) -> None:
+    with pytest.raises(s3tables.exceptions.BadRequestException):
+        s3tables.create_table(**bucket, namespace=namespace, name=name, format="ICEBERG")
+
+
+@pytest.mark.parametrize("levels", [["Aiq"], ["ai-q"], ["_aiq"], ["aiq_"], ["aws_aiq"], ["a" * 256]])
+def test_a_bad_namespace_name_is_refused(bucket, s3tables, levels) -> None:
+    with pytest.raises(s3tables.exceptions.BadRequestException):
+        s3tables.create_namespace(**bucket, namespace=levels)
+
+
+def test_a_column_type_that_iceberg_lacks_is_refused(bucket, namespace, s3tables) -> None:
+    fields = [{"name": "state", "type": "varchar(2)"}]
+    with pytest.raises(s3tables.exceptions.BadRequestException):
+        s3tables.create_table(
+            **bucket,
+            namespace=namespace,
+            name="census",
+            format="ICEBERG",
+            metadata={"iceberg": {"schema": {"fields": fields}}},
+        )
+
+
+def test_a_table_s_arn_ends_in_an_id(table, s3tables) -> None:
+    arn = s3tables.get_table(**table)["tableARN"]
+    assert "census" not in arn
+    assert (
+        s3tables.list_tables(tableBucketARN=table["tableBucketARN"], namespace=table["namespace"])["tables"][0][
+            "tableARN"
+        ]
+        == arn
+    )
+    assert s3tables.get_table(tableArn=arn)["name"] == "census"
+
+
+def test_a_table_is_found_by_metadata_location(table, s3tables, catalog) -> None:
+    found = s3tables.get_table_metadata_location(**table)
+    made = catalog.load_table((table["namespace"], "census"))
+    assert (found["metadataLocation"], found["warehouseLocation"]) == (made.metadata_location, made.location())
+
+
+def test_a_table_is_renamed(table, s3tables) -> None:
+    s3tables.rename_table(**table, newName="census_2020")
+    assert s3tables.get_table(**table | {"name": "census_2020"})["name"] == "census_2020"
+    with pytest.raises(s3tables.exceptions.NotFoundException):
+        s3tables.get_table(**table)
+    with pytest.raises(s3tables.exceptions.ConflictException):
+        s3tables.rename_table(**table | {"name": "census_2020"}, newName="census", versionToken="not-this-one")
+
+
+# --- maintenance ----------------------------------------------------------------------------------------------------
+
+
+def test_maintenance_has_aws_s_defaults(table, bucket, s3tables) -> None:
+    assert s3tables.get_table_maintenance_configuration(**table)["configuration"] == {
+        "icebergCompaction": {
+            "status": "enabled",
+            "settings": {"icebergCompaction": {"targetFileSizeMB": 512, "strategy": "auto"}},
+        },
+        "icebergSnapshotManagement": {
+            "status": "enabled",
+            "settings": {"icebergSnapshotManagement": {"minSnapshotsToKeep": 1, "maxSnapshotAgeHours": 120}},
+        },
+    }
+    of_bucket = s3tables.get_table_bucket_maintenance_configuration(**bucket)["configuration"]
+    assert of_bucket["icebergUnreferencedFileRemoval"]["status"] == "enabled"
+
+
+def test_maintenance_settings_are_kept(table, bucket, s3tables) -> None:
+    _put(s3tables, table, "icebergCompaction", targetFileSizeMB=64, strategy="binpack")
+    _put(s3tables, table, "icebergSnapshotManagement", maxSnapshotAgeHours=24)
+    s3tables.put_table_maintenance_configuration(
+        **table, type="icebergSnapshotManagement", value={"status": "disabled"}
+    )
+    found = s3tables.get_table_maintenance_configuration(**table)["configuration"]
+    assert found["icebergCompaction"]["settings"]["icebergCompaction"] == {
+        "targetFileSizeMB": 64,
+        "strategy": "binpack",
+    }
+    assert found["icebergSnapshotManagement"]["status"] == "disabled"
+    s3tables.put_table_bucket_maintenance_configuration(
+        **bucket,
+        type="icebergUnreferencedFileRemoval",
+        value={
+            "status": "enabled",
+            "settings": {"icebergUnreferencedFileRemoval": {"unreferencedDays": 5, "nonCurrentDays": 12}},
+        },
+    )
+    found = s3tables.get_table_bucket_maintenance_configuration(**bucket)["configuration"]
+    assert found["icebergUnreferencedFileRemoval"]["settings"] == {
+        "icebergUnreferencedFileRemoval": {"unreferencedDays": 5, "nonCurrentDays": 12}
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("icebergCompaction", {"targetFileSizeMB": 63}),
+        ("icebergCompaction", {"targetFileSizeMB": 513}),
+        ("icebergCompaction", {"strategy": "tetris"}),
+        ("icebergCompaction", {"strategy": "sort"}),
+        ("icebergCompaction", {"strategy": "z-order"}),
+        ("icebergSnapshotManagement", {"minSnapshotsToKeep": 2**31}),
+    ],
+)
+def test_maintenance_out_of_range_is_refused(table, s3tables, kind, settings) -> None:
+    with pytest.raises(s3tables.exceptions.BadRequestException):
+        _put(s3tables, table, kind, **settings)
+
+
+def test_settings_of_another_type_are_refused(table, s3tables) -> None:
+    value = {"status": "enabled", "settings": {"icebergSnapshotManagement": {"minSnapshotsToKeep": 2}}}
+    with pytest.raises(s3tables.exceptions.BadRequestException):
+        s3tables.put_table_maintenance_configuration(**table, type="icebergCompaction", value=value)
+
+
+def test_a_minimum_is_checked_by_the_service_too(table, account, send) -> None:
+    """boto3 would not even send this."""
+    arn = account.table_bucket_arn.replace(":", "%3A").replace("/", "%2F")
+    url = f"{account.s3tables_endpoint}/tables/{arn}/{table['namespace']}/census/maintenance/icebergSnapshotManagement"
+    value = {"status": "enabled", "settings": {"icebergSnapshotManagement": {"minSnapshotsToKeep": 0}}}
+    answer = send("PUT", url, json.dumps({"value": value}).encode())
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
+
+
+def test_sorting_needs_a_sort_order(bucket, namespace, s3tables) -> None:
+    order = {
+        "orderId": 1,
+        "fields": [{"sourceId": 1, "transform": "identity", "direction": "asc", "nullOrder": "nulls-last"}],
+    }
+    table = bucket | {"namespace": namespace, "name": "sorted"}
+    metadata = {"iceberg": {"schema": {"fields": FIELDS}, "writeOrder": order}}
+    s3tables.create_table(**table, format="ICEBERG", metadata=metadata)
+    _put(s3tables, table, "icebergCompaction", strategy="sort")
+    found = s3tables.get_table_maintenance_configuration(**table)["configuration"]["icebergCompaction"]
+    assert found["settings"]["icebergCompaction"] == {"targetFileSizeMB": 512, "strategy": "sort"}
+
+
+def test_job_status_has_every_type(table, s3tables) -> None:
+    s3tables.put_table_maintenance_configuration(**table, type="icebergCompaction", value={"status": "disabled"})
+    status = s3tables.get_table_maintenance_job_status(**table)["status"]
+    assert status["icebergCompaction"]["status"] == "Disabled"
+    assert set(status) == {"icebergCompaction", "icebergSnapshotManagement", "icebergUnreferencedFileRemoval"}
+
+
+# --- policies, and what the store does not do ----------------------------------------------------------------------
+
+
+def test_policies_are_kept(table, bucket, s3tables) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    s3tables.put_table_policy(**table, resourcePolicy=policy)
+    assert s3tables.get_table_policy(**table)["resourcePolicy"] == policy
+    s3tables.delete_table_policy(**table)
+    with pytest.raises(s3tables.exceptions.NotFoundException):
+        s3tables.get_table_policy(**table)
+    with pytest.raises(s3tables.exceptions.BadRequestException):
+        s3tables.put_table_policy(**table, resourcePolicy="nonsense")
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("put_table_bucket_metrics_configuration", {}),
+        ("get_table_bucket_metrics_configuration", {}),
+        ("put_table_bucket_encryption", {"encryptionConfiguration": {"sseAlgorithm": "AES256"}}),
+        ("put_table_bucket_storage_class", {"storageClassConfiguration": {"storageClass": "STANDARD"}}),
+        ("get_table_bucket_replication", {}),
+        ("delete_table_bucket", {}),
+    ],
+)
+def test_what_the_store_does_not_do_is_501_and_not_a_lie(bucket, s3tables, operation, parameters) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(s3tables, operation)(**bucket, **parameters)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_a_kms_key_is_501(table, s3tables) -> None:
+    encryption = {"sseAlgorithm": "aws:kms", "kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/made-up"}
+    with pytest.raises(ClientError, match="KMS"):
+        s3tables.create_table(**table | {"name": "secret"}, format="ICEBERG", encryptionConfiguration=encryption)
+
+
+def test_an_unknown_operation_is_404(account, send) -> None:
+    answer = send("GET", f"{account.s3tables_endpoint}/no-such-thing")
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
+
+
+def _put(s3tables, table, kind, **settings) -> None:
+    value = {"status": "enabled", "settings": {kind: settings}}
+    s3tables.put_table_maintenance_configuration(**table, type=kind, value=value)
