@@ -1,0 +1,123 @@
+"""The table answers which files it holds, from its rows alone: whatever became of snapshots, files and bounds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from pyiceberg.table import Table
+
+from growth_verticals.contract.table import Column, TableContract
+from growth_verticals.tables.ledger import count_loaded_rows, loaded_files
+from growth_verticals.tables.parquet import RowSink
+
+from .conftest import MakeTable
+
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+#: Equal in the 16 characters that manifests keep of a string by default, and one between the two.
+TWIN, MIDDLE, OTHER_TWIN = ("5e" * 8 + tail * 48 for tail in "059")
+
+
+def load(table: Table, contract: TableContract, period: str, *digests: str, rows: int = 3) -> None:
+    """Append one data file a digest, as a commit does."""
+    with table.transaction() as transaction, transaction.update_snapshot().fast_append() as append:
+        for digest in digests:
+            constants = {
+                "delivery_period": period,
+                "source_file": "toy.csv",
+                "source_file_sha256": digest,
+                "loaded_at": datetime(2026, 11, 22, tzinfo=UTC),
+            }
+            sink = RowSink(table, contract, constants)
+            sink.write(
+                pa.record_batch(
+                    {"n": pa.array(range(rows), pa.int32()), "source_row": pa.array(range(rows), pa.int64())}
+                )
+            )
+            for data_file in sink.close():
+                append.append_data_file(data_file)
+    table.refresh()
+
+
+def compact(table: Table) -> None:
+    """Rewrite all files as one, as managed compaction does."""
+    table.overwrite(table.scan().to_arrow().sort_by("n"))
+    table.refresh()
+
+
+@pytest.fixture(params=["whole digests in the manifests", "digests cut to 16 characters"])
+def ledger(make_table: MakeTable, request: pytest.FixtureRequest) -> tuple[Table, TableContract]:
+    mode = "full" if request.param.startswith("whole") else "truncate(16)"
+    return make_table(
+        Column(name="n", type="int"), properties={"write.metadata.metrics.column.source_file_sha256": mode}
+    )
+
+
+Ledger = tuple[Table, TableContract]
+
+
+def test_a_table_without_a_snapshot_holds_nothing(ledger: Ledger):
+    assert loaded_files(ledger[0], "2026Q4", {A}) == set()
+
+
+def test_of_no_files_none_is_loaded(ledger: Ledger):
+    load(*ledger, "2026Q4", A)
+    assert loaded_files(ledger[0], "2026Q4", set()) == set()
+
+
+def test_files_are_told_apart_by_period_and_digest(ledger: Ledger):
+    load(*ledger, "2026Q4", A, B)
+    load(*ledger, "2026Q3", C)
+    assert loaded_files(ledger[0], "2026Q4", {A, B, C}) == {A, B}
+    assert loaded_files(ledger[0], "2026Q3", {A, B, C}) == {C}
+    assert loaded_files(ledger[0], "2026Q2", {A, B, C}) == set()
+
+
+def test_digests_with_the_same_beginning_are_different_files(ledger: Ledger):
+    load(*ledger, "2026Q4", TWIN, OTHER_TWIN)
+    assert loaded_files(ledger[0], "2026Q4", {TWIN, MIDDLE, OTHER_TWIN}) == {TWIN, OTHER_TWIN}
+    assert loaded_files(ledger[0], "2026Q4", {MIDDLE}) == set()
+
+
+def test_compaction_changes_no_answer(ledger: Ledger):
+    load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN)
+    load(*ledger, "2026Q3", C)
+    compact(ledger[0])
+    assert loaded_files(ledger[0], "2026Q4", {A, B, C, TWIN, MIDDLE, OTHER_TWIN}) == {A, TWIN, OTHER_TWIN}
+    assert loaded_files(ledger[0], "2026Q4", {B, C, MIDDLE}) == set()
+    assert count_loaded_rows(ledger[0], "2026Q4", {A, B, C, MIDDLE}) == 3
+
+
+def test_snapshot_expiry_changes_no_answer(ledger: Ledger):
+    load(*ledger, "2026Q4", A)
+    first = ledger[0].current_snapshot()
+    load(*ledger, "2026Q4", B)
+    assert first is not None
+    ledger[0].maintenance.expire_snapshots().by_id(first.snapshot_id).commit()
+    ledger[0].refresh()
+    assert [snapshot.snapshot_id for snapshot in ledger[0].snapshots()] != [first.snapshot_id]
+    assert loaded_files(ledger[0], "2026Q4", {A, B}) == {A, B}
+
+
+def test_deleted_rows_are_not_loaded_any_more(ledger: Ledger):
+    load(*ledger, "2026Q4", A, B)
+    ledger[0].delete(f"source_file_sha256 = '{A}'")
+    assert loaded_files(ledger[0].refresh(), "2026Q4", {A, B}) == {B}
+
+
+def test_a_table_that_is_not_partitioned_by_period_answers_too(make_table: MakeTable):
+    table, contract = make_table(Column(name="n", type="int"), partition_by=())
+    load(table, contract, "2026Q4", A)
+    load(table, contract, "2026Q3", B)
+    compact(table)
+    assert loaded_files(table, "2026Q4", {A, B}) == {A}
+    assert count_loaded_rows(table, "2026Q3", {A, B}) == 3
+
+
+def test_rows_are_counted(ledger: Ledger):
+    load(*ledger, "2026Q4", A, rows=5)
+    load(*ledger, "2026Q4", B, rows=2)
+    assert count_loaded_rows(ledger[0], "2026Q4", {A, B}) == 7
+    assert count_loaded_rows(ledger[0], "2026Q4", {B, C}) == 2
+    assert count_loaded_rows(ledger[0], "2026Q4", set()) == 0
