@@ -43,6 +43,14 @@ class Airflow:
     state: Path = _REPOSITORY / ".state" / "airflow"
     port: int = 8080
 
+    @classmethod
+    def from_environment(cls) -> Airflow:
+        """Return the demo's Airflow. Raises `StandInError` for a GV_AIRFLOW_PORT that is no port."""
+        text = os.environ.get("GV_AIRFLOW_PORT") or str(cls.port)
+        if not text.isdecimal() or not 1024 <= int(text) <= 65500:
+            raise StandInError("GV_AIRFLOW_PORT is not a port. Next: set it to a number from 1024 to 65500.")
+        return cls(port=int(text))
+
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
@@ -188,6 +196,7 @@ class Airflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.state / "passwords.json"),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.port + 1),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.port + 2),
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # also how late a task's end is noticed, in seconds
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 

@@ -35,7 +35,7 @@ _CADENCES = {cadence.__name__: cadence for cadence in (Quarterly, Monthly, Daily
 
 #: A DAG that never ran takes up the period that opened this recently. Without it, a DAG file that is parsed again
 #: between 06:00:00 and the scheduler's next look would skip the first period of all.
-_JUST_OPENED = timedelta(hours=1)
+_JUST_OPENED = timedelta(minutes=10)
 
 
 class PeriodTimetable(Timetable):

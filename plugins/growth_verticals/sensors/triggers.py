@@ -65,10 +65,10 @@ class DeliveryTrigger(BaseTrigger):
             except ServiceError as error:
                 self.log.warning("%s", error)
             else:
-                self.log.info(describe(source, period, files, marker))
                 if is_complete(before, files, marker):
                     yield self._event(files, complete=True)
                     return
+                self.log.info(describe(source, period, files, marker))
                 before = files
             if time.time() >= self.late_at:
                 yield self._event(before, complete=False)
