@@ -1,0 +1,334 @@
+"""What the operators and the sensor make of a run: what they ask the library for, and what they hand on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import DAG, Asset, RetryAction
+from airflow.sdk.exceptions import TaskDeferred
+
+from growth_verticals import steps
+from growth_verticals.account import Account
+from growth_verticals.cadence import OnDemand, Quarterly
+from growth_verticals.delivery import FileResult, LandedFile, LoadResult, RemoteFile, StagedFile
+from growth_verticals.errors import (
+    CommitError,
+    ConfigurationError,
+    DeliveryLateError,
+    FileRefusedError,
+    PeriodError,
+    ServiceError,
+    TableMismatchError,
+    TransferError,
+)
+from growth_verticals.hooks.run import request_of
+from growth_verticals.operators import load
+from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
+from growth_verticals.operators.source import RetryWhatMayPass
+from growth_verticals.sensors import delivery, triggers
+from growth_verticals.sensors.delivery import AwaitDelivery
+from growth_verticals.sensors.triggers import DeliveryTrigger
+from growth_verticals.source import Delimited, Inbox, Sftp, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEDULED = Source(
+    name="aiq_household",
+    table="aiq.household",
+    cadence=Quarterly(due_business_day=15),
+    delivery=Sftp(conn_id="sftp_aiq", directory="/outgoing", pattern="AIQ_HH_{period}_*.gz"),
+    format=Delimited(delimiter="|"),
+)
+BY_HAND = Source(name="ls_corp", table="ls_corp.contact", cadence=OnDemand(), delivery=Inbox(), format=Delimited())
+ACCOUNT = Account(
+    region="us-east-1",
+    table_bucket_arn="arn:aws:s3tables:us-east-1:000000000000:bucket/gv-tables",
+    landing_uri="s3://gv-landing",
+    catalog_uri="http://127.0.0.1:1/iceberg",
+)
+SHA = "a" * 64
+
+
+def context(
+    *, key: str | None = None, conf: dict[str, Any] | None = None, run_after: str = "2026-11-22T03:00", **params: Any
+) -> Any:
+    run = SimpleNamespace(partition_key=key, conf=conf, run_after=datetime.fromisoformat(run_after).replace(tzinfo=UTC))
+    return {"dag_run": run, "params": params}
+
+
+def remote(name: str = "a.gz", size: int = 3, modified: float = 1.0) -> RemoteFile:
+    return RemoteFile(name=name, uri=f"sftp://sftp_aiq/outgoing/{name}", size=size, modified=modified)
+
+
+@pytest.fixture(autouse=True)
+def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def origin(*_: object) -> Iterator[str]:
+        yield "origin"
+
+    for module in (load, delivery):
+        monkeypatch.setattr(module, "account_from_connection", lambda: ACCOUNT)
+        monkeypatch.setattr(module, "open_origin", origin)
+
+
+# --- which period -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "run", "period"),
+    [
+        (SCHEDULED, {"key": "2026Q3"}, "2026Q3"),
+        (SCHEDULED, {"conf": {"period": "2026Q3"}}, "2026Q3"),
+        (SCHEDULED, {"key": "2026Q3", "conf": {"period": "2026Q3"}}, "2026Q3"),
+        (BY_HAND, {"key": "2026-11-20"}, "2026-11-20"),
+        (BY_HAND, {"conf": {"period": "2026-11-20"}}, "2026-11-20"),
+        # 03:00 UTC is the evening before in New York
+        (BY_HAND, {"run_after": "2026-11-22T03:00"}, "2026-11-21"),
+        # the form's prefilled date is that of the last parse; only what was sent with the run counts
+        (BY_HAND, {"period": "2026-11-30", "run_after": "2026-11-22T12:00"}, "2026-11-22"),
+    ],
+)
+def test_the_period_of_a_run(source: Source, run: dict[str, Any], period: str) -> None:
+    assert request_of(context(**run), source).period.key == period
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({}, "no period"),
+        ({"conf": {"period": None}}, "no period"),
+        ({"key": "2026Q3", "conf": {"period": "2026Q2"}}, "two periods; expected '2026Q3', found '2026Q2'"),
+        ({"key": "2026-11"}, "does not parse"),
+        ({"conf": {"period": "../../2026Q3"}}, "does not parse"),
+    ],
+)
+def test_a_run_without_a_plain_period_fails(run: dict[str, Any], message: str) -> None:
+    with pytest.raises(PeriodError, match=message):
+        request_of(context(**run), SCHEDULED)
+
+
+# --- land, stage, commit ------------------------------------------------------------------------------------------
+
+
+def test_land_returns_the_landed_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    landed = LandedFile(name="a.gz", uri="s3://gv-landing/a.gz", size=3, sha256=SHA, origin="sftp://sftp_aiq/a.gz")
+
+    def land(*arguments: object) -> LandedFile:
+        asked.extend(arguments)
+        return landed
+
+    monkeypatch.setattr(steps, "land", land)
+    task = LandFile(task_id="land", source=SCHEDULED, file=asdict(remote()))
+    assert task.execute(context(key="2026Q3")) == asdict(landed)
+    assert asked == [ACCOUNT, "origin", SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), remote()]
+
+
+def test_a_file_s_name_is_never_a_template() -> None:
+    hostile = "{{ 7 * 7 }}{% raise %}.gz"
+    with DAG("d"):
+        first = AwaitDelivery(task_id="await", source=SCHEDULED)
+        task = LandFile(task_id="land", source=SCHEDULED, file=first.output)
+    pulled = SimpleNamespace(xcom_pull=lambda **_: asdict(remote(hostile)), task=task)
+    task.render_template_fields({"ti": pulled, "expanded_ti_count": None})
+    assert task.file["name"] == hostile
+
+
+def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    staged = StagedFile(
+        name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_loaded=1198, rows_rejected=2, manifest="s3://m"
+    )
+    monkeypatch.setattr(steps, "stage", lambda *_: staged)
+    landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz"}
+    task = StageFile(task_id="stage", source=SCHEDULED, landed=landed)
+    assert task.execute(context(key="2026Q3")) == asdict(staged)
+    assert "1,200 rows read = 1,198 good + 2 rejected" in capsys.readouterr().out
+
+
+def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    result = LoadResult(
+        source="aiq_household",
+        table="aiq.household",
+        period="2026Q3",
+        snapshot_id=2**62 + 1,
+        files=(FileResult(name="a.gz", sha256=SHA, status="loaded", rows_read=3, rows_loaded=2, rows_rejected=1),),
+    )
+
+    def commit(*arguments: object) -> LoadResult:
+        asked.extend(arguments)
+        return result
+
+    class Event:
+        extra: dict[str, Any]
+        keys: list[str]
+
+        def add_partitions(self, *keys: str) -> None:
+            self.keys = list(keys)
+
+    monkeypatch.setattr(steps, "commit", commit)
+    table, event = Asset("aiq.household"), Event()
+    staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_loaded=2, rows_rejected=1)
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=iter([asdict(staged)]), outlets=[table])
+    returned = task.execute(context(key="2026Q3", expected_rows=3) | {"outlet_events": {table: event}})
+    assert asked == [ACCOUNT, SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), [staged], 3]
+    assert event.keys == ["2026Q3"]
+    assert event.extra == {
+        "source": "aiq_household",
+        "period": "2026Q3",
+        "snapshot_id": str(2**62 + 1),
+        "files": 1,
+        "rows_read": 3,
+        "rows_loaded": 2,
+        "rows_rejected": 1,
+    }
+    assert json.loads(json.dumps(returned)) == returned
+    assert returned["files"][0]["status"] == "loaded"
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (FileRefusedError("x"), RetryAction.FAIL),
+        (ConfigurationError("x"), RetryAction.FAIL),
+        (TableMismatchError("x"), RetryAction.FAIL),
+        (PeriodError("x"), RetryAction.FAIL),
+        (DeliveryLateError("x"), RetryAction.FAIL),
+        (TransferError("x"), RetryAction.DEFAULT),
+        (CommitError("x"), RetryAction.DEFAULT),
+        (MemoryError(), RetryAction.DEFAULT),
+    ],
+)
+def test_only_what_may_pass_is_retried(error: Exception, action: RetryAction) -> None:
+    assert RetryWhatMayPass().evaluate(error, 1, 4).action is action
+
+
+# --- await --------------------------------------------------------------------------------------------------------
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, module: Any, *seen: Any) -> None:
+    """Let `look` answer `seen`, one after the other."""
+    left = list(seen)
+
+    def look(*_: object) -> Any:
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "look", look)
+
+
+def deferral(monkeypatch: pytest.MonkeyPatch, key: str, *seen: Any) -> DeliveryTrigger:
+    looks(monkeypatch, delivery, *seen)
+    with pytest.raises(TaskDeferred) as raised:
+        AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key=key))
+    assert raised.value.method_name == "resume"
+    trigger = raised.value.trigger
+    assert isinstance(trigger, DeliveryTrigger)
+    return trigger
+
+
+def test_the_first_look_never_suffices_without_a_marker(monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = deferral(monkeypatch, "2026Q4", ([remote()], None))
+    assert trigger.seen == [asdict(remote())]
+    assert trigger.late_at == SCHEDULED.cadence.due(SCHEDULED.cadence.parse("2026Q4")).timestamp()
+    assert trigger.interval_s == 60
+
+
+def test_a_period_that_is_due_already_gets_some_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GV_PATIENCE_S", "100")
+    monkeypatch.setenv("GV_LOOK_INTERVAL_S", "1")
+    before = time.time()
+    trigger = deferral(monkeypatch, "2020Q1", ([], None))
+    assert before + 100 <= trigger.late_at <= time.time() + 100
+    assert trigger.interval_s == 8
+
+
+def test_a_server_that_is_down_at_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deferral(monkeypatch, "2026Q4", ServiceError("the server is away")).seen == []
+
+
+def test_a_wrong_connection_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks(monkeypatch, delivery, ConfigurationError("no such connection"))
+    with pytest.raises(ConfigurationError):
+        AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key="2026Q4"))
+
+
+def test_the_done_marker_ends_the_wait_at_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks(monkeypatch, delivery, ([remote()], True))
+    assert AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key="2026Q4")) == [asdict(remote())]
+
+
+def fired(trigger: DeliveryTrigger) -> dict[str, Any]:
+    async def first() -> dict[str, Any]:
+        events = [event async for event in trigger.run()]
+        assert len(events) == 1
+        return dict(events[0].payload)
+
+    return asyncio.run(first())
+
+
+def waiting(late_in_s: float = 60.0, seen: list[dict[str, Any]] | None = None) -> DeliveryTrigger:
+    return DeliveryTrigger(
+        source="aiq_household", period="2026Q3", seen=seen or [], late_at=time.time() + late_in_s, interval_s=0.0
+    )
+
+
+def test_a_delivery_that_holds_still_over_two_looks_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    growing, grown = remote(size=3), remote(size=4)
+    looks(monkeypatch, triggers, ([], None), ([growing], None), ([grown], None), ([grown], None))
+    assert fired(waiting()) == {"files": [asdict(grown)], "complete": True}
+
+
+def test_what_the_worker_saw_counts_as_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks(monkeypatch, triggers, ([remote()], None))
+    assert fired(waiting(seen=[asdict(remote())]))["complete"]
+
+
+def test_a_look_that_fails_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks(monkeypatch, triggers, ([remote()], None), ServiceError("away"), ([remote()], None))
+    assert fired(waiting())["complete"]
+
+
+def test_a_delivery_that_does_not_come_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks(monkeypatch, triggers, ([remote(size=3)], None))
+    event = fired(waiting(late_in_s=-1))
+    assert event == {"files": [asdict(remote(size=3))], "complete": False}
+    with pytest.raises(DeliveryLateError, match=r"2026Q3 came in time; expected .* found 1 file\(s\), still changing"):
+        AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
+    with pytest.raises(DeliveryLateError, match=r"by 2026-10-22 18:00 New York, found none"):
+        AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), {**event, "files": []})
+
+
+def test_the_triggerer_builds_the_trigger_again() -> None:
+    trigger = waiting(seen=[asdict(remote())])
+    path, arguments = trigger.serialize()
+    assert path == "growth_verticals.sensors.triggers.DeliveryTrigger"
+    assert DeliveryTrigger(**json.loads(json.dumps(arguments))).serialize() == trigger.serialize()
+
+
+def test_named_files_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from growth_verticals.landing import listing
+
+    asked: list[Any] = []
+
+    def find_named(account: Account, source: Source, names: object, origin_of: Any) -> list[RemoteFile]:
+        asked.extend((account, source, names, origin_of("s3://elsewhere/a.csv")))
+        return [remote("a.csv")]
+
+    monkeypatch.setattr(listing, "find_named", find_named)
+    for source, key in ((BY_HAND, "2026-11-20"), (SCHEDULED, "2026Q3")):
+        asked.clear()
+        task = AwaitDelivery(task_id="await", source=source)
+        assert task.execute(context(key=key, files=["a.csv"])) == [asdict(remote("a.csv"))]
+        assert asked == [ACCOUNT, source, ("a.csv",), "origin"]
