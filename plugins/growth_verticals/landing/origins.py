@@ -97,8 +97,8 @@ class SftpOrigin:
     def open(self, file: RemoteFile) -> BinaryIO:
         failures = partial(self._failures, file.uri)
         with failures():
-            handle = self._client.open(path_of(file.uri), "rb")
-        return _buffered(SftpReader(self._client, handle.handle, file.size).read, handle.close, failures)
+            reader = SftpReader(self._client, path_of(file.uri), file.size)
+        return _buffered(reader.read, reader.close, failures)
 
     def _file(self, path: bytes, attributes: paramiko.SFTPAttributes) -> RemoteFile:
         uri = path_uri("sftp", self._conn_id, path)

@@ -47,11 +47,16 @@ class SftpReader:
 
     paramiko's own prefetch is not used: it goes on in a thread of its own after an error or a close, and where a
     server answers with less than was asked it takes the rest of the file into memory. Holds 2 MiB.
+
+    :param size: bytes that the file was listed with; no more than one beyond them is read.
     """
 
-    def __init__(self, client: Any, handle: Any, size: int) -> None:
+    def __init__(self, client: Any, path: bytes, size: int) -> None:
+        from paramiko import SFTPAttributes
+        from paramiko.sftp import CMD_OPEN, SFTP_FLAG_READ
+
         self._client = client
-        self._handle = handle
+        self._handle = client._request(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes())[1].get_binary()  # noqa: SLF001
         self._unasked = range(0, size + 1, _REQUEST_SIZE)  # one byte more, to see whether the file has grown
         self._end = size + 1
         self._asked: deque[tuple[int, int, int]] = deque()
@@ -76,6 +81,14 @@ class SftpReader:
         elif len(data) < length:
             self._asked.appendleft(self._ask(offset + len(data), length - len(data)))
         return data
+
+    def close(self) -> None:
+        """Tell the server, and wait for nothing: it may have stalled."""
+        from paramiko import SSHException
+        from paramiko.sftp import CMD_CLOSE
+
+        with suppress(SSHException, EOFError, OSError):
+            self._client._async_request(type(None), CMD_CLOSE, self._handle)  # noqa: SLF001
 
     def _ask(self, offset: int, length: int) -> tuple[int, int, int]:
         from paramiko.sftp import CMD_READ, int64

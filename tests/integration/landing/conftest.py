@@ -18,11 +18,6 @@ from growth_verticals.account import Account
 from growth_verticals.landing.origins import S3Origin, SftpOrigin
 
 
-class _OpenDoor(asyncssh.SSHServer):
-    def begin_auth(self, username: str) -> bool:
-        return False
-
-
 class VendorServer:
     """An SFTP server on loopback whose `/` is `root`.
 
@@ -34,6 +29,7 @@ class VendorServer:
         self.root = root
         self.before_read: Callable[[Any, str, int, int], Awaitable[int | bytes]] | None = None
         self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self._connections: list[asyncssh.SSHServerConnection] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -56,11 +52,17 @@ class VendorServer:
             transport.auth_none("vendor")
             client = paramiko.SFTPClient.from_transport(transport)
             assert client is not None
-            with client:
-                yield SftpOrigin(client, "sftp_vendor", stalled_after_s=stalled_after_s)
+            yield SftpOrigin(client, "sftp_vendor", stalled_after_s=stalled_after_s)
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
         server = self
+
+        class OpenDoor(asyncssh.SSHServer):
+            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+                server._connections.append(conn)
+
+            def begin_auth(self, username: str) -> bool:
+                return False
 
         class Sftp(asyncssh.SFTPServer):
             def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
@@ -78,7 +80,7 @@ class VendorServer:
         return await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=_OpenDoor,
+            server_factory=OpenDoor,
             server_host_keys=[self.key],
             sftp_factory=Sftp,
             allow_scp=False,
@@ -86,8 +88,10 @@ class VendorServer:
 
     async def _stop(self) -> None:
         self._listener.close()
-        await self._listener.wait_closed()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for connection in self._connections:
+            connection.abort()
+            await connection.wait_closed()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from growth_verticals.account import Account, Credentials
 from growth_verticals.cadence import Daily
@@ -193,7 +198,8 @@ class _Together(LocalOrigin):
 
 
 @pytest.mark.parametrize(
-    "name", ["a b+c%41#?&=.csv", "é ü.csv", "日本.csv", "a&amp;b.csv", "~!@$^*()[]{}|;:,`'\"<>.csv", "redelivery-2", "-rf"]
+    "name",
+    ["a b+c%41#?&=.csv", "é ü.csv", "日本.csv", "a&amp;b.csv", "~!@$^*()[]{}|;:,`'\"<>.csv", "redelivery-2", "-rf"],
 )
 def test_an_odd_name_lands_as_it_is(account: Account, zone: Zone, tmp_path: Path, name: str) -> None:
     landed = land(account, written(tmp_path / name, b"one"))
@@ -234,6 +240,92 @@ def test_a_file_that_changes_after_its_last_byte_was_read_leaves_nothing_visible
         land(account, path, Rewritten())
     assert zone.names() == []
     assert zone.uploads() == []
+
+
+# --- deaths on the way --------------------------------------------------------------------------------------------
+
+
+def run_and_die(account: Account, path: Path, arrange: str) -> None:
+    """Land `path` in a process of its own that kills itself at the point which `arrange` sets up."""
+    assert account.credentials is not None
+    program = f"""
+import os, signal
+from pathlib import Path
+from growth_verticals.account import Account, Credentials
+from growth_verticals.cadence import Daily
+from growth_verticals.landing import land
+from growth_verticals.landing.origins import LocalOrigin
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+{arrange}
+keys = Credentials(access_key={account.credentials.access_key!r}, secret_key={account.credentials.secret_key!r})
+account = Account(
+    region={account.region!r}, table_bucket_arn={account.table_bucket_arn!r}, landing_uri={account.landing_uri!r},
+    catalog_uri={account.catalog_uri!r}, s3_endpoint={account.s3_endpoint!r}, credentials=keys,
+)
+origin = LocalOrigin()
+land.land_file(account, origin, "intent", Daily().parse("2026-11-22"), origin.file(Path({str(path)!r})))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+
+
+@pytest.mark.parametrize("size", [100, BIG])
+def test_death_before_the_upload_is_complete_leaves_nothing_visible(
+    account: Account, zone: Zone, tmp_path: Path, size: int
+) -> None:
+    path = written(tmp_path / "a.csv", some_bytes(size))
+    run_and_die(account, path, "LocalOrigin.stat = die")
+    assert zone.names() == []
+    land(account, path)
+    assert zone.copies() == {"a.csv": some_bytes(size)}
+
+
+@pytest.mark.parametrize("size", [100, BIG])
+def test_death_before_the_receipt_costs_no_second_copy(account: Account, zone: Zone, tmp_path: Path, size: int) -> None:
+    path = written(tmp_path / "a.csv", some_bytes(size))
+    run_and_die(account, path, "land.write_receipt = die")
+    assert zone.names() == ["a.csv"]
+    landed = land(account, path)
+    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.receipt("a.csv")["sha256"] == landed.sha256
+    assert land(account, path) == landed
+
+
+@pytest.mark.parametrize(("size", "operation"), [(100, "PutObject"), (BIG, "CompleteMultipartUpload")])
+def test_an_upload_whose_reply_was_lost_is_found_by_the_retry(
+    account: Account, zone: Zone, tmp_path: Path, size: int, operation: str
+) -> None:
+    def lose(**_: object) -> None:
+        raise ConnectionClosedError(endpoint_url="http://127.0.0.1")
+
+    class Lossy(Account):
+        def client(self, service: str) -> Any:
+            client = super().client(service)
+            client.meta.events.register(f"after-call.s3.{operation}", lose)
+            return client
+
+    path = written(tmp_path / "a.csv", some_bytes(size))
+    lossy = Lossy(**{each.name: getattr(account, each.name) for each in fields(account)})
+    with pytest.raises(TransferError, match="failed: ConnectionClosedError"):
+        land(lossy, path)
+    landed = land(account, path)
+    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.receipt("a.csv")["sha256"] == landed.sha256
+
+
+# --- what a person must mend --------------------------------------------------------------------------------------
+
+
+def test_no_credentials_is_told_with_where_to_set_them(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"no credentials for the bucket.*Next: set"):
+        land(replace(account, credentials=None), written(tmp_path / "a.csv", b"one"))
 
 
 def test_a_wrong_key_is_told_as_configuration_and_says_no_secret(account: Account, tmp_path: Path) -> None:
