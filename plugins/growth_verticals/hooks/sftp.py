@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 from paramiko.config import SSH_PORT
+from paramiko.pkey import UnknownKeyType
 
 from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.hooks.account import vendor_connection
@@ -111,7 +112,7 @@ def _pinned_key(connection: Connection, source: str) -> paramiko.PKey:
     kind, _, key = str(extra.get("host_key") or "").strip().partition(" ")
     try:
         return paramiko.PKey.from_type_string(kind, b64decode(key.split()[0]))
-    except (IndexError, ValueError, paramiko.SSHException) as error:
+    except (IndexError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
         raise ConfigurationError(
             f"the connection {connection.conn_id!r} does not pin the server's key",
             source=source,

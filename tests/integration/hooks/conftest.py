@@ -1,0 +1,3 @@
+"""Everything here imports airflow."""
+
+import tests.airflow_home  # noqa: F401

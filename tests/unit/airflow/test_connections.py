@@ -1,0 +1,142 @@
+"""What is taken from Airflow's connections, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from growth_verticals.account import Account, Credentials
+from growth_verticals.errors import ConfigurationError
+from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.origin import open_origin
+from growth_verticals.hooks.sftp import open_sftp
+from growth_verticals.source import S3, Daily, Delimited, Inbox, OnDemand, Source
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJQ8M8ZbXtXgqyVZzdbLxkBUbP9xAoRd6v6gQq7lO5jS"
+ACCOUNT = Account(
+    region="us-east-1",
+    table_bucket_arn="arn:aws:s3tables:us-east-1:000000000000:bucket/gv-tables",
+    landing_uri="s3://gv-landing/zone",
+    catalog_uri="http://127.0.0.1:1/iceberg",
+    s3_endpoint="http://127.0.0.1:1",
+    credentials=Credentials(access_key="ours", secret_key="our secret"),
+)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, **connection: Any) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GV_TABLE_BUCKET_ARN", ACCOUNT.table_bucket_arn)
+    monkeypatch.setenv("GV_LANDING_URI", ACCOUNT.landing_uri)
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT", raising=False)
+
+
+# --- the account --------------------------------------------------------------------------------------------------
+
+
+def test_the_key_pair_is_the_connection_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"region_name": "eu-west-1", "aws_session_token": "for an hour"}
+    connect(monkeypatch, "aws_default", conn_type="aws", login="AK", password="SK", extra=extra)
+    expected = Credentials(access_key="AK", secret_key="SK", token="for an hour")
+    assert account_from_connection().credentials == expected
+
+
+def test_without_a_connection_aws_s_own_chain_is_asked() -> None:
+    assert account_from_connection().credentials is None
+
+
+def test_a_connection_without_a_login_means_the_chain_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "aws_default", conn_type="aws", extra={"region_name": "eu-west-1"})
+    assert account_from_connection().credentials is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        ({"login": "AK"}, "no secret key"),
+        ({"login": "AK", "password": "SK", "extra": {"role_arn": "arn:aws:iam::000000000000:role/x"}}, "role"),
+    ],
+)
+def test_half_a_connection_is_refused(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], message: str
+) -> None:
+    connect(monkeypatch, "aws_default", conn_type="aws", **connection)
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        account_from_connection()
+    assert "SK" not in str(raised.value)
+
+
+# --- the vendor's bucket and the inbox ----------------------------------------------------------------------------
+
+
+def vendor(name: str = "feed") -> Source:
+    delivery = S3(
+        conn_id="s3_vendor", bucket="vendor-x", prefix="{period}/", pattern="*", also_from=("s3://other/in/",)
+    )
+    return Source(name=name, table="a.b", cadence=Daily(), delivery=delivery, format=Delimited())
+
+
+def signed_with(client: Any) -> tuple[str, str]:
+    credentials = client._request_signer._credentials
+    return credentials.access_key, client.meta.region_name
+
+
+@pytest.mark.parametrize(
+    ("uri", "bucket", "key", "region"),
+    [
+        (None, "vendor-x", "theirs", "eu-west-1"),
+        ("s3://vendor-x/2026-11-20/a#b?.gz", "vendor-x", "theirs", "eu-west-1"),
+        ("s3://other/in/a.gz", "other", "ours", "us-east-1"),
+        ("s3://gv-landing/zone/inbox/feed/a.gz", "gv-landing", "ours", "us-east-1"),
+    ],
+)
+def test_a_bucket_is_read_with_its_owner_s_keys(
+    monkeypatch: pytest.MonkeyPatch, uri: str | None, bucket: str, key: str, region: str
+) -> None:
+    extra = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:1"}
+    connect(monkeypatch, "s3_vendor", conn_type="aws", login="theirs", password="their secret", extra=extra)
+    with open_origin(ACCOUNT, vendor(), uri) as origin:
+        assert origin._bucket == bucket
+        assert signed_with(origin._client) == (key, region)
+
+
+def test_the_inbox_is_in_the_landing_zone() -> None:
+    source = Source(name="feed", table="a.b", cadence=OnDemand(), delivery=Inbox(), format=Delimited())
+    with open_origin(ACCOUNT, source) as origin:
+        assert origin._bucket == "gv-landing"
+
+
+def test_a_missing_connection_is_named_with_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_S3_VENDOR", raising=False)
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_S3_VENDOR"), open_origin(ACCOUNT, vendor()):
+        pass
+
+
+# --- a vendor's SFTP server: refused before anything is sent (sockets are disabled here) ----------------------------
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({}, "does not pin"),
+        ({"host_key": ""}, "does not pin"),
+        ({"host_key": "AAAAC3Nza"}, "does not pin"),
+        ({"host_key": "ssh-ed25519 not+base64"}, "does not pin"),
+        ({"host_key": "ssh-dss AAAAB3NzaC1kc3M="}, "does not pin"),
+        ({"host_key": HOST_KEY, "no_host_key_check": True}, "would not check who answers: no_host_key_check"),
+        ({"host_key": HOST_KEY, "allow_host_key_change": "true"}, "would not check who answers: allow_host_key_change"),
+        ({"host_key": HOST_KEY, "known_hosts": "none"}, "would not check who answers: known_hosts"),
+        ({"host_key": HOST_KEY, "private_key": "no key"}, "private key of connection 'sftp_x' cannot be read"),
+    ],
+)
+def test_a_connection_that_cannot_tell_who_answers_is_refused(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], message: str
+) -> None:
+    connect(monkeypatch, "sftp_x", conn_type="sftp", host="127.0.0.1", port=9, login="u", extra=extra)
+    with pytest.raises(ConfigurationError, match=message), open_sftp("sftp_x", "feed"):
+        pass
