@@ -1,0 +1,290 @@
+"""Text cells to typed values, exactly or not at all, a column at a time.
+
+A column is cast whole first; only if that fails are the culprits sought: a pattern finds most, and halving the rest
+finds those that have the right form and no value (30 February, 2147483648). The grammar is this module's, whichever
+way a column was read: spaces and tabs around numbers, dates and times do not count, and in text they are kept.
+"""
+
+from __future__ import annotations
+
+import decimal
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from growth_verticals.contract.schema import arrow_type
+from growth_verticals.files.dates import pattern, to_iso
+from growth_verticals.files.rejects import Faults, Reason, true_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from growth_verticals.contract.table import Column
+    from growth_verticals.source import Format
+
+_INTEGER = r"^[+-]?[0-9]+$"
+_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_TIMESTAMP = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?)?"
+    r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
+)
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970
+_DAY_US = 86_400_000_000
+_MICROSECONDS = 6  # digits behind the point of a second
+
+
+def declared_formats(columns: tuple[Column, ...], form: Format) -> dict[str, str]:
+    """Return the strptime format of each date and timestamp column that has one. Raises `DeclarationError`."""
+    formats = {}
+    for column in columns:
+        declared = {"date": form.dates, "timestamp": form.timestamps, "timestamptz": form.timestamps}.get(column.type)
+        if declared and (text := declared.get(column.name, declared.get("*"))):
+            pattern(text)
+            formats[column.name] = text
+    return formats
+
+
+def beyond(array: pa.Array) -> pa.Array | None:
+    """Return which values no table may hold, or None if all are fine: NaN, ±inf, too many digits, years but 1-9999.
+
+    Arrow reads those without a word: its CSV reader does not check a decimal's precision.
+    """
+    kind = array.type
+    if pa.types.is_floating(kind):
+        finite = pc.is_finite(array)
+        return None if pc.all(finite).as_py() in (True, None) else pc.invert(finite).fill_null(False)
+    limits = _limits(kind)
+    if limits is None or array.null_count == len(array):
+        return None
+    extremes, (low, high) = pc.min_max(array), limits
+    if pc.greater_equal(extremes["min"], low).as_py() and pc.less_equal(extremes["max"], high).as_py():
+        return None
+    return pc.or_(pc.less(array, low), pc.greater(array, high)).fill_null(False)
+
+
+def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar] | None:
+    if pa.types.is_date32(kind):
+        return pa.scalar(_FIRST_DAY, pa.int32()).cast(kind), pa.scalar(_LAST_DAY, pa.int32()).cast(kind)
+    if pa.types.is_timestamp(kind):
+        last = (_LAST_DAY + 1) * _DAY_US - 1
+        return pa.scalar(_FIRST_DAY * _DAY_US, pa.int64()).cast(kind), pa.scalar(last, pa.int64()).cast(kind)
+    if pa.types.is_decimal(kind):
+        most = decimal.Decimal(f"{'9' * kind.precision}E-{kind.scale}")
+        return pa.scalar(-most, kind), pa.scalar(most, kind)
+    return None
+
+
+def bisect(cast: Callable[[pa.Array], pa.Array], values: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """Return `cast(values)` with NULL where a value alone makes `cast` fail, and those places.
+
+    :param cast: raises `pa.ArrowInvalid` when any value cannot be cast; called O(bad × log n) times.
+    """
+    bad: list[int] = []
+
+    def halves(start: int, length: int) -> list[pa.Array]:
+        try:
+            return [cast(values.slice(start, length))]
+        except pa.ArrowInvalid:
+            if length == 1:
+                bad.append(start)
+                return [pa.nulls(1, kind)]
+        middle = length // 2
+        return halves(start, middle) + halves(start + middle, length - middle)
+
+    return pa.concat_arrays(halves(0, len(values))), bad
+
+
+@dataclass
+class Caster:
+    """How one column's text becomes values. Holds no state between calls.
+
+    :param form: the source's format, for its spellings of NULL, true and false.
+    :param date_format: the column's strptime format, if one is declared.
+    """
+
+    column: Column
+    form: Format
+    date_format: str | None = None
+    kind: pa.DataType = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kind = arrow_type(self.column)
+        self._nulls = pa.array(self.form.nulls, pa.string())
+
+    def __call__(self, text: pa.Array, *, nul: bool = False) -> tuple[pa.Array, Faults]:
+        """Return a string array's values in the column's type, and which cells are bad and why (their value is NULL).
+
+        :param nul: whether a NUL character may be in it.
+        """
+        faults: Faults = {}
+        if nul:
+            faults = nul_faults(text)
+            text = _without(text, faults)
+        text = self.nullified(text)
+        values, found = self._cast(text)
+        return values, found | faults
+
+    def nullified(self, text: pa.Array) -> pa.Array:
+        """Return `text` with NULL for the declared spellings."""
+        if not len(self._nulls):
+            return text
+        is_null = pc.is_in(text, value_set=self._nulls)
+        return pc.if_else(is_null, None, text) if pc.any(is_null).as_py() else text
+
+    def spelled(self, value: bool) -> str:
+        """Return a format's own true or false as text: in a boolean column as the source spells it."""
+        declared = self.form.true if value else self.form.false
+        plain = "true" if value else "false"
+        return declared[0] if pa.types.is_boolean(self.kind) and declared else plain
+
+    def _cast(self, text: pa.Array) -> tuple[pa.Array, Faults]:
+        kind = self.column.type.split("(")[0]
+        if kind == "string":
+            return text, {}
+        if kind == "binary":
+            return pc.cast(text, pa.binary()), {}
+        if kind == "boolean":
+            return self._booleans(text)
+        if kind == "uuid":
+            return _uuids(text)
+        if self.date_format is not None:
+            iso = to_iso(text, self.date_format)
+            values, faults = self._exactly(iso, text, kind)
+            unmatched = true_rows(pc.and_(iso.is_null(), text.is_valid()))
+            return values, faults | dict.fromkeys(unmatched, _REASONS[kind])
+        return self._exactly(text, text, kind)
+
+    def _exactly(self, text: pa.Array, cells: pa.Array, kind: str) -> tuple[pa.Array, Faults]:
+        """Cast whole if possible, else find the culprits. `cells` is what the file has where `text` is made of it."""
+        try:
+            values = self._arrow(text, kind)
+        except pa.ArrowInvalid:
+            pass
+        else:
+            if beyond(values) is None:
+                return values, {}
+        clean = _cleaned(text, kind)
+        fits = pc.match_substring_regex(clean, _PATTERNS[kind])
+        faults = dict.fromkeys(true_rows(pc.invert(fits).fill_null(False)), _REASONS[kind])
+        values, bad = bisect(lambda part: self._arrow(part, kind), pc.if_else(fits, clean, None), self.kind)
+        far = beyond(values)
+        if far is not None:
+            bad += true_rows(far)
+            values = pc.if_else(far, None, values)
+        return values, faults | {row: _why(cells[row].as_py(), kind, self.kind) for row in bad}
+
+    def _arrow(self, text: pa.Array, kind: str) -> pa.Array:
+        """Cast with Arrow, which knows the calendar and every range. Raises `pa.ArrowInvalid`."""
+        if kind in ("int", "long") and pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
+            raise pa.ArrowInvalid("hexadecimal, which Arrow would take")
+        if kind == "date" and self.date_format and {"%H", "%I"} & _directives(self.date_format):
+            return to_date(pc.cast(text, pa.timestamp("us")))
+        return pc.cast(text, self.kind)
+
+    def _booleans(self, text: pa.Array) -> tuple[pa.Array, Faults]:
+        true = pc.is_in(text, value_set=pa.array(self.form.true, pa.string()))
+        false = pc.is_in(text, value_set=pa.array(self.form.false, pa.string()))
+        known = pc.or_(true, false)
+        bad = pc.and_(pc.invert(known), text.is_valid())
+        return pc.if_else(known, true, None), dict.fromkeys(true_rows(bad), Reason.NOT_A_BOOLEAN)
+
+
+_PATTERNS = {
+    "int": _INTEGER,
+    "long": _INTEGER,
+    "float": _NUMBER,
+    "double": _NUMBER,
+    "decimal": _NUMBER,
+    "date": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?: .*)?$",
+    "timestamp": _TIMESTAMP,
+    "timestamptz": _TIMESTAMP,
+}
+_REASONS = {
+    "int": Reason.NOT_AN_INTEGER,
+    "long": Reason.NOT_AN_INTEGER,
+    "float": Reason.NOT_A_NUMBER,
+    "double": Reason.NOT_A_NUMBER,
+    "decimal": Reason.NOT_A_DECIMAL,
+    "date": Reason.NOT_A_DATE,
+    "timestamp": Reason.NOT_A_TIMESTAMP,
+    "timestamptz": Reason.NOT_A_TIMESTAMP,
+}
+
+
+def nul_faults(text: pa.Array) -> Faults:
+    """Return the cells of a string array that hold a NUL character."""
+    return dict.fromkeys(true_rows(pc.match_substring(text, "\0").fill_null(False)), Reason.NUL_BYTE)
+
+
+def as_map(columns: Mapping[str, pa.Array]) -> pa.Array:
+    """Return one map a row, of the cells (string) that are not NULL, by column."""
+    rows = zip(*(array.to_pylist() for array in columns.values()), strict=True)
+    maps = [[(name, cell) for name, cell in zip(columns, row, strict=True) if cell is not None] for row in rows]
+    return pa.array(maps, pa.map_(pa.string(), pa.string()))
+
+
+def why_no_decimal(number: str, scale: int) -> Reason:
+    """Say why a decimal number does not fit in a column with `scale` digits behind the point."""
+    try:
+        digits, exponent = decimal.Decimal(number).as_tuple()[1:]
+        kept = len("".join(map(str, digits)).rstrip("0"))
+        too_precise = kept > 0 and kept - len(digits) - int(exponent) > scale
+    except (decimal.InvalidOperation, ValueError):
+        return Reason.OUT_OF_RANGE  # an exponent beyond any type
+    return Reason.TOO_PRECISE if too_precise else Reason.OUT_OF_RANGE
+
+
+def to_date(times: pa.Array) -> pa.Array:
+    """Return timestamps as date32. Raises `pa.ArrowInvalid` if one is not at midnight, as Arrow's own cast does not."""
+    days = pc.cast(times, pa.date32())
+    if pc.all(pc.equal(pc.cast(days, times.type), times)).as_py() is False:
+        raise pa.ArrowInvalid("a time of day would be lost")
+    return days
+
+
+def _without(array: pa.Array, rows: Faults) -> pa.Array:
+    """Return `array` with NULL in `rows`."""
+    if not rows:
+        return array
+    return pc.if_else(pa.array([row in rows for row in range(len(array))]), None, array)
+
+
+def _cleaned(text: pa.Array, kind: str) -> pa.Array:
+    """Return `text` without what has no value and Arrow's casts do not take."""
+    text = pc.ascii_trim(text, characters=" \t")
+    if kind in ("int", "long"):
+        return pc.replace_substring_regex(text, pattern=r"^\+([0-9])", replacement=r"\1")
+    if kind in ("timestamp", "timestamptz"):
+        return pc.replace_substring_regex(text, pattern=r"(\.[0-9]{6})0+(Z|[+-].*)?$", replacement=r"\1\2")
+    return text
+
+
+def _why(cell: str, kind: str, arrow: pa.DataType) -> Reason:
+    """Say why one cell of the right form has no value."""
+    if kind == "decimal":
+        return why_no_decimal(cell.strip(" \t"), arrow.scale)
+    if kind in ("timestamp", "timestamptz"):
+        point = cell.rpartition(".")[2] if "." in cell else ""
+        fraction = len(point) - len(point.lstrip("0123456789"))
+        return Reason.TOO_PRECISE if fraction > _MICROSECONDS else Reason.NOT_A_TIMESTAMP
+    return _REASONS[kind] if kind == "date" else Reason.OUT_OF_RANGE
+
+
+def _directives(form: str) -> set[str]:
+    return {form[at : at + 2] for at in range(len(form)) if form[at] == "%"}
+
+
+def _uuids(text: pa.Array) -> tuple[pa.Array, Faults]:
+    """UUIDs are rare: one by one."""
+    values: list[bytes | None] = []
+    faults: Faults = {}
+    for row, cell in enumerate(text.to_pylist()):
+        try:
+            values.append(None if cell is None else uuid.UUID(cell).bytes)
+        except ValueError:
+            values.append(None)
+            faults[row] = Reason.NOT_A_UUID
+    return pa.array(values, pa.binary(16)), faults

@@ -1,0 +1,176 @@
+"""A text stream cut into blocks of whole records, in order, holding one block at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.records import Cutter, Dialect, breaks, ends_inside, first_end, quoted_spans
+from growth_verticals.files.text import check_utf8, wrong_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from growth_verticals.files.text import Utf8Stream
+
+#: Smaller blocks cost per-block work, larger ones leave the processor's cache (docs/performance.md).
+BLOCK_BYTES = 2**21
+#: A record that is longer is rejected without being held.
+MAX_RECORD_BYTES = 2**25
+#: What is kept of such a record.
+HEAD_BYTES = 2**17
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole records as they stand in the file, the last one with a line's end.
+
+    :param first_line: 1-based line of the first byte.
+    :param lines: how many lines end in it.
+    :param too_long: whether it is the head of one record that is longer than `MAX_RECORD_BYTES`.
+    """
+
+    data: bytes
+    first_line: int
+    lines: int
+    too_long: bool = False
+
+
+class Cutting:
+    """Cuts one stream. `dialect.eol` is found out from the first bytes.
+
+    :param first_line: the number of the stream's first line; lines of several zip members are numbered on.
+    """
+
+    def __init__(
+        self,
+        stream: Utf8Stream,
+        dialect: Dialect,
+        *,
+        source: str,
+        file: str,
+        first_line: int = 1,
+        block_bytes: int = BLOCK_BYTES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        self.line = first_line
+        self._stream = stream
+        self._source = source
+        self._file = file
+        self._block_bytes = block_bytes
+        self._max_record_bytes = max_record_bytes
+        self._more = True
+        self._buffer = b""
+        self._fill()
+        if b"\n" not in self._buffer and b"\r" in self._buffer[:-1]:
+            dialect = dialect._replace(eol=b"\r")
+        self.dialect = dialect
+        self._cutter = Cutter(dialect)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is not a byte left."""
+        return not self._buffer and not self._more
+
+    def first_record(self) -> bytes:
+        """Take the first record that is not a blank line, with its line's end; nothing if there is none.
+
+        `line` is then the line behind it. Raises `FileRefusedError` for a quote that is not closed, a record that is
+        too long, or bytes that are not UTF-8.
+        """
+        while True:
+            if (end := first_end(self._buffer, self.dialect)) == 0:
+                if self._more and len(self._buffer) <= self._max_record_bytes:
+                    self._fill()
+                    continue
+                if len(self._buffer) > self._max_record_bytes:
+                    raise FileRefusedError(
+                        "the first line is too long for a header",
+                        source=self._source,
+                        file=self._file,
+                        line=self.line,
+                        next_step="look at the file: it may be binary, or of another format than declared",
+                    )
+                self._check_closed()
+                end = len(self._buffer)
+            record = self._take(end)
+            if record.strip(b"\r\n") or not record:
+                check_utf8(record, self._source, self._file, self.line)
+                self.line += breaks(record)
+                return record
+            self.line += breaks(record)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the rest of the stream. Raises `FileRefusedError` as `first_record` does."""
+        while True:
+            end = self._cutter.cut(self._buffer)
+            if end:
+                yield self._piece(self._take(end))
+            elif len(self._buffer) > self._max_record_bytes:
+                yield self._skip_record()
+            elif not self._more:
+                break
+            self._fill()
+        if self._buffer:
+            self._check_closed()
+            yield self._piece(self._take(len(self._buffer)) + self.dialect.eol)
+
+    def _fill(self) -> None:
+        if not self._more:
+            return
+        try:
+            data = self._stream.read(self._block_bytes)
+        except UnicodeDecodeError as error:
+            before = self._buffer + self._stream.decoded_before(error)
+            raise wrong_encoding(error.encoding, self._source, self._file, self.line + breaks(before)) from None
+        self._more = bool(data)
+        self._buffer += data
+
+    def _take(self, end: int) -> bytes:
+        data, self._buffer = self._buffer[:end], self._buffer[end:]
+        return data
+
+    def _piece(self, data: bytes) -> Piece:
+        lines = breaks(data) if b"\r" in data else data.count(b"\n")
+        self.line += lines
+        return Piece(data, self.line - lines, lines)
+
+    def _check_closed(self) -> None:
+        if ends_inside(self._buffer, self.dialect):
+            start, _ = quoted_spans(self._buffer, self.dialect)[-1]
+            raise unclosed_quote(self._source, self._file, self.line + breaks(self._buffer[:start]))
+
+    def _skip_record(self) -> Piece:
+        """Pass over a record that fills the buffer, keeping its head. What was passed stands in as one character."""
+        head, first_line, quote = self._buffer[:HEAD_BYTES], self.line, self.dialect.quote
+        opened: int | None = None
+        while (end := first_end(self._buffer, self.dialect)) == 0:
+            doubtful = quote is not None and self._buffer.endswith(quote)  # the next byte says whether it closes
+            if not self._more:
+                if opened is not None and ends_inside(self._buffer, self.dialect):
+                    raise unclosed_quote(self._source, self._file, opened)
+                end = len(self._buffer)
+                break
+            if not doubtful:
+                inside = ends_inside(self._buffer, self.dialect)
+                if inside and opened is None:
+                    opened = self.line + breaks(self._buffer[: quoted_spans(self._buffer, self.dialect)[-1][0]])
+                if not inside:
+                    opened = None
+                self.line += breaks(self._buffer)
+                self._buffer = (quote or b"") + b"." if inside else b"."
+            self._fill()
+        self.line += breaks(self._take(end))
+        return Piece(head, first_line, self.line - first_line, too_long=True)
+
+
+def unclosed_quote(source: str, file: str, line: int) -> FileRefusedError:
+    """Return the error for a quote that swallows what follows it."""
+    return FileRefusedError(
+        "a quote is opened and not closed where its cell ends, so the lines behind it cannot be told apart",
+        source=source,
+        file=file,
+        line=line,
+        next_step="ask the vendor to correct the line; declare quote=None if quotes are plain text in this source",
+    )

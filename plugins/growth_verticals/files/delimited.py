@@ -1,0 +1,292 @@
+"""Delimited text, read by Arrow's CSV reader block by block.
+
+Typed first: a block that converts is done. If a column does not, the block is read again with that column as text,
+and `casts` finds the culprits; if a second one does not, with all columns as text. Columns that just had bad cells
+are read as text at once, for as long as they keep having them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from growth_verticals.contract.schema import arrow_type
+from growth_verticals.errors import DeclarationError, FileRefusedError
+from growth_verticals.files.casts import Caster, as_map, beyond, declared_formats, nul_faults
+from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece, unclosed_quote
+from growth_verticals.files.headers import EXTRA, expected_texts, resolve
+from growth_verticals.files.reader import Block, Parsed
+from growth_verticals.files.records import Dialect, Record, UnclosedQuoteError, split
+from growth_verticals.files.rejects import Faults, Reason, Rejected, part
+from growth_verticals.files.text import Utf8Stream, check_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.files.headers import Layout
+    from growth_verticals.source import Delimited, Source
+
+#: Types that Arrow's CSV reader converts by the grammar of `casts`, but for what `beyond` and hexadecimal catch.
+_TYPED = ("int", "long", "float", "double", "decimal", "boolean", "date", "timestamp", "timestamptz")
+_MANY = 2_000
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A file of the archive (or the file itself), and how its blocks are to be read."""
+
+    name: str
+    layout: Layout
+    dialect: Dialect
+    options: dict[frozenset[str], arrow_csv.ConvertOptions] = field(default_factory=dict)
+
+
+class DelimitedReader:
+    """One file of delimited text, or the members of one zip archive, whose lines are numbered on.
+
+    :param members: name and bytes of each.
+    :param block_bytes: size of a block; a block holds at least one record.
+    :param max_record_bytes: a longer record is rejected (`too_long`) without being held.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[tuple[str, ByteStream]],
+        source: Source,
+        form: Delimited,
+        contract: TableContract,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        if not (form.delimiter + (form.quote or "")).isascii():
+            raise DeclarationError("a delimiter and a quote are ASCII characters", source=source.name)
+        self._members = members
+        self._source = source
+        self._form = form
+        self._contract = contract
+        self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
+        formats = declared_formats(contract.columns, form)
+        self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
+        self._expected = expected_texts(contract, formats)
+        self._typed = {
+            each.name: arrow_type(each)
+            for each in contract.columns
+            if each.type.split("(")[0] in _TYPED and each.name not in formats
+        }
+        self._integers = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
+        #: Columns with bad cells in a block just seen: read as text at once. Any thread may replace it; a stale value
+        #: costs time, not correctness.
+        self._suspects: frozenset[str] = frozenset()
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for a header that does not fit."""
+        line = 1
+        dialect = Dialect(self._form.delimiter.encode(), self._form.quote.encode() if self._form.quote else None)
+        for name, stream in self._members:
+            text = Utf8Stream(stream, self._form.encoding, self._source.name, name)
+            cutting = Cutting(text, dialect, source=self._source.name, file=name, first_line=line, **self._sizes)
+            if cutting.empty:
+                raise self._refusal("the file is empty", name, None)
+            header = cutting.first_record()
+            if not header:
+                raise self._refusal("the file has no header line", name, line)
+            names = self._cells(header)
+            member = _Member(name, resolve(names, self._source, self._contract, name, line), cutting.dialect)
+            for piece in cutting.pieces():
+                yield Block((member, piece), piece.first_line)
+            line = cutting.line
+
+    def parse(self, block: Block) -> Parsed:
+        """Parse one block; see `Reader.parse`. Memory: about five times the block's bytes."""
+        member, piece = block.data
+        if piece.too_long:
+            return self._too_long(piece)
+        check_utf8(piece.data, self._source.name, member.name, piece.first_line)
+        nul = b"\0" in piece.data
+        table, short, as_text = self._read(member, piece.data, nul)
+        faults: dict[str, Faults] = {}
+        values = []
+        for column in self._contract.columns:
+            name = column.name
+            if name in member.layout.known:
+                array = _whole(table[name])
+                if name in as_text:
+                    array, faults[name] = self._casters[name](array, nul=nul)
+            elif name == EXTRA and member.layout.extras:
+                array = as_map({extra: _whole(table[extra]) for extra in member.layout.extras})
+            else:
+                array = pa.nulls(table.num_rows, arrow_type(column))
+            values.append(array)
+        if nul:
+            others = set(member.layout.names) - member.layout.known
+            faults |= {name: nul_faults(_whole(table[name])) for name in others}
+        self._suspects = frozenset(name for name in self._typed if faults.get(name))
+        rows = _Rows(table.num_rows, short, piece, member.dialect)
+        try:
+            return part(
+                *(self._contract.columns, values, rows.lines(), faults, self._expected, rows.raw),
+                whole=rows.wrong_length(len(member.layout.names)),
+            )
+        except UnclosedQuoteError as unclosed:
+            raise unclosed_quote(self._source.name, member.name, piece.first_line + unclosed.line) from None
+
+    def _read(
+        self, member: _Member, data: bytes, nul: bool
+    ) -> tuple[pa.Table, list[arrow_csv.InvalidRow], Collection[str]]:
+        """Return a block's cells, its records of wrong length, and the columns that came as text."""
+        everything = frozenset(member.layout.names)
+        as_text = everything if nul else everything - self._typed.keys() | (self._suspects & everything)
+        if not self._integers <= as_text and may_be_hexadecimal(data):
+            as_text |= self._integers & everything
+        for then in ("that column as text", "all as text", "nothing"):
+            short: list[arrow_csv.InvalidRow] = []
+            failed: set[str] = set()
+            try:
+                table = self._read_as(member, data, frozenset(as_text), nul, short)
+            except pa.ArrowInvalid as error:
+                if then == "nothing":
+                    raise
+                if column := re.match(r"In CSV column #(\d+)", str(error)):
+                    failed = {member.layout.names[int(column[1])]}
+            else:
+                typed = member.layout.known & self._typed.keys() - as_text
+                failed = {name for name in typed if beyond(_whole(table[name])) is not None}
+                if not failed:
+                    return table, short, as_text
+            as_text = as_text | failed if failed and then == "that column as text" else everything
+        raise AssertionError("text can always be read")
+
+    def _read_as(
+        self, member: _Member, data: bytes, as_text: frozenset[str], nul: bool, short: list[arrow_csv.InvalidRow]
+    ) -> pa.Table:
+        """Read a block with some columns as text; append records of wrong length to `short`."""
+
+        def skip(row: arrow_csv.InvalidRow) -> str:
+            short.append(row)
+            return "skip"
+
+        quote = member.dialect.quote
+        return arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=len(data), column_names=list(member.layout.names)
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=self._form.delimiter,
+                quote_char=quote.decode() if quote else False,
+                newlines_in_values=quote is not None,
+                invalid_row_handler=skip,
+            ),
+            convert_options=self._options(member, as_text, nul),
+        )
+
+    def _options(self, member: _Member, as_text: frozenset[str], nul: bool) -> arrow_csv.ConvertOptions:
+        if (options := member.options.get(as_text)) is None:
+            layout = member.layout
+            wanted = [name for name in layout.names if nul or name in layout.known or name in layout.extras]
+            options = member.options[as_text] = arrow_csv.ConvertOptions(
+                check_utf8=False,  # the whole block was checked at once
+                include_columns=wanted,
+                column_types={name: pa.string() if name in as_text else self._typed[name] for name in wanted},
+                null_values=["", *self._form.nulls],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                true_values=list(self._form.true),
+                false_values=list(self._form.false),
+            )
+        return options
+
+    def _too_long(self, piece: Piece) -> Parsed:
+        raw = piece.data.decode(errors="ignore")
+        rejected = Rejected(piece.first_line, None, Reason.TOO_LONG, "a shorter record", raw)
+        nothing = [pa.nulls(0, arrow_type(column)) for column in self._contract.columns]
+        return part(self._contract.columns, nothing, pa.array([], pa.int64()), {}, {}, str, whole=[rejected])
+
+    def _cells(self, record: bytes) -> list[str]:
+        """Return the cells of one record."""
+        quote = self._form.quote
+        text = record.decode().rstrip("\r\n")
+        cells = csv.reader(
+            text.splitlines(keepends=True),
+            delimiter=self._form.delimiter,
+            quotechar=quote,
+            quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        )
+        return next(cells)
+
+    def _refusal(self, what: str, file: str, line: int | None) -> FileRefusedError:
+        next_step = "ask the vendor to send the file again"
+        return FileRefusedError(what, source=self._source.name, file=file, line=line, next_step=next_step)
+
+
+class _Rows:
+    """Which record of a block a row is: its line and its text. The block is split up only if need be."""
+
+    def __init__(self, count: int, short: list[arrow_csv.InvalidRow], piece: Piece, dialect: Dialect) -> None:
+        self._count = count
+        self._short = short
+        self._piece = piece
+        self._dialect = dialect
+        self._records: list[Record] | None = None
+        self._places: list[int] | None = None
+
+    def lines(self) -> pa.Array:
+        """Return the 1-based line of each row, int64."""
+        first = self._piece.first_line
+        if not self._short and self._count == self._piece.lines:
+            return pa.arange(first, first + self._count)
+        return pa.array([first + self._record(row).line for row in range(self._count)], pa.int64())
+
+    def raw(self, row: int) -> str:
+        return self._record(row).raw.decode()
+
+    def wrong_length(self, columns: int) -> list[Rejected]:
+        """Return the records that have fewer or more cells than the header."""
+        rejected = []
+        for invalid in self._short:
+            record = self._all()[invalid.number - 1]
+            few = invalid.actual_columns < columns
+            reason = Reason.TOO_FEW_COLUMNS if few else Reason.TOO_MANY_COLUMNS
+            line = self._piece.first_line + record.line
+            rejected.append(Rejected(line, None, reason, f"{columns} columns", record.raw.decode()))
+        return rejected
+
+    def _record(self, row: int) -> Record:
+        if self._places is None:
+            gone = {invalid.number - 1 for invalid in self._short}
+            self._places = [place for place in range(self._count + len(gone)) if place not in gone]
+        return self._all()[self._places[row]]
+
+    def _all(self) -> list[Record]:
+        if self._records is None:
+            self._records = split(self._piece.data, self._dialect)
+            if len(self._records) != self._count + len(self._short):
+                raise AssertionError("records were told apart in two ways")
+        return self._records
+
+
+def may_be_hexadecimal(data: bytes) -> bool:
+    """Whether `0x` or `0X` may stand in `data`. True when there are too many x to look at each."""
+    for letter in (b"x", b"X"):
+        at = data.find(letter)
+        for _ in range(_MANY):
+            if at < 0:
+                break
+            if data[at - 1 : at] == b"0":
+                return True
+            at = data.find(letter, at + 1)
+        else:
+            return True
+    return False
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

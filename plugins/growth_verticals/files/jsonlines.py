@@ -1,0 +1,234 @@
+"""JSON lines. Arrow reads a block whose values have the column's own JSON type; any other block is read line by line.
+
+Arrow's reader ignores the zone of a timestamp and cannot read dates, so those columns are read as text and cast.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.json as arrow_json
+
+from growth_verticals.contract.schema import arrow_type
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.casts import Caster, beyond, declared_formats
+from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece
+from growth_verticals.files.headers import EXTRA, Names, check_unique, expected_texts
+from growth_verticals.files.reader import Block, Parsed
+from growth_verticals.files.records import Dialect
+from growth_verticals.files.rejects import Faults, Reason, Rejected, part
+from growth_verticals.files.text import Utf8Stream, check_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.source import JsonLines, Source
+
+_LINES = Dialect(b"", None)
+_NATIVE = ("int", "long", "float", "double", "decimal", "boolean", "string")
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+
+
+class JsonLinesReader:
+    """One file of JSON lines, or the members of one zip archive, whose lines are numbered on.
+
+    A key that is not there is NULL. A number in a string column keeps its literal text, and a string in a column of
+    another type is read as a cell of delimited text would be. Parameters as for `DelimitedReader`.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[tuple[str, ByteStream]],
+        source: Source,
+        form: JsonLines,
+        contract: TableContract,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        self._members = members
+        self._source = source
+        self._form = form
+        self._contract = contract
+        self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
+        self._names = Names(source, contract)
+        formats = declared_formats(contract.columns, form)
+        self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
+        self._expected = expected_texts(contract, formats)
+        self._native = {each.name: arrow_type(each) for each in contract.columns if each.type.split("(")[0] in _NATIVE}
+        #: What Arrow is told of a block, under our names; columns that are not native are read as text.
+        self._schema = pa.schema(
+            [(each.name, self._native.get(each.name, pa.string())) for each in contract.columns if each.name in
+             self._names.columns]
+        )  # fmt: skip
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield blocks; see `Reader.blocks`."""
+        line = 1
+        for name, stream in self._members:
+            text = Utf8Stream(stream, "utf-8", self._source.name, name)
+            cutting = Cutting(text, _LINES, source=self._source.name, file=name, first_line=line, **self._sizes)
+            if cutting.empty:
+                raise FileRefusedError(
+                    "the file is empty",
+                    source=self._source.name,
+                    file=name,
+                    next_step="ask the vendor to send the file again",
+                )
+            for piece in cutting.pieces():
+                yield Block((_Member(name), piece), piece.first_line)
+            line = cutting.line
+
+    def parse(self, block: Block) -> Parsed:
+        """Parse one block; see `Reader.parse`. Raises `FileRefusedError` for an unknown key if those are refused."""
+        member, piece = block.data
+        if not piece.too_long:
+            check_utf8(piece.data, self._source.name, member.name, piece.first_line)
+            if (parsed := self._by_arrow(piece)) is not None:
+                return parsed
+        return self._by_line(member, piece)
+
+    def _by_arrow(self, piece: Piece) -> Parsed | None:
+        """Return a block whose every value is of its column's JSON type and good; None for any other."""
+        if self._source.extra_columns == "keep" or b"\\u0000" in piece.data or not piece.data.strip():
+            return None
+        try:
+            table = arrow_json.read_json(
+                pa.BufferReader(piece.data),
+                read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(piece.data)),
+                parse_options=arrow_json.ParseOptions(explicit_schema=self._schema, newlines_in_values=False),
+            )
+        except pa.ArrowInvalid:
+            return None
+        unknown = set(table.column_names) - set(self._schema.names)
+        if any(self._names.ours(key) in self._names.columns for key in unknown):
+            return None  # a known column under the vendor's spelling
+        if table.num_rows != piece.lines or (unknown and self._source.extra_columns == "refuse"):
+            return None
+        values = []
+        for column in self._contract.columns:
+            if column.name not in self._names.columns:
+                values.append(pa.nulls(table.num_rows, arrow_type(column)))
+                continue
+            array = table[column.name].combine_chunks()
+            if column.type in self._native and column.type != "string":
+                faults: Faults = {}
+            else:
+                array, faults = self._casters[column.name](array)
+            if faults or beyond(array) is not None or (column.required and array.null_count):
+                return None
+            values.append(array)
+        lines = pa.arange(piece.first_line, piece.first_line + table.num_rows)
+        return part(self._contract.columns, values, lines, {}, self._expected, str)
+
+    def _by_line(self, member: _Member, piece: Piece) -> Parsed:
+        """Read a block line by line, every value as text."""
+        whole: list[Rejected] = []
+        records: list[dict[str, Any]] = []
+        lines: list[int] = []
+        texts: list[str] = []
+        for number, raw in enumerate([piece.data] if piece.too_long else piece.data.splitlines(), piece.first_line):
+            if not raw.strip():
+                continue
+            text = raw.decode(errors="ignore")
+            record = None if piece.too_long else self._record(text, member, number)
+            if record is None:
+                reason = Reason.TOO_LONG if piece.too_long else Reason.NOT_JSON
+                whole.append(Rejected(number, None, reason, "one JSON object a line", text))
+                continue
+            records.append(record)
+            lines.append(number)
+            texts.append(text)
+        values, faults = [], {}
+        for column in self._contract.columns:
+            array, faults[column.name] = self._column(column.name, records)
+            values.append(array)
+        rows = pa.array(lines, pa.int64())
+        return part(self._contract.columns, values, rows, faults, self._expected, texts.__getitem__, whole)
+
+    def _record(self, text: str, member: _Member, line: int) -> dict[str, Any] | None:
+        """Return one line's values by our column names, the unknown ones under `extra`; None if it is not an object."""
+        try:
+            pairs = json.loads(text, object_pairs_hook=_Pairs, parse_int=_Literal, parse_float=_Literal,
+                               parse_constant=_refuse_constant)  # fmt: skip
+            text.encode() if "\\u" not in text else json.dumps(pairs, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(pairs, _Pairs) or len({key for key, _ in pairs}) != len(pairs):
+            return None
+        names = [self._names.ours(key) or f"column_{place}" for place, (key, _) in enumerate(pairs, start=1)]
+        check_unique(names, self._source, member.name, line)
+        record: dict[str, Any] = {}
+        extra: list[tuple[str, str]] = []
+        for name, (_, value) in zip(names, pairs, strict=True):
+            if name in self._names.columns:
+                record[name] = value
+            elif self._source.extra_columns == "refuse":
+                raise FileRefusedError(
+                    "unknown column",
+                    source=self._source.name,
+                    file=member.name,
+                    line=line,
+                    column=name,
+                    expected="only columns of the SQL file",
+                    next_step="declare an alias for a renamed column, or change the SQL file",
+                )
+            elif self._source.extra_columns == "keep" and value is not None:
+                extra.append((name, _text(value)))
+        if self._source.extra_columns == "keep":
+            record[EXTRA] = extra
+        return record
+
+    def _column(self, name: str, records: list[dict[str, Any]]) -> tuple[pa.Array, Faults]:
+        """Return one column of parsed lines, cast, and its bad cells."""
+        caster = self._casters[name]
+        cells = [record.get(name) for record in records]
+        if name not in self._names.columns:
+            return pa.array(cells, caster.kind), {}
+        faults: Faults = {}
+        for row, cell in enumerate(cells):
+            if isinstance(cell, bool):
+                cells[row] = caster.spelled(cell)
+            elif isinstance(cell, list):
+                cells[row] = None
+                faults[row] = Reason.WRONG_TYPE
+        values, bad = caster(pa.array(cells, pa.string()), nul=True)
+        return values, bad | faults
+
+
+class _Literal(str):
+    """A number as it stands in the file."""
+
+    __slots__ = ()
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object, its keys as they stand in the file."""
+
+
+def _text(value: Any) -> str:
+    """Return a parsed value as text: a string itself, anything else as JSON with numbers as they stand in the file."""
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, _Literal):
+        return value
+    if isinstance(value, _Pairs):
+        return "{" + ",".join(f"{_json(key)}:{_json(each)}" for key, each in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
