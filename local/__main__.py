@@ -20,10 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("status", help="say what runs; exit 1 unless all does")
     env = commands.add_parser("env", help="print the settings that point the platform here")
     env.add_argument("--json", action="store_true", help="one JSON object instead of export lines")
+    commands.add_parser("demo", help="load every source's sample through a real Airflow, and leave it running")
+    commands.add_parser("stop", help="end Airflow and the stand-in; their data stay")
     chosen = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment()
-        return {"up": _up, "down": _down, "status": _status, "env": _env}[chosen.command](settings, chosen)
+        return _COMMANDS[chosen.command](settings, chosen)
     except StandInError as error:
         print(f"local: {error}", file=sys.stderr)
         return 1
@@ -59,6 +61,22 @@ def _env(settings: Settings, chosen: argparse.Namespace) -> int:
             print(f"export {name}={shlex.quote(value)}")
     return 0
 
+
+def _demo(settings: Settings, _: argparse.Namespace) -> int:
+    from local.demo import demo  # rich and httpx: the other commands need neither
+
+    return demo(settings)
+
+
+def _stop(settings: Settings, chosen: argparse.Namespace) -> int:
+    from local.airflow import Airflow
+
+    if Airflow.from_environment().down():
+        print("stopped: airflow")
+    return _down(settings, chosen)
+
+
+_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "demo": _demo, "stop": _stop}
 
 if __name__ == "__main__":
     sys.exit(main())

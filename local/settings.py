@@ -25,10 +25,9 @@ OUTGOING = "outgoing"
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 #: Listeners of the store that no client of the stand-in talks to, in the order of their ports.
-_INTERNAL = (
-    *("catalog", "master", "master.grpc", "volume", "volume.grpc"),
-    *("filer", "filer.grpc", "admin", "admin.grpc", "s3.grpc"),
-)
+_INTERNAL = ("catalog", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3.grpc", "admin")
+#: The store's maintenance worker looks for the admin part here, wherever it was told to listen.
+_ADMIN_GRPC_OFFSET = 10_000
 
 
 class StandInError(Exception):
@@ -45,7 +44,8 @@ class Settings:
     """One stand-in. Each field is also an environment variable, `GV_LOCAL_<FIELD>`.
 
     :param state: everything that it keeps: data, keys, logs, pid files.
-    :param store_port: first of a run of ten ports that the store's parts use among themselves.
+    :param store_port: first of a run of nine ports that the store's parts use among themselves; they use one more,
+        10,000 above the last.
     """
 
     state: Path = _REPOSITORY / ".state" / "local"
@@ -62,8 +62,8 @@ class Settings:
         ports = {}
         for field in ("s3_port", "gateway_port", "sftp_port", "store_port"):
             text = env.get(_variable(field)) or str(getattr(cls, field))
-            if not text.isdecimal() or not 1024 <= int(text) <= 65500:
-                raise StandInError(f"{_variable(field)} is not a port. Next: set it to a number from 1024 to 65500.")
+            if not text.isdecimal() or not 1024 <= int(text) <= 55000:
+                raise StandInError(f"{_variable(field)} is not a port. Next: set it to a number from 1024 to 55000.")
             ports[field] = int(text)
         return cls(state=state, **ports)
 
@@ -71,11 +71,11 @@ class Settings:
     def with_free_ports(cls, state: Path) -> Settings:
         """Return settings whose ports are all free just now, below the range that the system hands out itself."""
         while True:
-            first = random.randrange(20000, 32000)  # noqa: S311
+            first = random.randrange(10_000, 22_000)  # noqa: S311
             settings = cls(
                 state=state, s3_port=first, gateway_port=first + 1, sftp_port=first + 2, store_port=first + 3
             )
-            if all(is_free(port) for port in range(first, first + 3 + len(_INTERNAL))):
+            if all(is_free(port) for port in (*range(first, first + 3), *settings.internal_ports.values())):
                 return settings
 
     def to_environment(self) -> dict[str, str]:
@@ -85,7 +85,8 @@ class Settings:
 
     @property
     def internal_ports(self) -> dict[str, int]:
-        return {name: self.store_port + offset for offset, name in enumerate(_INTERNAL)}
+        ports = {name: self.store_port + offset for offset, name in enumerate(_INTERNAL)}
+        return ports | {"admin.grpc": ports["admin"] + _ADMIN_GRPC_OFFSET}
 
     @property
     def s3_endpoint(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -41,32 +42,19 @@ def up(settings: Settings) -> list[str]:
     Raises `StandInError` for a busy port, naming it and its setting, before anything is started; and when a part
     ends while starting or is not ready within a minute.
     """
-    keys = Keys.of(settings.state)
-    commands = {
-        "store": store.command(settings, keys),
-        "gateway": [sys.executable, "-m", "local.gateway"],
-        "sftp": [sys.executable, "-m", "local.sftp"],
-    }
-    missing = [process for process in _processes(settings) if process.pid is None]
-    for process in missing:
-        _check_ports(settings, process.name)
-    for process in missing:
-        process.start(commands[process.name], _child_environment(settings), _REPOSITORY)
-    try:
-        _wait_until_ready(settings, keys)
-    except StandInError:
-        for process in missing:
-            process.stop()
-        raise
-    return [process.name for process in missing]
+    with _alone(settings):
+        return _up(settings)
 
 
 def down(settings: Settings) -> list[str]:
     """End what `up` started, and only that; return the names of what ran. The data stay."""
-    stopped = [process.name for process in reversed(_processes(settings)) if process.stop()]
-    if "store" in stopped:
-        store.remove_sockets(settings)
-    return stopped
+    if not settings.state.exists():
+        return []
+    with _alone(settings):
+        stopped = [process.name for process in reversed(_processes(settings)) if process.stop()]
+        if "store" in stopped:
+            store.remove_sockets(settings)
+        return stopped
 
 
 def status(settings: Settings) -> dict[str, int | None]:
@@ -108,6 +96,36 @@ def running(state: Path) -> Iterator[Settings]:
     finally:
         down(settings)
         shutil.rmtree(state, ignore_errors=True)
+
+
+def _up(settings: Settings) -> list[str]:
+    keys = Keys.of(settings.state)
+    commands = {
+        "store": store.command(settings, keys),
+        "gateway": [sys.executable, "-m", "local.gateway"],
+        "sftp": [sys.executable, "-m", "local.sftp"],
+    }
+    missing = [process for process in _processes(settings) if process.pid is None]
+    for process in missing:
+        _check_ports(settings, process.name)
+    for process in missing:
+        process.start(commands[process.name], _child_environment(settings), _REPOSITORY)
+    try:
+        _wait_until_ready(settings, keys)
+    except StandInError:
+        for process in missing:
+            process.stop()
+        raise
+    return [process.name for process in missing]
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Hold other commands on the same stand-in off: one would take the other's half-started parts for strangers."""
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.state / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _connections(settings: Settings, keys: Keys) -> dict[str, dict[str, Any]]:

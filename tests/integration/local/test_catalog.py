@@ -1,4 +1,4 @@
-"""The Iceberg REST catalog answers as S3 Tables' does. Bare SeaweedFS fails every test here but the first."""
+"""The Iceberg REST catalog answers as S3 Tables' does, where the store alone is softer and where it is not."""
 
 from __future__ import annotations
 

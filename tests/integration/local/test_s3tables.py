@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
 from pyiceberg.transforms import IdentityTransform
+
+from local.store import run_maintenance
 
 FIELDS = [{"name": "state", "type": "string", "required": True}, {"name": "people", "type": "decimal(9, 2)"}]
 
@@ -251,6 +254,18 @@ def test_job_status_has_every_type(table, s3tables) -> None:
     status = s3tables.get_table_maintenance_job_status(**table)["status"]
     assert status["icebergCompaction"]["status"] == "Disabled"
     assert set(status) == {"icebergCompaction", "icebergSnapshotManagement", "icebergUnreferencedFileRemoval"}
+
+
+def test_maintenance_run_at_once_compacts_and_reports(table, s3tables, catalog, stand_in) -> None:
+    census = catalog.load_table((table["namespace"], "census"))
+    rows = pa.table({"state": ["Ohio"], "people": [None]}, schema=census.schema().as_arrow())
+    for _ in range(6):
+        census.append(rows)
+    assert s3tables.get_table_maintenance_job_status(**table)["status"]["icebergCompaction"]["status"] == "Not_Yet_Run"
+    assert run_maintenance(stand_in) >= 1
+    census.refresh()
+    assert (len(list(census.scan().plan_files())), census.scan().to_arrow().num_rows) == (1, 6)
+    assert s3tables.get_table_maintenance_job_status(**table)["status"]["icebergCompaction"]["status"] == "Successful"
 
 
 # --- policies, and what the store does not do ----------------------------------------------------------------------

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_a_busy_port_is_named_with_its_setting_and_nothing_is_started(settings: 
     assert str(getattr(settings, field)) in answer.stderr
     assert f"GV_LOCAL_{field.upper()}" in answer.stderr
     assert not any(standin.status(settings).values())
+
+
+def test_two_ups_at_once_start_one_stand_in(settings: Settings) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: _run(settings, "up"), range(2)))
+    assert [answer.returncode for answer in both] == [0, 0]
+    assert sorted(answer.stdout.splitlines()[0] for answer in both) == ["already up", "started: store, gateway, sftp"]
+    assert standin.down(settings) == ["sftp", "gateway", "store"]
+    assert all(is_free(port) for port in (settings.s3_port, settings.gateway_port, settings.sftp_port))
 
 
 def test_down_does_not_end_a_process_that_got_the_same_id(settings: Settings) -> None:
