@@ -131,10 +131,14 @@ class Airflow:
         return self.api("GET", path, params={"map_index": map_index})["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, try_number: int = 1) -> str:
-        """Return the messages of one try of a task, a line each."""
+        """Return the messages of one try of a task, a line each, and what it died of."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.api("GET", path, params={"map_index": map_index, "full_content": True})["content"]
-        return "\n".join(str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content)
+        lines = []
+        for entry in content:
+            lines.append(str(entry["event"]))
+            lines += [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
+        return "\n".join(lines)
 
     def api(self, method: str, path: str, **request: Any) -> Any:
         """Call `/api/v2/<path>` as the admin and return the answer's JSON."""

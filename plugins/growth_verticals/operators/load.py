@@ -85,11 +85,13 @@ class CommitDelivery(SourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the `LoadResult`, and attach its counts to the event of the table's asset."""
         request = request_of(context, self.source)
+        # What one mapped task returned comes as it is, and not as a list of one.
+        staged = [self.staged] if isinstance(self.staged, dict) else self.staged
         result = steps.commit(
             account_from_connection(),
             self.source,
             request.period,
-            [StagedFile(**staged) for staged in self.staged],
+            [StagedFile(**file) for file in staged],
             request.expected_rows,
         )
         for asset in self.outlets:

@@ -154,7 +154,8 @@ def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "1,200 rows read = 1,198 good + 2 rejected" in capsys.readouterr().out
 
 
-def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("several", [True, False])
+def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, several: bool) -> None:
     asked: list[Any] = []
     result = LoadResult(
         source="aiq_household",
@@ -178,7 +179,9 @@ def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(steps, "commit", commit)
     table, event = Asset("aiq.household"), Event()
     staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_loaded=2, rows_rejected=1)
-    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=iter([asdict(staged)]), outlets=[table])
+    # Airflow hands on the only result of a mapped group bare, and several as a sequence
+    results = iter([asdict(staged)]) if several else asdict(staged)
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=results, outlets=[table])
     returned = task.execute(context(key="2026Q3", expected_rows=3) | {"outlet_events": {table: event}})
     assert asked == [ACCOUNT, SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), [staged], 3]
     assert event.keys == ["2026Q3"]
