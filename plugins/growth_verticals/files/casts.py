@@ -10,6 +10,7 @@ from __future__ import annotations
 import decimal
 import uuid
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -65,6 +66,7 @@ def beyond(array: pa.Array) -> pa.Array | None:
     return pc.or_(pc.less(array, low), pc.greater(array, high)).fill_null(False)
 
 
+@cache
 def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar] | None:
     if pa.types.is_date32(kind):
         return pa.scalar(_FIRST_DAY, pa.int32()).cast(kind), pa.scalar(_LAST_DAY, pa.int32()).cast(kind)
@@ -73,7 +75,7 @@ def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar] | None:
         return pa.scalar(_FIRST_DAY * _DAY_US, pa.int64()).cast(kind), pa.scalar(last, pa.int64()).cast(kind)
     if pa.types.is_decimal(kind):
         most = decimal.Decimal(f"{'9' * kind.precision}E-{kind.scale}")
-        return pa.scalar(-most, kind), pa.scalar(most, kind)
+        return pa.scalar(most.copy_negate(), kind), pa.scalar(most, kind)
     return None
 
 

@@ -28,6 +28,14 @@ MAX_RATIO = 100
 HARMLESS_BYTES = 2**20
 MAX_ARCHIVE_BYTES = 2**42
 _CHUNK = 2**18
+_LOCAL_HEADER_BYTES = 30
+_DAMAGE: tuple[type[Exception], ...] = (
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    igzip_lib.IsalError,  # type: ignore[assignment]  # its stub has an instance
+    NotImplementedError,
+)
 
 _MAGIC = (
     (b"\x1f\x8b", "gzip data"),
@@ -101,7 +109,7 @@ def refuse_damage(name: str, source: str, what: str) -> Iterator[None]:
     """Turn the errors of a decompressor into `FileRefusedError`."""
     try:
         yield
-    except (EOFError, zipfile.BadZipFile, zlib.error, igzip_lib.error, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise damaged(name, source, what, "an end in the middle, or other bytes behind the end", error) from error
     except OSError as error:  # gzip.BadGzipFile; a stream's own failures are ServiceErrors
         raise damaged(name, source, what, "contents that fail their checksum", error) from error
@@ -226,7 +234,7 @@ def _check_safe(entries: list[zipfile.ZipInfo], name: str, source: str) -> None:
         elif entry.file_size > max(HARMLESS_BYTES, MAX_RATIO * entry.compress_size):
             wrong = "a member that inflates more than a hundredfold"
         seen.add(path)
-        end = entry.header_offset + entry.compress_size
+        end = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size
         if wrong is not None:
             raise _unsafe(name, source, wrong)
     if sum(entry.file_size for entry in entries) > MAX_ARCHIVE_BYTES:
@@ -246,7 +254,8 @@ def _unsafe(name: str, source: str, found: str) -> FileRefusedError:
 def _data_offset(raw: BinaryIO, entry: zipfile.ZipInfo) -> int:
     """Return where a member's data starts: its local header has a length of its own."""
     raw.seek(entry.header_offset)
-    header = raw.read(30)
-    if len(header) < 30 or header[:4] != b"PK\x03\x04":
+    header = raw.read(_LOCAL_HEADER_BYTES)
+    if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\x03\x04":
         raise zipfile.BadZipFile("an entry's header is not where the directory says")
-    return entry.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")  # name, extra field
+    return entry.header_offset + _LOCAL_HEADER_BYTES + lengths

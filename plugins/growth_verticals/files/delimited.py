@@ -191,7 +191,7 @@ class DelimitedReader:
     def _options(self, member: _Member, as_text: frozenset[str], nul: bool) -> arrow_csv.ConvertOptions:
         if (options := member.options.get(as_text)) is None:
             layout = member.layout
-            wanted = [name for name in layout.names if nul or name in layout.known or name in layout.extras]
+            wanted = [name for name in layout.names if nul or name in layout.read]
             options = member.options[as_text] = arrow_csv.ConvertOptions(
                 check_utf8=False,  # the whole block was checked at once
                 include_columns=wanted,

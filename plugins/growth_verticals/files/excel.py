@@ -106,7 +106,9 @@ class ExcelReader:
 
     def _rows(self, name: str, sheet: python_calamine.CalamineSheet, errors: set[tuple[int, int]]) -> Iterator[Block]:
         """Yield the sheet's rows below the header, empty ones left out."""
-        numbered = ((number, row) for number, row in enumerate(sheet.iter_rows(), start=1) if any(c != "" for c in row))
+        shown = {number for number, _ in errors}
+        rows_of_sheet = enumerate(sheet.iter_rows(), start=1)
+        numbered = ((number, row) for number, row in rows_of_sheet if number in shown or any(c != "" for c in row))
         line, header = next(numbered)
         names = [self._text(cell) or "" for cell in header]
         layout = resolve(names, self._source, self._contract, name, line)
@@ -122,18 +124,23 @@ class ExcelReader:
             with zipfile.ZipFile(workbook) as parts:
                 if sum(part.file_size for part in parts.infolist()) > MAX_WORKBOOK_BYTES:
                     raise self._refusal(f"the workbook inflates to more than {MAX_WORKBOOK_BYTES:,} bytes", name)
+                workbook.seek(0)
                 book = python_calamine.CalamineWorkbook.from_filelike(workbook)
-                wanted = book.sheet_names if self._form.sheet is None else [self._form.sheet]
-                if not set(wanted) <= set(book.sheet_names):
-                    raise self._refusal("the workbook has no such sheet", name, found=", ".join(book.sheet_names))
-                filled = [sheet for sheet in map(book.get_sheet_by_name, wanted) if sheet.start is not None]
-                if len(filled) != 1:
-                    found = ", ".join(sheet.name for sheet in filled) or "none"
-                    raise self._refusal("the workbook has not exactly one sheet that is not empty", name, found=found)
-                path = _sheet_path(parts, book.sheet_names.index(filled[0].name))
-                return filled[0], _error_cells(parts, path, filled[0].start[1] if filled[0].start else 0)
+                sheet, column = self._pick(name, book)
+                return sheet, _error_cells(parts, _sheet_path(parts, book.sheet_names.index(sheet.name)), column)
         except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, KeyError, IndexError) as error:
             raise self._refusal("the workbook cannot be read", name, found=type(error).__name__) from error
+
+    def _pick(self, name: str, book: python_calamine.CalamineWorkbook) -> tuple[python_calamine.CalamineSheet, int]:
+        """Return the sheet to read, and the 0-based column where its data start."""
+        wanted = [sheet for sheet in book.sheet_names if self._form.sheet in (None, sheet)]
+        filled = [(sheet, sheet.start[1]) for sheet in map(book.get_sheet_by_name, wanted) if sheet.start is not None]
+        if len(filled) != 1:
+            what = "the workbook has not exactly one sheet that is not empty"
+            if self._form.sheet is not None:
+                what = "the workbook has no such sheet, or it is empty"
+            raise self._refusal(what, name, found=", ".join(book.sheet_names))
+        return filled[0]
 
     def _text(self, cell: Any, name: str | None = None) -> str | None:
         """Return a cell as calamine gives it as text; a date in the column's declared format."""

@@ -6,6 +6,7 @@ import logging
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from growth_verticals.errors import ContractError, FileRefusedError
@@ -34,6 +35,11 @@ class Layout:
     names: tuple[str, ...]
     known: frozenset[str]
     extras: tuple[str, ...] = ()
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """The columns whose values are wanted."""
+        return self.known.union(self.extras)
 
 
 def normalise(name: str) -> str:
@@ -66,7 +72,7 @@ def resolve(header: Sequence[str], source: Source, contract: TableContract, file
 
     Raises `FileRefusedError` when two headers are the same column (case, spaces and Unicode forms apart), when a
     required column is missing, when an unknown column is there and the policy is `refuse`, and when a column is
-    missing while unknown ones are there: a renamed column would load as NULL (`facts`: refused unless aliased).
+    missing while unknown ones are there, for it may be one that was renamed.
     A nullable column that is missing without that suspicion loads as NULL, and the log says so.
     """
     known = Names(source, contract)

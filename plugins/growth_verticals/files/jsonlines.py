@@ -112,7 +112,8 @@ class JsonLinesReader:
         unknown = set(table.column_names) - set(self._schema.names)
         if any(self._names.ours(key) in self._names.columns for key in unknown):
             return None  # a known column under the vendor's spelling
-        if table.num_rows != piece.lines or (unknown and self._source.extra_columns == "refuse"):
+        lines = _object_lines(piece)
+        if table.num_rows != len(lines) or (unknown and self._source.extra_columns == "refuse"):
             return None
         values = []
         for column in self._contract.columns:
@@ -120,15 +121,14 @@ class JsonLinesReader:
                 values.append(pa.nulls(table.num_rows, arrow_type(column)))
                 continue
             array = table[column.name].combine_chunks()
-            if column.type in self._native and column.type != "string":
+            if column.name in self._native and column.type != "string":
                 faults: Faults = {}
             else:
                 array, faults = self._casters[column.name](array)
             if faults or beyond(array) is not None or (column.required and array.null_count):
                 return None
             values.append(array)
-        lines = pa.arange(piece.first_line, piece.first_line + table.num_rows)
-        return part(self._contract.columns, values, lines, {}, self._expected, str)
+        return part(self._contract.columns, values, pa.array(lines, pa.int64()), {}, self._expected, str)
 
     def _by_line(self, member: _Member, piece: Piece) -> Parsed:
         """Read a block line by line, every value as text."""
@@ -203,6 +203,21 @@ class JsonLinesReader:
                 faults[row] = Reason.WRONG_TYPE
         values, bad = caster(pa.array(cells, pa.string()), nul=True)
         return values, bad | faults
+
+
+def _object_lines(piece: Piece) -> list[int]:
+    """Return the numbers of the lines that are not blank, or nothing if one does not start and end as an object.
+
+    Arrow's reader takes two objects on a line, and one on two lines. If it found as many as there are lines that look
+    like objects, each is on a line of its own: no object goes on behind a `}` with a `{`.
+    """
+    numbers = []
+    for number, line in enumerate(piece.data.splitlines(), start=piece.first_line):
+        if line := line.strip():
+            if not (line.startswith(b"{") and line.endswith(b"}")):
+                return []
+            numbers.append(number)
+    return numbers
 
 
 class _Literal(str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
@@ -70,26 +71,15 @@ class ParquetReader:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for columns whose type cannot be cast."""
         row = 1
         for name, stream in self._members:
-            file = self._open(name, stream)
-            layout = resolve(file.schema_arrow.names, self._source, self._contract, name, line=None)
-            self._check_types(name, layout, file.schema_arrow)
-            wanted = [
-                theirs
-                for theirs, ours in zip(file.schema_arrow.names, layout.names, strict=True)
-                if ours in layout.known or ours in layout.extras
-            ]
-            size = max(1, self._batch_cells // len(wanted))
-            try:
-                for batch in file.iter_batches(batch_size=size, columns=wanted, use_threads=False):
+            with _seekable(stream) as raw:
+                for layout, batch in self._batches(name, raw):
                     yield Block((layout, batch), row)
                     row += batch.num_rows
-            except (pa.ArrowInvalid, OSError) as error:
-                raise self._unreadable(name, error) from error
 
     def parse(self, block: Block) -> Parsed:
         """Parse one block; see `Reader.parse`. A rejected row's raw record is the row as JSON."""
         layout, batch = block.data
-        ours = [each for each in layout.names if each in layout.known or each in layout.extras]
+        ours = [each for each in layout.names if each in layout.read]
         arrays = {each: _plain(array) for each, array in zip(ours, batch.columns, strict=True)}
         values = []
         faults: dict[str, Faults] = {}
@@ -104,18 +94,25 @@ class ParquetReader:
         rows = pa.arange(block.first_row, block.first_row + batch.num_rows)
 
         def raw(row: int) -> str:
-            return json.dumps(batch.slice(row, 1).to_pylist()[0], default=str, ensure_ascii=False)
+            cells = {name: _shown(array[row]) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
+            return json.dumps(cells, default=str, ensure_ascii=False)
 
         return part(self._contract.columns, values, rows, faults, self._expected, raw)
 
-    def _open(self, name: str, stream: ByteStream) -> pq.ParquetFile:
-        raw = seekable(stream)
+    def _batches(self, name: str, raw: BinaryIO) -> Iterator[tuple[Layout, pa.RecordBatch]]:
         head = raw.read(64)
         raw.seek(0)
         if not head.startswith(b"PAR1"):
             raise not_what_it_says(name, self._source.name, "Parquet", looks_like(head))
         try:
-            return pq.ParquetFile(raw)
+            file = pq.ParquetFile(raw)
+            schema = file.schema_arrow
+            layout = resolve(schema.names, self._source, self._contract, name, line=None)
+            self._check_types(name, layout, schema)
+            wanted = [name for name, ours in zip(schema.names, layout.names, strict=True) if ours in layout.read]
+            size = max(1, self._batch_cells // len(wanted))
+            for batch in file.iter_batches(batch_size=size, columns=wanted, use_threads=False):
+                yield layout, batch
         except (pa.ArrowInvalid, OSError) as error:
             raise self._unreadable(name, error) from error
 
@@ -152,7 +149,7 @@ class ParquetReader:
             bad: list[int] = []
         except pa.ArrowInvalid:
             values, bad = bisect(lambda part: _exact(part, kind), array, kind)
-        faults = {row: _why(array[row].as_py(), array.type, kind) for row in bad}
+        faults = {row: _why(array[row], kind) for row in bad}
         far = beyond(values)
         if far is not None:
             not_a_number = pa.types.is_floating(kind)
@@ -163,15 +160,17 @@ class ParquetReader:
         return values, faults
 
 
-def seekable(stream: ByteStream) -> BinaryIO:
-    """Return `stream` itself if it can seek, else its bytes in a temporary file, which goes when it is closed."""
+@contextmanager
+def _seekable(stream: ByteStream) -> Iterator[BinaryIO]:
+    """Yield `stream` itself if it can seek, else its bytes in a temporary file."""
     if hasattr(stream, "seek"):
-        return cast("BinaryIO", stream)
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the reader
-    while data := stream.read(_COPY_BYTES):
-        copy.write(data)
-    copy.seek(0)
-    return cast("BinaryIO", copy)
+        yield cast("BinaryIO", stream)
+        return
+    with tempfile.TemporaryFile() as copy:
+        while data := stream.read(_COPY_BYTES):
+            copy.write(data)
+        copy.seek(0)
+        yield cast("BinaryIO", copy)
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:
@@ -223,15 +222,20 @@ def _exact(array: pa.Array, kind: pa.DataType) -> pa.Array:
     return pc.cast(array, kind)
 
 
-def _why(value: object, theirs: pa.DataType, ours: pa.DataType) -> Reason:
+def _why(value: pa.Scalar, ours: pa.DataType) -> Reason:
     """Say why a value of a castable type does not fit."""
     if pa.types.is_decimal(ours):
-        return why_no_decimal(str(value), ours.scale)
+        return why_no_decimal(str(value.as_py()), ours.scale)
     if pa.types.is_integer(ours):
-        return Reason.OUT_OF_RANGE if pa.types.is_integer(theirs) else Reason.NOT_AN_INTEGER
-    if pa.types.is_timestamp(theirs):
+        return Reason.OUT_OF_RANGE if pa.types.is_integer(value.type) else Reason.NOT_AN_INTEGER
+    if pa.types.is_timestamp(value.type):
         return Reason.NOT_A_DATE if pa.types.is_date32(ours) else Reason.TOO_PRECISE
     return Reason.TOO_PRECISE if pa.types.is_floating(ours) else Reason.WRONG_TYPE
+
+
+def _shown(cell: pa.Scalar) -> object:
+    """Return a value for `json.dumps`; times as text, for Python's have no nanoseconds."""
+    return (pc.cast(cell, pa.string()) if pa.types.is_timestamp(cell.type) else cell).as_py()
 
 
 def _texts(array: pa.Array) -> pa.Array:

@@ -1,0 +1,175 @@
+"""Excel workbooks, made here part by part: no library in the house writes them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.excel import ExcelReader
+from growth_verticals.source import Excel
+from tests.unit.files.reading import Read, contract, drain, read, source
+
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+#: Cell styles: 0 general, 1 a date, 2 a date with time.
+STYLES = '<cellXfs count="3"><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs>'
+
+
+def text(value: str) -> str:
+    return f'<c {{at}} t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
+
+
+def number(value: str, style: int = 0) -> str:
+    return f'<c {{at}} s="{style}"><v>{value}</v></c>'
+
+
+def flag(value: bool) -> str:
+    return f'<c {{at}} t="b"><v>{int(value)}</v></c>'
+
+
+ERROR = '<c {at} t="e"><f>1/0</f><v>#DIV/0!</v></c>'
+
+
+def workbook(first_row: int = 1, /, **sheets: list[list[str | None]]) -> bytes:
+    """Make a workbook; a cell is one of the above or None."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("[Content_Types].xml", f'<Types xmlns="{PACKAGE}/content-types"/>')
+        names = enumerate(sheets, start=1)
+        listed = [f'<sheet name="{name}" sheetId="{place}" r:id="rId{place}"/>' for place, name in names]
+        made.writestr(
+            "xl/workbook.xml", f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>{"".join(listed)}</sheets></workbook>'
+        )
+        made.writestr("xl/styles.xml", f"<styleSheet {MAIN}>{STYLES}</styleSheet>")
+        parts = [f"worksheets/sheet{place}.xml" for place in range(1, len(sheets) + 1)]
+        links = [
+            f'<Relationship Target="{part}" Type="{OFFICE}/worksheet" Id="rId{place}"/>'
+            for place, part in enumerate(parts, start=1)
+        ]
+        links.append(f'<Relationship Id="rIdS" Type="{OFFICE}/styles" Target="styles.xml"/>')
+        made.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{PACKAGE}/relationships">{"".join(links)}</Relationships>',
+        )
+        made.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
+            f'Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        for part, rows in zip(parts, sheets.values(), strict=True):
+            made.writestr(
+                f"xl/{part}", f"<worksheet {MAIN}><sheetData>{sheet_rows(rows, first_row)}</sheetData></worksheet>"
+            )
+    return buffer.getvalue()
+
+
+def sheet_rows(rows: list[list[str | None]], first_row: int) -> str:
+    made = ""
+    for row, cells in enumerate(rows, start=first_row):
+        filled = [
+            cell.replace("{at}", f'r="{chr(65 + column)}{row}"')
+            for column, cell in enumerate(cells)
+            if cell is not None
+        ]
+        made += f'<row r="{row}">{"".join(filled)}</row>'
+    return made
+
+
+def sheet(*rows: list[str | None], form: Excel | None = None, **columns: str) -> Read:
+    return read(workbook(People=list(rows)), contract(**columns), form or Excel(), name="f.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "loaded"),
+    [
+        ("string", text("01234"), "01234"),
+        ("string", text(" kept "), " kept "),
+        ("string", number("1234"), "1234"),
+        ("string", None, None),
+        ("int", number("12"), 12),
+        ("int", number("12.5"), "<not_an_integer>"),
+        ("int", text("12"), 12),
+        ("int", ERROR, "<wrong_type>"),
+        ("string", ERROR, "<wrong_type>"),
+        ("long", number("12345678901234567"), "<not_an_integer>"),  # beyond what a double tells apart
+        ("decimal(5, 2)", number("12.5"), Decimal("12.50")),
+        ("decimal(5, 2)", number("12.555"), "<too_precise>"),
+        ("double", number("1E-3"), 0.001),
+        ("boolean", flag(True), True),
+        ("boolean", flag(False), False),
+        ("boolean", number("1"), "<not_a_boolean>"),
+        ("date", number("46000", style=1), date(2025, 12, 9)),
+        ("date", number("46000", style=2), date(2025, 12, 9)),
+        ("date", number("46000.5", style=2), "<not_a_date>"),
+        ("date", number("46000"), "<not_a_date>"),
+        ("date", text("2025-12-09"), date(2025, 12, 9)),
+        ("timestamp", number("46000.5", style=2), datetime(2025, 12, 9, 12)),  # noqa: DTZ001
+    ],
+)
+def test_a_cell_is_loaded_exactly_or_rejected_with_its_reason(kind: str, cell: str | None, loaded: Any) -> None:
+    got = sheet([text("id"), text("value")], [number("1"), cell], id="int", value=kind)
+    assert (got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>") == loaded
+
+
+def test_declared_formats_and_spellings_are_for_text_cells_and_excels_own_are_known() -> None:
+    form = Excel(dates={"*": "%m/%d/%Y"}, true=("Y",), false=("N",), nulls=("N/A",))
+    got = sheet(
+        [text("born"), text("member")],
+        [number("46000", style=1), flag(True)],
+        [text("12/9/2025"), text("N")],
+        [text("N/A"), text("N/A")],
+        form=form,
+        born="date",
+        member="boolean",
+    )
+    assert got.column("born") == [date(2025, 12, 9), date(2025, 12, 9), None]
+    assert got.column("member") == [True, False, None]
+
+
+def test_source_row_is_the_sheets_row_and_empty_rows_are_none() -> None:
+    rows = [[None, text("Id"), text("Name")], [None, None, None], [None, number("1"), text("a")], [None, ERROR, None]]
+    got = read(workbook(3, People=rows), contract(id="int", name="string"), Excel(), name="f.xlsx")
+    assert got.rows == [{"id": 1, "name": "a", "source_row": 5}]
+    assert got.reasons == [(6, "id", "wrong_type")]
+
+
+def test_a_rejected_record_is_the_row_as_json() -> None:
+    got = sheet([text("id"), text("name")], [text("x"), text("a")], id="int", name="string")
+    assert json.loads(got.rejects[0]["raw_record"]) == {"id": "x", "name": "a"}
+
+
+def test_blocks_of_any_size_give_the_same_rows() -> None:
+    rows = [[text("id"), text("name")], *([number(str(n)), text(f"n{n}")] for n in range(50))]
+    data, table = workbook(People=rows), contract(id="int", name="string")
+    small = ExcelReader([("f", io.BytesIO(data))], source(Excel()), Excel(), table, batch_cells=7)
+    assert drain(small) == read(data, table, Excel(), name="f.xlsx")
+
+
+FILLED: list[list[str | None]] = [[text("id")], [number("1")]]
+
+
+def test_the_sheet_is_the_named_one_or_the_only_filled_one() -> None:
+    table = contract(id="int")
+    assert read(workbook(Notes=[], People=FILLED), table, Excel()).column("id") == [1]
+    assert read(workbook(Notes=[[text("x")]], People=FILLED), table, Excel(sheet="People")).column("id") == [1]
+    for data, form in (
+        (workbook(One=FILLED, Two=FILLED), Excel()),
+        (workbook(One=FILLED), Excel(sheet="Two")),
+        (workbook(One=[]), Excel()),
+    ):
+        with pytest.raises(FileRefusedError):
+            read(data, table, form, name="f.xlsx")
+
+
+@pytest.mark.parametrize("data", [b"", b"id,name\n1,a\n", workbook(People=FILLED)[:-40], b"PK\x03\x04" + bytes(100)])
+def test_what_is_not_a_whole_workbook_is_refused(data: bytes) -> None:
+    with pytest.raises(FileRefusedError):
+        read(data, contract(id="int"), Excel(), name="f.xlsx")

@@ -1,0 +1,135 @@
+"""JSON lines: strict about JSON, exact about values, whichever way a block is read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.source import JsonLines
+from tests.unit.files.reading import contract, read
+
+EVENTS = contract(id="int!", name="string", at="timestamp", score="decimal(7, 3)", seen="boolean")
+
+
+def cell(kind: str, text: str, form: JsonLines | None = None) -> object:
+    got = read(f'{{"id": 1, "value": {text}}}\n', contract(id="int", value=kind), form or JsonLines())
+    return got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "loaded"),
+    [
+        ("int", "12", 12),
+        ("int", '"12"', 12),
+        ("int", "12.0", "<not_an_integer>"),
+        ("int", "1E5", "<not_an_integer>"),
+        ("int", "true", "<not_an_integer>"),
+        ("int", "2147483648", "<out_of_range>"),
+        ("int", "null", None),
+        ("int", "[1]", "<wrong_type>"),
+        ("int", "01", "<not_json>"),
+        ("string", '"a"', "a"),
+        ("string", '""', ""),
+        ("string", "01234", "<not_json>"),
+        ("string", "1.50", "1.50"),
+        ("string", "true", "true"),
+        ("string", '{"a": 1}', "<wrong_type>"),
+        ("string", '"a\\u0000b"', "<nul_byte>"),
+        ("string", '"\\ud800"', "<not_json>"),
+        ("string", '"\\ud83d\\ude00"', "\U0001f600"),
+        ("decimal(5, 2)", "1.5", Decimal("1.50")),
+        ("decimal(5, 2)", "1.500", Decimal("1.50")),
+        ("decimal(5, 2)", "1.555", "<too_precise>"),
+        ("decimal(5, 2)", "1234.5", "<out_of_range>"),
+        ("double", "1e5", 100000.0),
+        ("double", "NaN", "<not_json>"),
+        ("double", "1e999", "<out_of_range>"),
+        ("date", '"2026-11-22"', date(2026, 11, 22)),
+        ("date", '"2026-02-30"', "<not_a_date>"),
+        ("date", "20260203", "<not_a_date>"),
+        ("timestamp", '"2026-11-22T10:00:00"', datetime(2026, 11, 22, 10)),  # noqa: DTZ001
+        ("timestamp", '"2026-11-22T10:00:00Z"', "<not_a_timestamp>"),
+        ("timestamptz", '"2026-11-22T10:00:00Z"', datetime(2026, 11, 22, 10, tzinfo=UTC)),
+        ("timestamptz", '"2026-11-22T10:00:00"', "<not_a_timestamp>"),
+        ("boolean", "true", True),
+        ("boolean", '"false"', False),
+        ("boolean", "1", "<not_a_boolean>"),
+    ],
+)
+def test_a_value_is_loaded_exactly_or_rejected_with_its_reason(kind: str, text: str, loaded: object) -> None:
+    assert cell(kind, text) == loaded
+
+
+def test_spellings_are_taken_as_declared_and_json_keeps_its_own_booleans() -> None:
+    form = JsonLines(nulls=("N/A",), true=("Y",), false=("N",))
+    assert cell("int", '"N/A"', form) is None
+    assert cell("string", '"N/A"', form) is None
+    assert cell("boolean", '"Y"', form) is True
+    assert cell("boolean", "false", form) is False
+    assert cell("boolean", '"true"', form) == "<not_a_boolean>"
+
+
+def test_a_missing_key_is_null_and_a_required_one_rejects() -> None:
+    got = read('{"id": 1}\n{"name": "a"}\n', EVENTS, JsonLines())
+    assert got.rows == [{"id": 1, "name": None, "at": None, "score": None, "seen": None, "source_row": 1}]
+    assert got.reasons == [(2, "id", "missing_required")]
+    assert got.rejects[0]["raw_record"] == '{"name": "a"}'
+
+
+@pytest.mark.parametrize(
+    "bad", ['{"id": 2', "[2]", "2", "id,name", '{"id": 2} {"id": 3}', '{"id": 2, "id": 3}', "[" * 9999]
+)
+def test_a_line_that_is_not_one_object_is_rejected_alone(bad: str) -> None:
+    got = read(f'{{"id": 1}}\n\n{bad}\n{{"id": 4}}', EVENTS, JsonLines())
+    assert [(row["id"], row["source_row"]) for row in got.rows] == [(1, 1), (4, 4)]
+    assert got.reasons == [(3, None, "not_json")]
+
+
+def test_an_object_over_two_lines_is_two_rejects() -> None:
+    assert read('{"id":\n1}\n{"id": 2}\n', EVENTS, JsonLines()).reasons == [
+        (1, None, "not_json"),
+        (2, None, "not_json"),
+    ]
+
+
+@pytest.mark.parametrize("bad", ["", '{"id": "x"}\n'])
+def test_keys_are_normalised_and_aliased_on_both_ways(bad: str) -> None:
+    got = read('{"Event ID": 1, "NAME": "a"}\n' + bad, EVENTS, JsonLines(), aliases={"event id": "id"})
+    assert (got.rows[0]["id"], got.rows[0]["name"]) == (1, "a")
+
+
+def test_two_keys_of_one_column_refuse_the_file() -> None:
+    with pytest.raises(FileRefusedError):
+        read('{"id": 1, "ID": 2}\n', EVENTS, JsonLines())
+
+
+def test_unknown_keys_are_treated_by_policy() -> None:
+    text = '{"id": 1, "Shoe Size": 9.50, "tags": ["a", {"b": 1.0}]}\n{"id": 2, "tags": null}\n'
+    assert read(text, EVENTS, JsonLines(), extra_columns="ignore").column("id") == [1, 2]
+    with pytest.raises(FileRefusedError) as refused:
+        read(text, EVENTS, JsonLines(), extra_columns="refuse")
+    assert (refused.value.line, refused.value.column) == (1, "shoe_size")
+    table = contract(id="int", extra="map<string, string>")
+    assert read(text, table, JsonLines(), extra_columns="keep").column("extra") == [
+        [("shoe_size", "9.50"), ("tags", '["a",{"b":1.0}]')],
+        [],
+    ]
+
+
+def test_one_bad_line_among_many_changes_nothing_for_the_others() -> None:
+    lines = [json.dumps({"id": number, "name": f"n{number}", "score": 1.5, "seen": True}) for number in range(1_000)]
+    clean = read("\n".join(lines), EVENTS, JsonLines())
+    lines[500] = '{"id": "x"}'
+    got = read("\n".join(lines), EVENTS, JsonLines())
+    assert got.rows == clean.rows[:500] + clean.rows[501:]
+    assert got.reasons == [(501, "id", "not_an_integer")]
+
+
+@pytest.mark.parametrize("data", [b"", b'{"id": 1, "name": "\xff"}\n'])
+def test_an_empty_or_undecodable_file_is_refused(data: bytes) -> None:
+    with pytest.raises(FileRefusedError):
+        read(data, EVENTS, JsonLines())
