@@ -12,7 +12,9 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -21,6 +23,7 @@ import pytest
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import read_sources
+from growth_verticals.files import open_reader
 from growth_verticals.source import Delimited, Excel, JsonLines, Source
 
 ROOT = Path(__file__).parents[3]
@@ -146,3 +149,32 @@ def test_the_samples_hold_what_trips_readers() -> None:
     assert any(re.fullmatch(r"0\d{4}", cell) for cell in cells), "a ZIP code with its leading zero"
     log = records_of(files["campaign_log_20261120.tsv.gz"], SOURCES["popsycle_campaign_ad_log"])
     assert len({tuple(row) for row in log}) < len(log), "exact repeats are real"
+
+
+@every_file
+def test_the_platform_reads_what_is_expected(name: str, file: dict[str, int]) -> None:
+    rows, reasons = read_by_platform(name, str(file["path"]))
+    assert sum(reasons.values()) == file["rows_rejected"]
+    assert rows + sum(reasons.values()) == file["rows_read"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_rows_are_rejected_for_the_reasons_expected(name: str) -> None:
+    reasons: Counter[str] = Counter()
+    for file in EXPECTED[name]["files"]:
+        if "marker" not in file:
+            reasons += read_by_platform(name, file["path"])[1]
+    assert reasons == EXPECTED[name]["rejects"]
+
+
+@cache
+def read_by_platform(name: str, path: str) -> tuple[int, Counter[str]]:
+    """How many rows of a file are good, and why the others are not."""
+    rows, reasons = 0, Counter[str]()
+    with (SAMPLES / path).open("rb") as raw:
+        reader = open_reader(raw, path.rpartition("/")[2], SOURCES[name], contract_of(SOURCES[name]))
+        for block in reader.blocks():
+            parsed = reader.parse(block)
+            rows += parsed.rows.num_rows
+            reasons.update(parsed.rejects["reason"].to_pylist())
+    return rows, reasons
