@@ -35,6 +35,7 @@ def main(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except Exception as error:
+        # A library's own message may quote a row's value, and is not shown.
         place = traceback.extract_tb(error.__traceback__)[-1]
         if "GV_DEBUG" in os.environ:
             raise
