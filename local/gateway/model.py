@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """A request, understood: the operation's name, its parameters by boto3's names, the status of its success."""
+    """A request, understood.
+
+    :param parameters: by boto3's names.
+    :param document: the body, by the names on the wire.
+    :param status: the status of its success.
+    """
 
     operation: str
     parameters: dict[str, Any]
+    document: dict[str, Any]
     status: int
 
     def __getitem__(self, name: str) -> Any:
@@ -41,7 +47,8 @@ def understand(request: Request) -> Call:
             if report.has_errors():
                 raise Refusal(400, report.generate_report())
             _check(shape, parameters, "")
-            return Call(operation, parameters, _service().operation_model(operation).http["responseCode"])
+            status = _service().operation_model(operation).http["responseCode"]
+            return Call(operation, parameters, request.document, status)
     raise Refusal(404, "There is no such operation", "UnknownOperationException")
 
 

@@ -81,7 +81,7 @@ class Tables:
         if call.parameters.get("storageClassConfiguration", {}).get("storageClass", "STANDARD") != "STANDARD":
             raise Refusal(501, "The stand-in does not implement storage classes")
         await self._upstream.require_namespace(namespace)
-        metadata = call.parameters.get("metadata", {}).get("iceberg")
+        metadata = call.document.get("metadata", {}).get("iceberg")
         if metadata:
             await self._catalog.create_table(namespace, _to_rest(name, metadata))
         else:
@@ -153,52 +153,24 @@ def _check_policy(text: str) -> None:
 
 
 def _to_rest(name: str, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the REST catalog's request for `metadata.iceberg` of CreateTable."""
+    """Return the REST catalog's request for `metadata.iceberg` of CreateTable, whose parts are spelled as it does."""
     if ("schema" in metadata) == ("schemaV2" in metadata):
         raise Refusal(400, "Exactly one of schema and schemaV2 is needed")
-    if "schemaV2" in metadata:
-        schema = metadata["schemaV2"]
-        fields = schema["fields"]
-    else:
-        schema = {}
+    if "schema" in metadata:
         fields = [
-            {"id": number, "name": field["name"], "type": field["type"], "required": field.get("required", False)}
+            {"required": False, **field, "id": number}
             for number, field in enumerate(metadata["schema"]["fields"], start=1)
         ]
-    wanted: dict[str, Any] = {
-        "name": name,
-        "schema": {
-            "type": "struct",
-            "schema-id": schema.get("schemaId", 0),
-            "fields": fields,
-            "identifier-field-ids": schema.get("identifierFieldIds", []),
-        },
-        "properties": metadata.get("properties", {}),
-    }
+        schema = {"type": "struct", "fields": fields}
+    else:
+        schema = metadata["schemaV2"]
+    wanted = {"name": name, "schema": {"schema-id": 0, **schema}, "properties": metadata.get("properties", {})}
     if "partitionSpec" in metadata:
         spec = metadata["partitionSpec"]
-        fields = [
-            {
-                "source-id": field["sourceId"],
-                "field-id": field.get("fieldId", number),
-                "name": field["name"],
-                "transform": field["transform"],
-            }
-            for number, field in enumerate(spec["fields"], start=1000)
-        ]
-        wanted["partition-spec"] = {"spec-id": spec.get("specId", 0), "fields": fields}
+        fields = [{"field-id": number, **field} for number, field in enumerate(spec["fields"], start=1000)]
+        wanted["partition-spec"] = {"spec-id": 0, **spec, "fields": fields}
     if "writeOrder" in metadata:
-        order = metadata["writeOrder"]
-        fields = [
-            {
-                "source-id": field["sourceId"],
-                "transform": field["transform"],
-                "direction": field["direction"],
-                "null-order": field["nullOrder"],
-            }
-            for field in order["fields"]
-        ]
-        wanted["write-order"] = {"order-id": order["orderId"], "fields": fields}
+        wanted["write-order"] = metadata["writeOrder"]
     return wanted
 
 
