@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +29,10 @@ def read_table(where: Account | Settings, identifier: str, sql: str = "SELECT * 
     found = account.client("s3tables").get_table_metadata_location(
         tableBucketARN=account.table_bucket_arn, namespace=namespace, name=name
     )
-    with _connect(account) as engine:
-        # A view takes no parameters; the text is an URI that our own catalog gave.
-        engine.execute(f"CREATE VIEW t AS SELECT * FROM iceberg_scan('{found['metadataLocation']}')")  # noqa: S608
-        rows: list[tuple[Any, ...]] = engine.execute(sql).fetchall()
+    engine = _engine(account.s3_endpoint, account.credentials)
+    # A view takes no parameters; the text is an URI that our own catalog gave.
+    engine.execute(f"CREATE OR REPLACE VIEW t AS SELECT * FROM iceberg_scan('{found['metadataLocation']}')")  # noqa: S608
+    rows: list[tuple[Any, ...]] = engine.execute(sql).fetchall()
     return rows
 
 
@@ -42,25 +43,19 @@ def account_of(settings: Settings) -> Account:
     return Account.from_environment(variables, keys)
 
 
-def _connect(account: Account) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB with the extensions that are installed as packages: nothing is fetched."""
+@cache
+def _engine(endpoint: str | None, keys: Credentials | None) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB with the extensions that are installed as packages: nothing is fetched. It takes a second, once."""
     import duckdb
 
+    if endpoint is None or keys is None:
+        raise ValueError("only the stand-in is read back this way: its endpoint and key pair are known")
     engine = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     for name in _EXTENSIONS:
         engine.execute(f"LOAD '{_extension(name)}'")
-    keys = account.credentials
-    if keys is None or account.s3_endpoint is None:
-        raise ValueError("only the stand-in is read back this way: its endpoint and key pair are known")
-    secret = {
-        "key": keys.access_key,
-        "secret": keys.secret_key,
-        "region": account.region,
-        "endpoint": urlsplit(account.s3_endpoint).netloc,
-    }
+    secret = {"key": keys.access_key, "secret": keys.secret_key, "endpoint": urlsplit(endpoint).netloc}
     engine.execute(
-        "CREATE SECRET (TYPE s3, KEY_ID $key, SECRET $secret, REGION $region, ENDPOINT $endpoint, "
-        "URL_STYLE 'path', USE_SSL false)",
+        "CREATE SECRET (TYPE s3, KEY_ID $key, SECRET $secret, ENDPOINT $endpoint, URL_STYLE 'path', USE_SSL false)",
         secret,
     )
     return engine

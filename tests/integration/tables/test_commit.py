@@ -1,0 +1,187 @@
+"""A delivery is committed whole, in one snapshot, once; and another engine reads it back right to the row."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+from pyiceberg.catalog.rest import RestCatalog
+
+from growth_verticals.account import Account
+from growth_verticals.contract.table import TableContract
+from growth_verticals.delivery import StagedFile
+from growth_verticals.errors import DeliveryRefusedError
+from local.readback import read_table
+
+from .deliveries import EARLIER, Toy, commit, load, stage
+
+BY_FILE = "SELECT delivery_period, source_file, count(*), count(DISTINCT source_row) FROM t GROUP BY 1, 2 ORDER BY 1, 2"
+
+
+def snapshots(catalog: RestCatalog, identifier: str) -> int:
+    return len(catalog.load_table(identifier).metadata.snapshots)
+
+
+def test_another_engine_reads_what_was_loaded(account: Account, catalog: RestCatalog, person: TableContract):
+    load(catalog, person, Toy(good=9, bad=2))
+    assert read_table(
+        account,
+        person.identifier,
+        "SELECT person_id, state, amount::VARCHAR, extra['n'], delivery_period, source_file, source_row FROM t "
+        "WHERE source_row IN (2, 4, 10) ORDER BY source_row",
+    ) == [
+        ("P0000000", "NY", "0.00", "0", "2026Q4", "toy.csv", 2),
+        ("P0000002", None, "0.02", "2", "2026Q4", "toy.csv", 4),
+        ("P0000008", "NY", "0.08", "8", "2026Q4", "toy.csv", 10),
+    ]
+    assert read_table(
+        account,
+        f"{person.identifier}_rejects",
+        "SELECT source_row, column_name, reason, expected, raw_record, delivery_period, source_file FROM t ORDER BY 1",
+    ) == [
+        (11, "amount", "not_a_number", "decimal(9, 2)", "P0000009,NY,x", "2026Q4", "toy.csv"),
+        (12, "amount", "not_a_number", "decimal(9, 2)", "P0000010,NY,x", "2026Q4", "toy.csv"),
+    ]
+
+
+def test_a_delivery_of_several_files_is_one_snapshot(account: Account, catalog: RestCatalog, person: TableContract):
+    result = load(catalog, person, Toy("a", good=30), Toy("b", good=5, bad=1), Toy("c", good=0))
+    table = catalog.load_table(person.identifier)
+    assert [snapshot.snapshot_id for snapshot in table.metadata.snapshots] == [result.snapshot_id]
+    assert [(file.name, file.status, file.rows_loaded) for file in result.files] == [
+        ("a", "loaded", 30), ("b", "loaded", 5), ("c", "loaded", 0),
+    ]  # fmt: skip
+    assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 30, 30), ("2026Q4", "b", 5, 5)]
+    summary = table.current_snapshot().summary
+    assert [summary[f"gv.{name}"] for name in ("source", "period", "files")] == ["toy_person", "2026Q4", "2"]
+
+
+def test_the_same_delivery_again_changes_nothing(account: Account, catalog: RestCatalog, person: TableContract):
+    staged = [stage(catalog, person, toy) for toy in (Toy("a", bad=2), Toy("b"))]
+    commit(catalog, person, *staged)
+    before = [catalog.load_table(person.identifier + suffix).metadata_location for suffix in ("", "_rejects")]
+    again = commit(catalog, person, *staged)
+    restaged = load(catalog, person, Toy("a", bad=2), Toy("b"))
+    for result in (again, restaged):
+        assert {file.status for file in result.files} == {"already_loaded"}
+        assert (result.snapshot_id, result.rows_read) == (None, 0)
+    after = [catalog.load_table(person.identifier + suffix).metadata_location for suffix in ("", "_rejects")]
+    assert after == before
+    assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 10, 10), ("2026Q4", "b", 10, 10)]
+
+
+def test_files_go_through_json_between_the_steps(catalog: RestCatalog, person: TableContract):
+    staged = stage(catalog, person, Toy(bad=1))
+    assert commit(catalog, person, StagedFile(**asdict(staged))).rows_loaded == 10
+
+
+def test_equal_content_twice_in_a_delivery_is_loaded_once(
+    account: Account, catalog: RestCatalog, person: TableContract
+):
+    first = stage(catalog, person, Toy("a", bad=1))
+    second = replace(stage(catalog, person, Toy("a", bad=1)), name="a_copy")
+    result = commit(catalog, person, first, second, expected_rows=11)
+    assert [(file.name, file.status) for file in result.files] == [("a", "loaded"), ("a_copy", "already_loaded")]
+    assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 10, 10)]
+    assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == [("2026Q4", "a", 1, 1)]
+
+
+def test_a_file_that_joins_a_loaded_delivery_is_added(account: Account, catalog: RestCatalog, person: TableContract):
+    load(catalog, person, Toy("a", bad=1))
+    staged = [stage(catalog, person, toy) for toy in (Toy("a", bad=1), Toy("b", good=4, bad=2))]
+    result = commit(catalog, person, *staged, expected_rows=17)
+    assert [file.status for file in result.files] == ["already_loaded", "loaded"]
+    assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 10, 10), ("2026Q4", "b", 4, 4)]
+
+
+def test_periods_are_apart(account: Account, catalog: RestCatalog, person: TableContract):
+    load(catalog, person, Toy("a"), period=EARLIER)
+    load(catalog, person, Toy("a"))
+    assert read_table(account, person.identifier, BY_FILE) == [("2026Q3", "a", 10, 10), ("2026Q4", "a", 10, 10)]
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "counts", [{"rows_read": 12}, {"rows_loaded": 9, "rows_read": 10}, {"rows_rejected": 0, "rows_read": 10}]
+)
+def test_counts_that_disagree_refuse_the_delivery(catalog: RestCatalog, person: TableContract, counts: dict[str, int]):
+    staged = stage(catalog, person, Toy(good=10, bad=1))
+    with pytest.raises(DeliveryRefusedError, match="counts of a staged file disagree"):
+        commit(catalog, person, replace(staged, **counts))
+    assert snapshots(catalog, person.identifier) == snapshots(catalog, f"{person.identifier}_rejects") == 0
+
+
+def test_a_number_of_records_that_was_given_must_be_met(catalog: RestCatalog, person: TableContract):
+    staged = [stage(catalog, person, Toy("a", good=10, bad=1)), stage(catalog, person, Toy("b", good=3))]
+    with pytest.raises(DeliveryRefusedError, match="expected 15, found 14 in 2 file"):
+        commit(catalog, person, *staged, expected_rows=15)
+    assert snapshots(catalog, person.identifier) == snapshots(catalog, f"{person.identifier}_rejects") == 0
+    commit(catalog, person, *staged, expected_rows=14)
+    assert commit(catalog, person, *staged, expected_rows=15).snapshot_id is None  # all loaded: nothing to compare
+
+
+def test_too_many_rejects_refuse_the_delivery_and_are_kept(
+    account: Account, catalog: RestCatalog, person: TableContract
+):
+    staged = [stage(catalog, person, Toy("a", good=90, bad=10)), stage(catalog, person, Toy("b", good=100))]
+    for _ in range(2):
+        with pytest.raises(DeliveryRefusedError) as raised:
+            commit(catalog, person, *staged, max_rejected=0.049)
+    message = str(raised.value)
+    for part in ("10 of 200 records", "5.00%", "at most 4.90%", f"{person.identifier}_rejects", "2026Q4"):
+        assert part in message
+    assert snapshots(catalog, person.identifier) == 0
+    assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == [("2026Q4", "a", 10, 10)]
+    assert commit(catalog, person, *staged, max_rejected=0.05).rows_loaded == 190
+    assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == [("2026Q4", "a", 10, 10)]
+
+
+def test_a_file_whose_rows_were_removed_since_it_was_staged_is_not_called_loaded(
+    catalog: RestCatalog, person: TableContract
+):
+    load(catalog, person, Toy("a"), Toy("b"))
+    staged = stage(catalog, person, Toy("a"))
+    catalog.load_table(person.identifier).delete("source_file = 'a'")
+    with pytest.raises(DeliveryRefusedError, match="held this file when it was staged, and does not now"):
+        commit(catalog, person, staged)
+    assert load(catalog, person, Toy("a")).rows_loaded == 10
+
+
+# --- rejects ------------------------------------------------------------------------------------------------------
+
+
+def test_rejects_of_an_earlier_staging_are_replaced(account: Account, catalog: RestCatalog, person: TableContract):
+    load(catalog, person, Toy("other", bad=3))
+    for _ in range(2):  # staged twice, committed twice, refused twice
+        with pytest.raises(DeliveryRefusedError):
+            commit(catalog, person, stage(catalog, person, Toy("a", bad=2)), max_rejected=0)
+    load(catalog, person, Toy("a", bad=2))
+    rejects = f"{person.identifier}_rejects"
+    assert read_table(account, rejects, BY_FILE) == [("2026Q4", "a", 2, 2), ("2026Q4", "other", 3, 3)]
+
+
+def test_rejects_that_were_compacted_meanwhile_are_neither_lost_nor_doubled(
+    account: Account, catalog: RestCatalog, person: TableContract
+):
+    staged = stage(catalog, person, Toy("a", bad=2))
+    with pytest.raises(DeliveryRefusedError):
+        commit(catalog, person, staged, max_rejected=0)
+    load(catalog, person, Toy("other", bad=3))
+    rejects = catalog.load_table(f"{person.identifier}_rejects")
+    rejects.overwrite(rejects.scan().to_arrow())
+    commit(catalog, person, staged)
+    assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == [
+        ("2026Q4", "a", 2, 2), ("2026Q4", "other", 3, 3),
+    ]  # fmt: skip
+
+
+def test_rejects_that_a_new_staging_does_not_find_any_more_are_removed(
+    account: Account, catalog: RestCatalog, person: TableContract
+):
+    with pytest.raises(DeliveryRefusedError):
+        commit(catalog, person, stage(catalog, person, Toy("a", good=8, bad=2, content="x")), max_rejected=0)
+    load(catalog, person, Toy("a", good=10, content="x"))  # read anew, by a corrected declaration
+    assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 10, 10)]
+    assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == []
