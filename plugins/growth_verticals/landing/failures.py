@@ -13,7 +13,7 @@ from growth_verticals.errors import ConfigurationError, ServiceError, TransferEr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIST_AGAIN = "list the delivery again once the vendor has finished with the file"
+LIST_AGAIN = "when the vendor has finished, list the delivery again (in Airflow, clear its first task)"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from growth_verticals.errors import ConfigurationError, DeclarationError, DeliveryError
+from growth_verticals.errors import DeclarationError, DeliveryError
 from growth_verticals.landing.origins import S3Origin
 from growth_verticals.landing.uris import is_plain_name, split_s3_uri
 from growth_verticals.source import PERIOD_TOKENS, Inbox, expand_tokens
@@ -76,27 +76,19 @@ def find_named(
     account: Account,
     source: Source,
     names: Sequence[str],
-    origin_of: Callable[[str], Origin] | None = None,
+    origin_of: Callable[[str], Origin],
 ) -> list[RemoteFile]:
     """Return the files that a person named, in that order and each once.
 
     A name is that of a file in the source's inbox, or a URI under one of `delivery.also_from`, written as it is there
     (nothing percent-quoted). Nothing else is looked at, whatever the text says.
 
-    :param origin_of: returns the origin that a URI is read from; `account_origin` without it, which knows S3 alone.
+    :param origin_of: returns the origin that a URI is read from; asked for allowed URIs only.
     :raises DeliveryError: a name is not allowed or not there; the message says what is.
     """
     if not names:
         raise _unknown(account, source, "no file was named", list_inbox(account, source))
-    origin_of = origin_of or (lambda uri: account_origin(account, uri))
     return [_find(account, source, name, origin_of) for name in dict.fromkeys(names)]
-
-
-def account_origin(account: Account, uri: str) -> S3Origin:
-    """Return the origin of an `s3://` URI, read with the account's own credentials."""
-    if not uri.startswith("s3://"):
-        raise ConfigurationError("only the account's buckets can be read here", found=uri.partition(":")[0] + " URI")
-    return S3Origin(account.client("s3"), split_s3_uri(uri)[0])
 
 
 def _find(account: Account, source: Source, name: str, origin_of: Callable[[str], Origin]) -> RemoteFile:

@@ -28,6 +28,7 @@ from growth_verticals.landing.receipts import RECEIPT_SUFFIX
 PERIOD = Daily().parse("2026-11-22")
 LOCAL = LocalOrigin()
 BIG = 20 * 2**20 + 12_345
+TWO_PARTS = 8 * 2**20 + 1
 
 
 def land(account: Account, path: Path, origin: LocalOrigin = LOCAL) -> LandedFile:
@@ -44,6 +45,10 @@ def some_bytes(size: int) -> bytes:
     return hashlib.shake_128(str(size).encode()).digest(size)
 
 
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 class Zone:
     """What lies in the landing zone, seen without the code under test."""
 
@@ -56,9 +61,10 @@ class Zone:
         answer = self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.folder)
         return sorted(found["Key"].removeprefix(self.folder) for found in answer.get("Contents", ()))
 
-    def copies(self) -> dict[str, bytes]:
+    def copies(self) -> dict[str, str]:
+        """The sha256 of every copy, by key."""
         names = [name for name in self.names() if not name.endswith(RECEIPT_SUFFIX)]
-        return {name: self.get(name) for name in names}
+        return {name: sha256(self.get(name)) for name in names}
 
     def get(self, name: str) -> bytes:
         data: bytes = self.client.get_object(Bucket=self.bucket, Key=self.folder + name)["Body"].read()
@@ -88,17 +94,16 @@ def zone(account: Account) -> Zone:
 def test_a_file_lands_byte_for_byte_with_its_receipt(account: Account, zone: Zone, tmp_path: Path, size: int) -> None:
     path = written(tmp_path / "V105_HH.txt.gz", some_bytes(size))
     landed = land(account, path)
-    sha256 = hashlib.sha256(some_bytes(size)).hexdigest()
     assert landed == LandedFile(
         name="V105_HH.txt.gz",
         uri=f"{account.landing_uri}/intent/2026-11-22/V105_HH.txt.gz",
         size=size,
-        sha256=sha256,
+        sha256=sha256(some_bytes(size)),
         origin=f"file://{path}",
     )
-    assert zone.copies() == {"V105_HH.txt.gz": some_bytes(size)}
+    assert zone.copies() == {"V105_HH.txt.gz": sha256(some_bytes(size))}
     receipt = zone.receipt("V105_HH.txt.gz")
-    assert (receipt["sha256"], receipt["size"], receipt["origin"]) == (sha256, size, f"file://{path}")
+    assert (receipt["sha256"], receipt["size"], receipt["origin"]) == (landed.sha256, size, f"file://{path}")
     assert zone.uploads() == []
 
 
@@ -120,7 +125,11 @@ def test_other_bytes_of_the_same_name_are_kept_beside_the_first(account: Account
     assert [uri.removeprefix(folder) for uri in uris] == [
         "a.csv", "redelivery-2/a.csv", "redelivery-3/a.csv", "redelivery-2/a.csv", "a.csv",
     ]  # fmt: skip
-    assert zone.copies() == {"a.csv": b"one", "redelivery-2/a.csv": b"two", "redelivery-3/a.csv": b"three"}
+    assert zone.copies() == {
+        "a.csv": sha256(b"one"),
+        "redelivery-2/a.csv": sha256(b"two"),
+        "redelivery-3/a.csv": sha256(b"three"),
+    }
 
 
 def test_a_copy_without_receipt_is_read_back_before_it_is_believed(
@@ -138,7 +147,7 @@ def test_a_copy_without_receipt_that_holds_other_bytes_of_the_same_size_is_not_t
     zone.put("a.csv", b"two")
     landed = land(account, written(tmp_path / "a.csv", b"one"))
     assert landed.uri.endswith("/redelivery-2/a.csv")
-    assert zone.copies() == {"a.csv": b"two", "redelivery-2/a.csv": b"one"}
+    assert zone.copies() == {"a.csv": sha256(b"two"), "redelivery-2/a.csv": sha256(b"one")}
 
 
 def test_a_receipt_does_not_speak_for_an_object_that_was_put_in_its_place(
@@ -147,17 +156,17 @@ def test_a_receipt_does_not_speak_for_an_object_that_was_put_in_its_place(
     land(account, written(tmp_path / "a.csv", b"one"))
     zone.put("a.csv", b"two")
     assert land(account, tmp_path / "a.csv").uri.endswith("/redelivery-2/a.csv")
-    assert zone.copies() == {"a.csv": b"two", "redelivery-2/a.csv": b"one"}
+    assert zone.copies() == {"a.csv": sha256(b"two"), "redelivery-2/a.csv": sha256(b"one")}
 
 
 def test_a_copy_that_somebody_removed_is_landed_again(account: Account, zone: Zone, tmp_path: Path) -> None:
     landed = land(account, written(tmp_path / "a.csv", b"one"))
     zone.delete("a.csv")
     assert land(account, tmp_path / "a.csv") == landed
-    assert zone.copies() == {"a.csv": b"one"}
+    assert zone.copies() == {"a.csv": sha256(b"one")}
 
 
-@pytest.mark.parametrize("size", [100, BIG])
+@pytest.mark.parametrize("size", [100, TWO_PARTS])
 def test_landings_that_race_with_the_same_bytes_make_one_copy(
     account: Account, zone: Zone, tmp_path: Path, size: int
 ) -> None:
@@ -166,21 +175,24 @@ def test_landings_that_race_with_the_same_bytes_make_one_copy(
     with ThreadPoolExecutor(3) as threads:
         landed = list(threads.map(lambda _: land(account, path, origin), range(3)))
     assert set(landed) == {landed[0]}
-    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.copies() == {"a.csv": sha256(some_bytes(size))}
     assert zone.uploads() == []
 
 
-def test_landings_that_race_with_other_bytes_each_keep_theirs(account: Account, zone: Zone, tmp_path: Path) -> None:
-    contents = [bytes([number]) * 9 for number in range(3)]
+@pytest.mark.parametrize("size", [100, TWO_PARTS])
+def test_landings_that_race_with_other_bytes_each_keep_theirs(
+    account: Account, zone: Zone, tmp_path: Path, size: int
+) -> None:
+    contents = [bytes([number]) * size for number in range(3)]
     paths = [written(tmp_path / str(number) / "a.csv", data) for number, data in enumerate(contents)]
     origin = _Together(3)
     with ThreadPoolExecutor(3) as threads:
         landed = list(threads.map(lambda path: land(account, path, origin), paths))
     assert len({each.uri for each in landed}) == 3
-    assert sorted(zone.copies().values()) == contents
+    assert sorted(zone.copies().values()) == sorted(map(sha256, contents))
     for each, data in zip(landed, contents, strict=True):
         with open_landed(account, each) as stream:
-            assert stream.read() == data
+            assert sha256(stream.read()) == sha256(data)
 
 
 class _Together(LocalOrigin):
@@ -204,7 +216,7 @@ class _Together(LocalOrigin):
 def test_an_odd_name_lands_as_it_is(account: Account, zone: Zone, tmp_path: Path, name: str) -> None:
     landed = land(account, written(tmp_path / name, b"one"))
     assert (landed.name, landed.uri) == (name, f"{account.landing_uri}/intent/2026-11-22/{name}")
-    assert zone.copies() == {name: b"one"}
+    assert zone.copies() == {name: sha256(b"one")}
     with open_landed(account, landed) as stream:
         assert stream.read() == b"one"
     assert land(account, tmp_path / name) == landed
@@ -278,7 +290,7 @@ def test_death_before_the_upload_is_complete_leaves_nothing_visible(
     run_and_die(account, path, "LocalOrigin.stat = die")
     assert zone.names() == []
     land(account, path)
-    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.copies() == {"a.csv": sha256(some_bytes(size))}
 
 
 @pytest.mark.parametrize("size", [100, BIG])
@@ -287,7 +299,7 @@ def test_death_before_the_receipt_costs_no_second_copy(account: Account, zone: Z
     run_and_die(account, path, "land.write_receipt = die")
     assert zone.names() == ["a.csv"]
     landed = land(account, path)
-    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.copies() == {"a.csv": sha256(some_bytes(size))}
     assert zone.receipt("a.csv")["sha256"] == landed.sha256
     assert land(account, path) == landed
 
@@ -310,7 +322,7 @@ def test_an_upload_whose_reply_was_lost_is_found_by_the_retry(
     with pytest.raises(TransferError, match="failed: ConnectionClosedError"):
         land(lossy, path)
     landed = land(account, path)
-    assert zone.copies() == {"a.csv": some_bytes(size)}
+    assert zone.copies() == {"a.csv": sha256(some_bytes(size))}
     assert zone.receipt("a.csv")["sha256"] == landed.sha256
 
 
