@@ -89,10 +89,12 @@ class Cutter:
     """Finds the last record's end in a buffer, exactly, and fast where quotes are many.
 
     Counting quotes is right unless an unquoted cell holds one. The first buffer that shows such a quote (an odd count
-    before a newline that is outside) turns counting off for good.
+    before a newline that is outside) turns counting off for good. Where one does not show, a quoted newline at the
+    cut may be taken for a record's end: the block then ends inside quotes, and `split` finds that.
     """
 
-    _FEW = 4_000  # quotes that are walked one by one in less time than it takes to count
+    #: So many quotes are walked one by one in no time.
+    FEW = 4_000
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -104,7 +106,7 @@ class Cutter:
         last = data.rfind(eol) + 1
         if quote is None or not last or quote not in data:
             return last
-        if not self._walk and data.count(quote, 0, last) > self._FEW:
+        if not self._walk and data.count(quote, 0, last) > self.FEW:
             line = data[data.rfind(eol, 0, last - 1) + 1 : last]
             if data.count(quote, 0, last) % 2 == 0 and not ends_inside(line, self._dialect):
                 return last

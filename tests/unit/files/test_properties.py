@@ -1,0 +1,227 @@
+"""What holds for any file: exact or rejected, nothing lost, and no matter how it is cut into blocks."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import decimal
+import io
+import json
+import re
+from typing import Any
+from unittest.mock import patch
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.delimited import DelimitedReader
+from growth_verticals.files.jsonlines import JsonLinesReader
+from growth_verticals.files.records import Cutter
+from growth_verticals.source import Delimited, JsonLines, Parquet
+from tests.unit.files.reading import Read, contract, drain, read, source
+
+settings.register_profile("files", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("files")
+
+TYPED = contract(
+    text="string",
+    small="int",
+    large="long",
+    exact="decimal(9, 3)",
+    real="double",
+    day="date",
+    moment="timestamp",
+    flag="boolean",
+)
+#: Any character but NUL (rejected) and lone surrogates (no text).
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "text": st.none() | TEXT,
+            "small": st.none() | st.integers(-(2**31), 2**31 - 1),
+            "large": st.none() | st.integers(-(2**63), 2**63 - 1),
+            "exact": st.none() | st.decimals(-999_999, 999_999, places=3, allow_nan=False, allow_infinity=False),
+            "real": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+            "day": st.none() | st.dates(),
+            "moment": st.none() | st.datetimes(),
+            "flag": st.none() | st.booleans(),
+        }
+    ),
+    max_size=20,
+)
+
+
+def written(rows: list[dict[str, Any]], delimiter: str = ",") -> str:
+    """Write rows as a vendor would: NULL as nothing, and an empty text in quotes."""
+
+    def shown(value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str):
+            return '"' + value.replace('"', '""') + '"'
+        return str(value)
+
+    lines = [delimiter.join(shown(row[column.name]) for column in TYPED.columns) for row in rows]
+    return "\n".join([delimiter.join(column.name for column in TYPED.columns), *lines]) + "\n"
+
+
+def values(got: Read) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "source_row"} for row in got.rows]
+
+
+@given(ROWS, st.sampled_from(",|\t;"))
+def test_typed_values_in_are_typed_values_out_of_delimited_text(rows: list[dict[str, Any]], delimiter: str) -> None:
+    got = read(written(rows, delimiter), TYPED, Delimited(delimiter=delimiter))
+    assert got.rejects == []
+    assert values(got) == rows
+
+
+@given(ROWS)
+def test_typed_values_in_are_typed_values_out_of_json_lines(rows: list[dict[str, Any]]) -> None:
+    def shown(value: Any) -> Any:
+        return value if isinstance(value, int | str | float | None) else str(value)
+
+    lines = "".join(json.dumps({name: shown(value) for name, value in row.items()}) + "\n" for row in rows)
+    got = read(lines or "\n", TYPED, JsonLines())
+    assert got.rejects == []
+    assert values(got) == rows
+
+
+@given(ROWS)
+def test_typed_values_in_are_typed_values_out_of_parquet(rows: list[dict[str, Any]]) -> None:
+    kinds = [pa.string(), pa.int64(), pa.int64(), pa.decimal128(20, 5), pa.float64(), pa.date32()]
+    schema = pa.schema(
+        zip([each.name for each in TYPED.columns], [*kinds, pa.timestamp("us"), pa.bool_()], strict=True)
+    )
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
+    got = read(buffer.getvalue(), TYPED, Parquet())
+    assert got.rejects == []
+    assert values(got) == rows
+
+
+INTEGER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*", re.ASCII)
+NUMBER_LIKE = st.text("0123456789.+-eExX \tnaif", max_size=8)
+
+
+def exactly(kind: str, text: str) -> Any:
+    """Return what a text means in a column of a type, by Python's own exact means; raise ValueError if nothing."""
+    if kind == "string":
+        return text
+    if kind == "int":
+        if not INTEGER.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
+            raise ValueError(text)
+        return int(text)
+    if kind == "date":
+        if not re.fullmatch(r"[ \t]*\d{4}-\d\d-\d\d[ \t]*", text, re.ASCII):
+            raise ValueError(text)
+        return dt.date.fromisoformat(text.strip(" \t"))
+    if not re.fullmatch(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*", text, re.ASCII):
+        raise ValueError(text)
+    number = decimal.Decimal(text.strip(" \t"))
+    if kind == "double":
+        if float(number) in (float("inf"), float("-inf")):
+            raise ValueError(text)
+        return float(text)
+    if abs(number) >= 1_000 or number != number.quantize(decimal.Decimal("0.01")):
+        raise ValueError(text)
+    return number
+
+
+@given(
+    st.sampled_from(["string", "int", "decimal(5, 2)", "double", "date"]),
+    st.lists(
+        TEXT | NUMBER_LIKE | st.dates().map(str) | st.from_regex(r"20[0-9]{2}-[0-3][0-9]-[0-3][0-9]", fullmatch=True)
+    ),
+)
+def test_any_text_in_a_cell_is_loaded_exactly_or_rejected(kind: str, cells: list[str]) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([["id", "value"], *enumerate(cells)])
+    got = read(buffer.getvalue(), contract(id="int", value=kind))
+    loaded = {row["id"]: row["value"] for row in got.rows}
+    for number, text in enumerate(cells):
+        try:
+            means = exactly(kind, text)
+        except ValueError:
+            assert number not in loaded
+        else:
+            assert loaded[number] == means
+    assert len(got.rows) + len(got.rejects) == len(cells)
+
+
+#: Files with every nuisance at once: quotes in and around text, line ends of all kinds, short and long and bad records.
+MESSY = st.lists(
+    st.sampled_from(
+        [
+            "1,a",
+            "2,b c",
+            "x,d",
+            "3",
+            "4,e,f",
+            "",
+            '5,"g\nh"',
+            '6,"i""j"',
+            '7,k"l',
+            '8,"\n\n"',
+            '9,""',
+            "10,\0",
+            '"11",m',
+        ]
+    ),
+    max_size=30,
+).flatmap(lambda lines: st.sampled_from(["\n", "\r\n"]).map(lambda eol: "id,name" + eol + eol.join(lines)))
+
+
+@given(MESSY, st.integers(1, 60))
+def test_blocks_of_any_size_give_the_same_rows_and_rejects(text: str, size: int) -> None:
+    table = contract(id="int!", name="string")
+    data = text.encode()
+    small = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
+    assert drain(small) == read(data, table)
+
+
+@given(
+    st.lists(st.sampled_from(['{"id": 1}', '{"id": "2"}', '{"id": "x"}', "[]", "", '{"id":', "}"])), st.integers(1, 40)
+)
+def test_blocks_of_any_size_give_the_same_json(lines: list[str], size: int) -> None:
+    data, table = ("\n".join(lines) + "\n").encode(), contract(id="int!")
+    small = JsonLinesReader([("f", io.BytesIO(data))], source(), JsonLines(), table, block_bytes=size)
+    got = drain(small)
+    assert got == read(data, table, JsonLines())
+    assert len(got.rows) + len(got.rejects) == sum(bool(line) for line in lines)
+
+
+@given(st.text('a,"\n\r', max_size=40))
+def test_a_file_of_any_quotes_is_read_as_the_standard_reader_does_or_refused(body: str) -> None:
+    table = contract(a="string", b="string")
+    try:
+        got = read("a,b\n" + body, table)
+    except FileRefusedError:
+        return
+    expected = [row for row in csv.reader(io.StringIO(body, newline="")) if row]
+    assert len(got.rows) + len(got.rejects) == len(expected)
+    loaded = [[row["a"] or "", row["b"] or ""] for row in got.rows]
+    assert loaded == [row for row in expected if len(row) == 2]
+
+
+@given(st.text('a,"\n', max_size=60), st.integers(1, 20))
+def test_counting_quotes_gives_what_walking_them_gives_or_refuses_the_file(body: str, size: int) -> None:
+    table = contract(a="string", b="string")
+    data = f"a,b\n{body}".encode()
+
+    def outcome(few: int) -> Read | None:
+        reader = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
+        try:
+            with patch.object(Cutter, "FEW", few):
+                return drain(reader)
+        except FileRefusedError:
+            return None
+
+    assert outcome(few=0) in (outcome(few=1_000), None)
