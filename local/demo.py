@@ -49,7 +49,7 @@ class Run:
 
     @property
     def already_loaded(self) -> bool:
-        return bool(self.result) and all(file["status"] == "already_loaded" for file in self.result["files"])
+        return self.result is not None and all(file["status"] == "already_loaded" for file in self.result["files"])
 
     @property
     def complaint(self) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.errors import ConfigurationError
@@ -80,12 +81,14 @@ class Account:
         )
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of `s3` or `s3tables`, with bounded time-outs and AWS's standard retries."""
-        import boto3
+        """Return a boto3 client of `s3` or `s3tables`, with bounded time-outs and AWS's standard retries.
+
+        Raises `ConfigurationError` for a profile that does not exist.
+        """
         from botocore.config import Config
 
         keys = self.credentials
-        return boto3.session.Session().client(
+        return _session().client(
             service,
             region_name=self.region,
             endpoint_url=self.s3_endpoint if service == "s3" else self.s3tables_endpoint,
@@ -107,6 +110,18 @@ class Account:
     def inbox_prefix(self, source: str) -> str:
         """Return the URI, without a slash at the end, into which people drop files of `source`."""
         return f"{self.landing_uri}/inbox/{source}"
+
+
+@cache
+def _session() -> Any:
+    """Return one boto3 session for the process: each costs 65 ms, and a role's keys are renewed within one."""
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        return boto3.session.Session()
+    except ProfileNotFound as error:
+        raise ConfigurationError(str(error), next_step="set AWS_PROFILE to a profile of ~/.aws/config") from error
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

@@ -20,7 +20,7 @@ class RemoteFile:
     :param uri: `sftp://<conn_id>/path`, `s3://bucket/key` or `file:///path`.
     :param size: bytes.
     :param modified: seconds since 1970, UTC.
-    :param version: S3: the version id, else the ETag in quotes, that was listed; None elsewhere.
+    :param version: S3: the ETag that was listed, in its quotes; None elsewhere.
     """
 
     name: str

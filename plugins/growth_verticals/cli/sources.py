@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     widths = {key: max(len(key), *(len(str(row[key] or "-")) for row in rows)) for key in rows[0]}
-    for row in [{key: key.replace("_", " ") for key in widths}, *rows]:
+    header: dict[str, str | None] = {key: key.replace("_", " ") for key in widths}
+    for row in [header, *rows]:
         print("  ".join(str(row[key] or "-").ljust(width) for key, width in widths.items()).rstrip())
     return 0
 

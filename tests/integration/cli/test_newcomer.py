@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from local.readback import read_table
 
 from local import standin
+from local.readback import read_table
 from local.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
