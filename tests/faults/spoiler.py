@@ -20,15 +20,11 @@ class Killed(BaseException):
 
 
 class Spoiler(BaseAdapter):
-    """Stands before a catalog's HTTP adapter; each commit of `table` meets the next of `faults`, and then none.
-
-    :ivar commits: how many commits of any table were sent or spoiled.
-    """
+    """Stands before a catalog's HTTP adapter; each commit of `table` meets the next of `faults`, and then none."""
 
     def __init__(self, catalog: RestCatalog) -> None:
         super().__init__()
         self.catalog = catalog
-        self.commits = 0
         self._faults: list[Fault] = []
         self._table = "person"
         [self._prefix] = [prefix for prefix in catalog._session.adapters if prefix.startswith(catalog.uri)]
@@ -47,7 +43,6 @@ class Spoiler(BaseAdapter):
         path = str(request.url).partition("?")[0]
         if request.method != "POST" or "/tables/" not in path:
             return pass_on()
-        self.commits += 1
         if not self._faults or not path.endswith(f"/tables/{self._table}"):
             return pass_on()
         return self._faults.pop(0)(pass_on)

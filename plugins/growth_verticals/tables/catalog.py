@@ -56,7 +56,8 @@ def find_credentials(account: Account) -> str:
 
     if account.credentials is not None:
         return "a key pair of a connection"
-    found = boto3.session.Session().get_credentials()
+    with service_errors("looking for AWS credentials", "AWS's own chain"):
+        found = boto3.session.Session().get_credentials()
     if found is None:
         raise ConfigurationError(
             "no AWS credentials",

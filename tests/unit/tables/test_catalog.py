@@ -21,13 +21,26 @@ AWS = Account(
 )
 
 
-def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing on this machine says who we are."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+
+@pytest.mark.usefixtures("nobody")
+def test_no_credentials():
     with pytest.raises(ConfigurationError, match=r"no AWS credentials\. Next: set AWS_PROFILE"):
+        open_catalog(AWS)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_profile_that_does_not_exist(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(ConfigurationError, match=r"needs AWS credentials: .*nobody"):
         open_catalog(AWS)
 
 

@@ -211,3 +211,23 @@ def test_abandoned_uploads_leave_no_open_file(make_table: MakeTable, monkeypatch
     [file] = sink._open.values()
     sink.abandon()
     assert file._stream.closed
+
+
+@pytest.mark.parametrize("partition_by", [("delivery_period",), ("delivery_period", "state")])
+def test_memory_does_not_grow_with_the_rows(
+    make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, partition_by: tuple[str, ...]
+):
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 2**20)
+    monkeypatch.setattr(parquet, "WAITING_BYTES", 2**20)
+    table, contract = make_table(
+        Column(name="state", type="string"), Column(name="text", type="string"), partition_by=partition_by
+    )
+    rows = batch(state=strings([f"S{n % 30}" for n in range(500)]), text=strings([f"{n:01000}" for n in range(500)]))
+    pool, own = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(own)
+    try:
+        data_files = write(table, contract, *[rows] * 100)
+    finally:
+        pa.set_memory_pool(pool)
+    assert sum(data_file.record_count for data_file in data_files) == 50_000
+    assert 2**20 < own.max_memory() < 15 * 2**20 < 100 * rows.nbytes  # 50 MB went through
