@@ -83,6 +83,7 @@ class Airflow:
 
     def down(self) -> bool:
         """End it and all its children; tell whether it ran. Its state stays."""
+        self._log_out()
         pid = self._process.pid
         if pid is None:
             return False
@@ -144,7 +145,7 @@ class Airflow:
         """Call `/api/v2/<path>` as the admin and return the answer's JSON."""
         answer = self._client.request(method, f"/api/v2/{path}", **request)
         if answer.status_code == httpx.codes.UNAUTHORIZED:  # a login lasts a day
-            del self.__dict__["_client"]
+            self._log_out()
             answer = self._client.request(method, f"/api/v2/{path}", **request)
         answer.raise_for_status()
         return answer.json()
@@ -156,6 +157,11 @@ class Airflow:
         answer.raise_for_status()
         token = answer.json()["access_token"]
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def _log_out(self) -> None:
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
 
     @property
     def _process(self) -> Process:

@@ -1,0 +1,37 @@
+"""One stand-in and one Airflow for all system tests, on free ports, with their state in a folder that goes away."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import standin
+from local.airflow import Airflow, running_airflow
+from local.settings import Settings, is_free
+
+#: Files are there already when a run starts, and nobody wants to wait for a retry.
+HASTE = {"GV_LOOK_INTERVAL_S": "1", "GV_PATIENCE_S": "10", "GV_RETRY_DELAY_S": "2"}
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with standin.running(tmp_path_factory.mktemp("stand-in") / "state") as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def airflow(stand_in: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    state: Path = tmp_path_factory.mktemp("airflow")
+    with running_airflow(state, three_free_ports(), standin.environment(stand_in) | HASTE) as airflow:
+        yield airflow
+
+
+def three_free_ports() -> int:
+    """Return the first of three ports that are free just now."""
+    while True:
+        first = random.randrange(20000, 32000)
+        if all(is_free(port) for port in range(first, first + 3)):
+            return first
