@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How often the head is tried. The pauses between double from the first to the longest, each ± half: 50 s in all.
+#: How often the head is tried. The pauses between double from the first to the longest, each ± half: a minute in all.
 ATTEMPTS = 12
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 8.0
@@ -178,7 +178,7 @@ def _require_few_rejects(
 ) -> None:
     read = sum(file.staged.rows_read for file in files)
     rejected = sum(file.staged.rows_rejected for file in files)
-    if rejected > max_rejected * read:
+    if read and rejected / read > max_rejected:
         raise DeliveryRefusedError(
             f"{rejected:,} of {read:,} records were rejected, {rejected / read:.2%}; nothing was loaded",
             source=source_name,

@@ -138,6 +138,12 @@ def test_too_many_rejects_refuse_the_delivery_and_are_kept(
     assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == [("2026Q4", "a", 10, 10)]
 
 
+def test_a_share_at_its_limit_is_not_over_it(catalog: RestCatalog, person: TableContract):
+    # 0.29 * 100 is a little less than 29 in binary; 29 of 100 is 29 %.
+    staged = stage(catalog, person, Toy(good=71, bad=29))
+    assert commit(catalog, person, staged, max_rejected=0.29).rows_loaded == 71
+
+
 def test_a_file_whose_rows_were_removed_since_it_was_staged_is_not_called_loaded(
     catalog: RestCatalog, person: TableContract
 ):
