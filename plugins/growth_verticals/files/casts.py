@@ -8,6 +8,7 @@ way a column was read: spaces and tabs around numbers, dates and times do not co
 from __future__ import annotations
 
 import decimal
+import re
 import uuid
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,20 +22,19 @@ from growth_verticals.files.dates import pattern, to_iso
 from growth_verticals.files.rejects import Faults, Reason, true_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from growth_verticals.contract.table import Column
     from growth_verticals.source import Format
 
-_INTEGER = r"^[+-]?[0-9]+$"
+_INTEGER = r"^-?[0-9]+$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _TIMESTAMP = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?)?"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?)?"
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
 )
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970
 _DAY_US = 86_400_000_000
-_MICROSECONDS = 6  # digits behind the point of a second
 
 
 def declared_formats(columns: tuple[Column, ...], form: Format) -> dict[str, str]:
@@ -116,17 +116,21 @@ class Caster:
         self.kind = arrow_type(self.column)
         self._nulls = pa.array(self.form.nulls, pa.string())
 
-    def __call__(self, text: pa.Array, *, nul: bool = False) -> tuple[pa.Array, Faults]:
+    def __call__(self, text: pa.Array, *, nul: bool = True, hexadecimal: bool = True) -> tuple[pa.Array, Faults]:
         """Return a string array's values in the column's type, and which cells are bad and why (their value is NULL).
 
-        :param nul: whether a NUL character may be in it.
+        :param nul: whether a NUL character may be in it; False saves looking.
+        :param hexadecimal: the same for `0x`, which Arrow would take in an integer.
         """
         faults: Faults = {}
         if nul:
             faults = nul_faults(text)
-            text = _without(text, faults)
+            text = pc.if_else(_mask(faults, len(text)), None, text) if faults else text
         text = self.nullified(text)
-        values, found = self._cast(text)
+        if hexadecimal and self.column.type in ("int", "long") and _any_hexadecimal(text):
+            values, found = self._part_by_part(text, text, self.column.type)
+        else:
+            values, found = self._cast(text)
         return values, found | faults
 
     def nullified(self, text: pa.Array) -> pa.Array:
@@ -160,7 +164,7 @@ class Caster:
         return self._exactly(text, text, kind)
 
     def _exactly(self, text: pa.Array, cells: pa.Array, kind: str) -> tuple[pa.Array, Faults]:
-        """Cast whole if possible, else find the culprits. `cells` is what the file has where `text` is made of it."""
+        """Cast whole if possible. `cells` is what the file has where `text` is made of it."""
         try:
             values = self._arrow(text, kind)
         except pa.ArrowInvalid:
@@ -168,20 +172,33 @@ class Caster:
         else:
             if beyond(values) is None:
                 return values, {}
-        clean = _cleaned(text, kind)
-        fits = pc.match_substring_regex(clean, _PATTERNS[kind])
-        faults = dict.fromkeys(true_rows(pc.invert(fits).fill_null(False)), _REASONS[kind])
-        values, bad = bisect(lambda part: self._arrow(part, kind), pc.if_else(fits, clean, None), self.kind)
+        return self._part_by_part(text, cells, kind)
+
+    def _part_by_part(self, text: pa.Array, cells: pa.Array, kind: str) -> tuple[pa.Array, Faults]:
+        values, doubtful = self._partly(text, kind)
+        # What Arrow does not take as it stands may have spaces around it, a plus, or zeros too many.
+        rows = pa.array(sorted(doubtful), pa.int64())
+        found, bad = self._partly(_cleaned(text.take(rows), kind), kind)
+        faults = {}
+        for place, formless in bad.items():
+            row = rows[place].as_py()
+            faults[row] = _why(cells[row].as_py(), kind, self.kind, formless=formless)
+        values = pc.replace_with_mask(values, _mask(doubtful, len(values)), found)
+        return values, faults
+
+    def _partly(self, text: pa.Array, kind: str) -> tuple[pa.Array, dict[int, bool]]:
+        """Return the values of the cells that have one, and the places of the others: True if not even the form."""
+        fits = pc.match_substring_regex(text, _PATTERNS[kind])
+        bad = dict.fromkeys(true_rows(pc.invert(fits)), True)
+        values, valueless = bisect(lambda part: self._arrow(part, kind), pc.if_else(fits, text, None), self.kind)
         far = beyond(values)
         if far is not None:
-            bad += true_rows(far)
+            valueless += true_rows(far)
             values = pc.if_else(far, None, values)
-        return values, faults | {row: _why(cells[row].as_py(), kind, self.kind) for row in bad}
+        return values, bad | dict.fromkeys(valueless, False)
 
     def _arrow(self, text: pa.Array, kind: str) -> pa.Array:
         """Cast with Arrow, which knows the calendar and every range. Raises `pa.ArrowInvalid`."""
-        if kind in ("int", "long") and pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
-            raise pa.ArrowInvalid("hexadecimal, which Arrow would take")
         if kind == "date" and self.date_format and {"%H", "%I"} & _directives(self.date_format):
             return to_date(pc.cast(text, pa.timestamp("us")))
         return pc.cast(text, self.kind)
@@ -247,11 +264,16 @@ def to_date(times: pa.Array) -> pa.Array:
     return days
 
 
-def _without(array: pa.Array, rows: Faults) -> pa.Array:
-    """Return `array` with NULL in `rows`."""
-    if not rows:
-        return array
-    return pc.if_else(pa.array([row in rows for row in range(len(array))]), None, array)
+def _any_hexadecimal(text: pa.Array) -> bool:
+    return pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py() is True
+
+
+def _mask(rows: Collection[int], length: int) -> pa.Array:
+    """Return a boolean array that is true in `rows`."""
+    mask = [False] * length
+    for row in rows:
+        mask[row] = True
+    return pa.array(mask, pa.bool_())
 
 
 def _cleaned(text: pa.Array, kind: str) -> pa.Array:
@@ -264,15 +286,13 @@ def _cleaned(text: pa.Array, kind: str) -> pa.Array:
     return text
 
 
-def _why(cell: str, kind: str, arrow: pa.DataType) -> Reason:
-    """Say why one cell of the right form has no value."""
-    if kind == "decimal":
-        return why_no_decimal(cell.strip(" \t"), arrow.scale)
+def _why(cell: str, kind: str, arrow: pa.DataType, *, formless: bool) -> Reason:
+    """Say why one cell has no value."""
     if kind in ("timestamp", "timestamptz"):
-        point = cell.rpartition(".")[2] if "." in cell else ""
-        fraction = len(point) - len(point.lstrip("0123456789"))
-        return Reason.TOO_PRECISE if fraction > _MICROSECONDS else Reason.NOT_A_TIMESTAMP
-    return _REASONS[kind] if kind == "date" else Reason.OUT_OF_RANGE
+        return Reason.TOO_PRECISE if re.search(r":[0-9]{2}\.[0-9]{7}", cell) else Reason.NOT_A_TIMESTAMP
+    if formless or kind == "date":
+        return _REASONS[kind]
+    return why_no_decimal(cell.strip(" \t"), arrow.scale) if kind == "decimal" else Reason.OUT_OF_RANGE
 
 
 def _directives(form: str) -> set[str]:

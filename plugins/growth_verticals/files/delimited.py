@@ -2,7 +2,7 @@
 
 Typed first: a block that converts is done. If a column does not, the block is read again with that column as text,
 and `casts` finds the culprits; if a second one does not, with all columns as text. Columns that just had bad cells
-are read as text at once, for as long as they keep having them.
+are read as text at once, for as long as they keep having them; if several did, all are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,12 +22,12 @@ from growth_verticals.files.casts import Caster, as_map, beyond, declared_format
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece, unclosed_quote
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
 from growth_verticals.files.reader import Block, Parsed
-from growth_verticals.files.records import Dialect, Record, UnclosedQuoteError, split
+from growth_verticals.files.records import Dialect, Records, UnclosedQuoteError, split
 from growth_verticals.files.rejects import Faults, Reason, Rejected, part
 from growth_verticals.files.text import Utf8Stream, check_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from growth_verticals.contract.table import TableContract
     from growth_verticals.files.compression import ByteStream
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
 #: Types that Arrow's CSV reader converts by the grammar of `casts`, but for what `beyond` and hexadecimal catch.
 _TYPED = ("int", "long", "float", "double", "decimal", "boolean", "date", "timestamp", "timestamptz")
-_MANY = 2_000
+_MANY_X = 2_000
+_SEVERAL = 3
+_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class _Member:
     name: str
     layout: Layout
     dialect: Dialect
-    options: dict[frozenset[str], arrow_csv.ConvertOptions] = field(default_factory=dict)
+    options: dict[tuple[frozenset[str], bool], arrow_csv.ConvertOptions] = field(default_factory=dict)
 
 
 class DelimitedReader:
@@ -111,15 +114,15 @@ class DelimitedReader:
             return self._too_long(piece)
         check_utf8(piece.data, self._source.name, member.name, piece.first_line)
         nul = b"\0" in piece.data
-        table, short, as_text = self._read(member, piece.data, nul)
-        faults: dict[str, Faults] = {}
-        values = []
+        hexadecimal = may_be_hexadecimal(piece.data)
+        table, short, as_text = self._read(member, piece.data, nul, hexadecimal)
+        values, faults = [], {}
         for column in self._contract.columns:
             name = column.name
-            if name in member.layout.known:
+            if name in as_text & member.layout.known:
+                array, faults[name] = self._casters[name](_whole(table[name]), nul=nul, hexadecimal=hexadecimal)
+            elif name in member.layout.known:
                 array = _whole(table[name])
-                if name in as_text:
-                    array, faults[name] = self._casters[name](array, nul=nul)
             elif name == EXTRA and member.layout.extras:
                 array = as_map({extra: _whole(table[extra]) for extra in member.layout.extras})
             else:
@@ -128,7 +131,7 @@ class DelimitedReader:
         if nul:
             others = set(member.layout.names) - member.layout.known
             faults |= {name: nul_faults(_whole(table[name])) for name in others}
-        self._suspects = frozenset(name for name in self._typed if faults.get(name))
+        self._remember({name for name in self._typed if faults.get(name)})
         rows = _Rows(table.num_rows, short, piece, member.dialect)
         try:
             return part(
@@ -138,27 +141,32 @@ class DelimitedReader:
         except UnclosedQuoteError as unclosed:
             raise unclosed_quote(self._source.name, member.name, piece.first_line + unclosed.line) from None
 
+    def _remember(self, bad: set[str]) -> None:
+        """Choose what the next block is to be read as text at once."""
+        if bad or self._suspects:
+            self._suspects = frozenset(bad if len(bad) < _SEVERAL else self._typed)
+
     def _read(
-        self, member: _Member, data: bytes, nul: bool
-    ) -> tuple[pa.Table, list[arrow_csv.InvalidRow], Collection[str]]:
+        self, member: _Member, data: bytes, nul: bool, hexadecimal: bool
+    ) -> tuple[pa.Table, list[arrow_csv.InvalidRow], frozenset[str]]:
         """Return a block's cells, its records of wrong length, and the columns that came as text."""
         everything = frozenset(member.layout.names)
-        as_text = everything if nul else everything - self._typed.keys() | (self._suspects & everything)
-        if not self._integers <= as_text and may_be_hexadecimal(data):
+        as_text = everything if nul else everything - frozenset(self._typed) | (self._suspects & everything)
+        if hexadecimal:
             as_text |= self._integers & everything
         for then in ("that column as text", "all as text", "nothing"):
             short: list[arrow_csv.InvalidRow] = []
-            failed: set[str] = set()
+            failed: frozenset[str] = frozenset()
             try:
-                table = self._read_as(member, data, frozenset(as_text), nul, short)
+                table = self._read_as(member, data, as_text, nul, short)
             except pa.ArrowInvalid as error:
                 if then == "nothing":
                     raise
                 if column := re.match(r"In CSV column #(\d+)", str(error)):
-                    failed = {member.layout.names[int(column[1])]}
+                    failed = frozenset({member.layout.names[int(column[1])]})
             else:
                 typed = member.layout.known & self._typed.keys() - as_text
-                failed = {name for name in typed if beyond(_whole(table[name])) is not None}
+                failed = frozenset(name for name in typed if beyond(_whole(table[name])) is not None)
                 if not failed:
                     return table, short, as_text
             as_text = as_text | failed if failed and then == "that column as text" else everything
@@ -189,10 +197,10 @@ class DelimitedReader:
         )
 
     def _options(self, member: _Member, as_text: frozenset[str], nul: bool) -> arrow_csv.ConvertOptions:
-        if (options := member.options.get(as_text)) is None:
-            layout = member.layout
-            wanted = [name for name in layout.names if nul or name in layout.read]
-            options = member.options[as_text] = arrow_csv.ConvertOptions(
+        """Return how to convert. Kept, for most blocks are read alike and a wide table's take long to make."""
+        if (options := member.options.get((as_text, nul))) is None:
+            wanted = [name for name in member.layout.names if nul or name in member.layout.read]
+            options = arrow_csv.ConvertOptions(
                 check_utf8=False,  # the whole block was checked at once
                 include_columns=wanted,
                 column_types={name: pa.string() if name in as_text else self._typed[name] for name in wanted},
@@ -202,6 +210,8 @@ class DelimitedReader:
                 true_values=list(self._form.true),
                 false_values=list(self._form.false),
             )
+            if len(member.options) < _KEPT:
+                member.options[as_text, nul] = options
         return options
 
     def _too_long(self, piece: Piece) -> Parsed:
@@ -235,49 +245,50 @@ class _Rows:
         self._short = short
         self._piece = piece
         self._dialect = dialect
-        self._records: list[Record] | None = None
-        self._places: list[int] | None = None
 
     def lines(self) -> pa.Array:
         """Return the 1-based line of each row, int64."""
         first = self._piece.first_line
         if not self._short and self._count == self._piece.lines:
             return pa.arange(first, first + self._count)
-        return pa.array([first + self._record(row).line for row in range(self._count)], pa.int64())
+        lines = self._records.lines
+        return pa.array([first + lines[place] for place in self._places], pa.int64())
 
     def raw(self, row: int) -> str:
-        return self._record(row).raw.decode()
+        return self._records.raws[self._places[row]].decode()
 
     def wrong_length(self, columns: int) -> list[Rejected]:
         """Return the records that have fewer or more cells than the header."""
         rejected = []
         for invalid in self._short:
-            record = self._all()[invalid.number - 1]
+            place = invalid.number - 1
             few = invalid.actual_columns < columns
             reason = Reason.TOO_FEW_COLUMNS if few else Reason.TOO_MANY_COLUMNS
-            line = self._piece.first_line + record.line
-            rejected.append(Rejected(line, None, reason, f"{columns} columns", record.raw.decode()))
+            line = self._piece.first_line + self._records.lines[place]
+            rejected.append(Rejected(line, None, reason, f"{columns} columns", self._records.raws[place].decode()))
         return rejected
 
-    def _record(self, row: int) -> Record:
-        if self._places is None:
-            gone = {invalid.number - 1 for invalid in self._short}
-            self._places = [place for place in range(self._count + len(gone)) if place not in gone]
-        return self._all()[self._places[row]]
+    @cached_property
+    def _records(self) -> Records:
+        records = split(self._piece.data, self._dialect)
+        if len(records.raws) != self._count + len(self._short):
+            raise AssertionError("records were told apart in two ways")
+        return records
 
-    def _all(self) -> list[Record]:
-        if self._records is None:
-            self._records = split(self._piece.data, self._dialect)
-            if len(self._records) != self._count + len(self._short):
-                raise AssertionError("records were told apart in two ways")
-        return self._records
+    @cached_property
+    def _places(self) -> Sequence[int]:
+        """The place of each row among the records."""
+        if not self._short:
+            return range(self._count)
+        gone = {invalid.number - 1 for invalid in self._short}
+        return [place for place in range(self._count + len(gone)) if place not in gone]
 
 
 def may_be_hexadecimal(data: bytes) -> bool:
     """Whether `0x` or `0X` may stand in `data`. True when there are too many x to look at each."""
     for letter in (b"x", b"X"):
         at = data.find(letter)
-        for _ in range(_MANY):
+        for _ in range(_MANY_X):
             if at < 0:
                 break
             if data[at - 1 : at] == b"0":

@@ -88,7 +88,7 @@ class ExcelReader:
         for column in self._contract.columns:
             if column.name in layout.known:
                 texts = [self._text(cell, column.name) for cell in cells[column.name]]
-                array, found = self._casters[column.name](pa.array(texts, pa.string()), nul=True)
+                array, found = self._casters[column.name](pa.array(texts, pa.string()))
                 place = layout.names.index(column.name)
                 shown = [row for row, (number, _) in enumerate(rows) if (number, place) in errors]
                 faults[column.name] = found | dict.fromkeys(shown, Reason.WRONG_TYPE)

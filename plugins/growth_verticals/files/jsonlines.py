@@ -201,7 +201,7 @@ class JsonLinesReader:
             elif isinstance(cell, list):
                 cells[row] = None
                 faults[row] = Reason.WRONG_TYPE
-        values, bad = caster(pa.array(cells, pa.string()), nul=True)
+        values, bad = caster(pa.array(cells, pa.string()))
         return values, bad | faults
 
 

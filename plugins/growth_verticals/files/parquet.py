@@ -142,7 +142,7 @@ class ParquetReader:
     def _cast(self, column: Column, array: pa.Array) -> tuple[pa.Array, Faults]:
         kind = arrow_type(column)
         if pa.types.is_string(array.type):
-            values, faults = self._casters[column.name](array, nul=True)
+            values, faults = self._casters[column.name](array)
             return values, faults
         try:
             values = _exact(array, kind)

@@ -6,6 +6,7 @@ newline outside quotes ends a record. Everything here works on bytes in UTF-8 (o
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 - a NamedTuple's types are looked up
 from typing import NamedTuple
 
 
@@ -17,11 +18,11 @@ class Dialect(NamedTuple):
     eol: bytes = b"\n"
 
 
-class Record(NamedTuple):
-    """One record: the 0-based line of the block where it starts, and its bytes without the line's end."""
+class Records(NamedTuple):
+    """The records of a block: the 0-based line where each starts, and its bytes without the line's end."""
 
-    line: int
-    raw: bytes
+    lines: Sequence[int]
+    raws: list[bytes]
 
 
 class UnclosedQuoteError(Exception):
@@ -116,18 +117,23 @@ class Cutter:
         return last_end(data, self._dialect)
 
 
-def split(data: bytes, dialect: Dialect) -> list[Record]:
+def split(data: bytes, dialect: Dialect) -> Records:
     """Return the records of a block, in order; blank lines are none.
 
     Raises `UnclosedQuoteError` when a quoted cell with a newline in it is followed by something else than a
     delimiter or a line's end, or by nothing: an unclosed quote met the next one, and lines between are swallowed.
     """
     quote = dialect.quote
-    lines = data.splitlines(keepends=True)
     if quote is None or quote not in data:
-        return [Record(number, line.rstrip(b"\r\n")) for number, line in enumerate(lines) if line.strip(b"\r\n")]
-    records: list[Record] = []
+        lines = data.splitlines()
+        if b"" not in lines:
+            return Records(range(len(lines)), lines)
+        filled = [number for number, line in enumerate(lines) if line]
+        return Records(filled, [lines[number] for number in filled])
+    starts: list[int] = []
+    raws: list[bytes] = []
     inside, started = False, 0
+    lines = data.splitlines(keepends=True)
     for number, line in enumerate(lines):
         if not inside:
             started = number
@@ -136,14 +142,15 @@ def split(data: bytes, dialect: Dialect) -> list[Record]:
             inside = ends_inside(quote + b"." + line if inside else line, dialect)
         if inside:
             continue
-        record = b"".join(lines[started : number + 1])
+        record = line if number == started else b"".join(lines[started : number + 1])
         if number > started:
             _check_closed(record, dialect, started)
-        if record.strip(b"\r\n"):
-            records.append(Record(started, record.rstrip(b"\r\n")))
+        if raw := record.rstrip(b"\r\n"):
+            starts.append(started)
+            raws.append(raw)
     if inside:
         _check_closed(b"".join(lines[started:]), dialect, started)
-    return records
+    return Records(starts, raws)
 
 
 def _check_closed(record: bytes, dialect: Dialect, line: int) -> None:

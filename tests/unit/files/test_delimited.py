@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
 from growth_verticals.errors import ContractError, DeclarationError, FileRefusedError
+from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.source import Delimited
-from tests.unit.files.reading import contract, read
+from tests.unit.files.reading import contract, drain, read, source
 
 PEOPLE = contract(id="int!", name="string", zip5="string")
 
@@ -335,3 +337,26 @@ def test_no_message_holds_a_value_of_a_row() -> None:
     with pytest.raises(FileRefusedError) as refused:
         read(b"id,name,zip5\n1,secretword\xff,0\n", PEOPLE)
     assert "secretword" not in str(refused.value)
+
+
+def test_bad_cells_in_turn_are_each_rejected_alone_whatever_came_before() -> None:
+    """Blocks of a few rows, clean and spoilt in one column, in several, and by NUL: how one is read leaves no trace."""
+    table = contract(id="int", a="int", b="date", c="double", d="boolean")
+    good, lines, bad = "{},1,2026-01-01,0.5,true,x", [], []
+    for number in range(200):
+        cells = good.format(number).split(",")
+        for place in {3: [1], 4: [1, 2], 5: [1, 2, 3, 4], 6: [5]}.get(number % 20, []):
+            cells[place] = "\0" if place == 5 else "bad"
+            bad.append(number)
+        lines.append(",".join(cells))
+    data = ("id,a,b,c,d,other\n" + "\n".join(lines)).encode()
+    reader = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=60)
+    got = drain(reader)
+    assert got.column("id") == [number for number in range(200) if number not in bad]
+    assert got.reasons[:4] == [
+        (5, "a", "not_an_integer"),
+        (6, "a; b", "not_an_integer; not_a_date"),
+        (7, "a; b; c; d", "not_an_integer; not_a_date; not_a_number; not_a_boolean"),
+        (8, "other", "nul_byte"),
+    ]
+    assert got == read(data, table)
