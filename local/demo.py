@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 1.0
 _WITHIN_S = 900.0
+_WIDTH = 128
 _AT_WORK = ("running", "deferred", "up_for_retry", "restarting", "failed")
 #: The files are there already, so the wait need not look once a minute.
 _HASTE = {"GV_LOOK_INTERVAL_S": "2", "GV_RETRY_DELAY_S": "5"}
@@ -68,7 +70,7 @@ class Run:
 
 def demo(settings: Settings) -> int:
     """Run the demo. 0 when every run succeeded and every count is right, else 1; everything is left running."""
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     started = time.monotonic()
     standin.up(settings)
     console.print(f"stand-in is up: S3 {settings.s3_endpoint}, Iceberg REST {settings.gateway}/iceberg")
@@ -120,6 +122,8 @@ def watch(airflow: Airflow, runs: list[Run], console: Console) -> None:
             for run in runs:
                 if not run.over:
                     look(airflow, run)
+                    if run.over:
+                        console.print(f"{run.sample.source} {run.sample.period}: {run.state}, {run.seconds:.0f} s")
             live.update(progress(runs))
             time.sleep(_POLL_S)
 
@@ -157,11 +161,16 @@ def progress(runs: Iterable[Run]) -> Table:
 
 def overview(runs: Iterable[Run]) -> Table:
     """Return the table that the demo ends with."""
-    table = Table(title="What was loaded; the last column is counted by DuckDB")
+    table = Table(
+        title="What was loaded; the last column is counted by DuckDB",
+        title_justify="left",
+        box=box.SIMPLE,
+        width=_WIDTH,
+    )
     for title in ("source", "period"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=True)
     for title in ("files", "read", "loaded", "rejected", "snapshot", "seconds", "rows in table"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for run in runs:
         files = run.result["files"] if run.result else []
         snapshot = "already loaded" if run.already_loaded else str((run.result or {}).get("snapshot_id"))
