@@ -10,7 +10,7 @@ from pyiceberg.catalog.rest import RestCatalog
 
 from growth_verticals.account import Account
 from growth_verticals.contract.table import TableContract
-from growth_verticals.tables import commit as commit_module
+from growth_verticals.tables import head
 from growth_verticals.tables.catalog import open_catalog
 from tests.integration.conftest import account, namespace, stand_in, stand_in_environment
 from tests.integration.tables.deliveries import person_contract
@@ -41,5 +41,5 @@ def spoiler(account: Account) -> Iterator[Spoiler]:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit_module, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(commit_module, "LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(head, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(head, "LONGEST_PAUSE_S", 0.01)

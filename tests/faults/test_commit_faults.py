@@ -19,6 +19,7 @@ from growth_verticals.contract.table import TableContract
 from growth_verticals.delivery import LoadResult
 from growth_verticals.errors import CommitError
 from growth_verticals.tables import commit as commit_module
+from growth_verticals.tables import head
 from growth_verticals.tables.catalog import open_catalog
 from local.readback import read_table
 from tests.integration.tables.deliveries import EARLIER, Toy, commit, load, stage
@@ -93,7 +94,7 @@ def test_a_commit_that_never_gets_through_says_so_and_can_be_repeated(
 
 def test_the_last_attempt_is_asked_about_too(account: Account, spoiler: Spoiler, person: TableContract):
     staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(*[before(409)] * (commit_module.ATTEMPTS - 1), after(409))
+    spoiler.spoil(*[before(409)] * (head.ATTEMPTS - 1), after(409))
     assert commit(spoiler.catalog, person, staged).files[0].status == "loaded"
     require_exactly_once(account, person, TOY)
 
@@ -264,7 +265,7 @@ def test_a_loader_that_does_not_ask_is_found(
 def test_a_loader_that_lets_pyiceberg_rebase_is_found(
     account: Account, catalog: RestCatalog, spoiler: Spoiler, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(commit_module, "_detached", lambda table: table)
+    monkeypatch.setattr(head, "_detached", lambda table: table)
     staged = stage(spoiler.catalog, person, TOY)
     theirs = stage(catalog, person, TOY)
     spoiler.spoil(interrupted_by(lambda: commit(catalog, person, theirs)))

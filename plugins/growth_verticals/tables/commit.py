@@ -1,27 +1,21 @@
 """Commit: every staged file of a delivery into the table, in one snapshot, exactly once by (period, sha256).
 
-pyiceberg 0.12 reports a commit that landed as failed, and one that failed as of unknown state, in most of the ways in
-which a server can answer badly; its own retries move an append onto a head that nobody has asked about the files. So
-no exception is believed: whatever happens, the current metadata is read again, the table is asked which files it
-holds, and the rest is appended on that very head or not at all.
+The table itself says which files it holds (`ledger.py`), and its head moves only from the snapshot that was asked
+(`head.py`): what happens in between, to this process, to the catalog or by another loader, changes nothing twice.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
-from secrets import SystemRandom
 from typing import TYPE_CHECKING
-
-from pyiceberg.table import TableProperties, Transaction
 
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
-from growth_verticals.errors import CommitError, DeliveryRefusedError
+from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.create import ensure_table
 from growth_verticals.tables.failures import service_errors
-from growth_verticals.tables.file_io import KeepingFileIO
+from growth_verticals.tables.head import append_files, move_head
 from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, rows_of
 from growth_verticals.tables.manifest import read_staged_manifest
 
@@ -30,18 +24,13 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import Table
+    from pyiceberg.table import Table, Transaction
 
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import StagedFile
 
 logger = logging.getLogger(__name__)
-
-#: How often the head is tried. The pauses between double from the first to the longest, each ± half: a minute in all.
-ATTEMPTS = 12
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -210,11 +199,12 @@ def _commit_rejects(
             properties = _summary(source_name, period, len(ours) - len(done))
             if stale:
                 transaction.delete(rows_of(period.key, stale), snapshot_properties=properties)
-            _append(transaction, added, properties)
+            if added:
+                append_files(transaction, added, properties)
 
         return apply
 
-    _move_head(catalog, f"{contract.identifier}_rejects", change)
+    move_head(catalog, f"{contract.identifier}_rejects", change)
 
 
 def _commit_rows(
@@ -231,7 +221,7 @@ def _commit_rows(
 
         def apply(transaction: Transaction) -> None:
             added = [part for parts in missing.values() for part in parts]
-            attempted[_append(transaction, added, _summary(source_name, period, len(missing)))] = set(missing)
+            attempted[append_files(transaction, added, _summary(source_name, period, len(missing)))] = set(missing)
 
         return apply
 
@@ -239,68 +229,11 @@ def _commit_rows(
     without_rows = {file.staged.sha256 for file in files if not file.data_files}
     if not with_rows:
         return None, without_rows
-    metadata = _move_head(catalog, contract.identifier, change).metadata
+    metadata = move_head(catalog, contract.identifier, change).metadata
     for snapshot_id, digests in attempted.items():
         if metadata.snapshot_by_id(snapshot_id) is not None:
             return snapshot_id, digests | without_rows
     return None, without_rows
-
-
-def _move_head(
-    catalog: RestCatalog, identifier: str, change: Callable[[Table], Callable[[Transaction], None] | None]
-) -> Table:
-    """Commit what `change` asks for, on the head that it looked at, until it asks for nothing. Return that table.
-
-    Raises `CommitError` after `ATTEMPTS`.
-    """
-    failure: Exception | None = None
-    for attempt in range(1, ATTEMPTS + 2):
-        try:
-            table = _detached(catalog.load_table(identifier))
-            apply = change(table)
-            if apply is None:
-                return table
-            if attempt > ATTEMPTS:
-                raise _gave_up(identifier, "nothing of this call was committed") from failure
-            transaction = Transaction(table)
-            apply(transaction)
-            return transaction.commit_transaction()
-        except CommitError:
-            raise
-        except Exception as error:  # noqa: BLE001 - by its type nobody can tell whether the commit landed
-            logger.warning("commit to %s, attempt %d: %s; asking the table again", identifier, attempt, type(error))
-            failure = error
-        if attempt <= ATTEMPTS:
-            time.sleep(_pause_s(attempt))
-    raise _gave_up(identifier, "whether it landed is unknown, for the table could not be read") from failure
-
-
-def _detached(table: Table) -> Table:
-    """Return `table` with pyiceberg's retries, rebasing and deletes switched off, in memory alone."""
-    table.io = KeepingFileIO(table.io)
-    properties = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
-    table.metadata = table.metadata.model_copy(update={"properties": properties})
-    return table
-
-
-def _append(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:
-    with transaction.update_snapshot(snapshot_properties=properties).fast_append() as append:
-        for data_file in data_files:
-            append.append_data_file(data_file)
-    return append.snapshot_id
-
-
-def _gave_up(identifier: str, state: str) -> CommitError:
-    return CommitError(
-        f"the head of {identifier} could not be moved in {ATTEMPTS} attempts; {state}",
-        next_step="run the commit again: it asks the table first and loads nothing twice. If it keeps failing, look "
-        "for other writers of the table and at the catalog (`./gv doctor`)",
-    )
-
-
-def _pause_s(attempt: int) -> float:
-    pause: float = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
-    return pause * SystemRandom().uniform(0.5, 1.5)
 
 
 def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:
