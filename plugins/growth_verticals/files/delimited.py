@@ -23,7 +23,7 @@ from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cuttin
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
 from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.records import Dialect, Records, UnclosedQuoteError, split
-from growth_verticals.files.rejects import Faults, Reason, Rejected, part
+from growth_verticals.files.rejects import Reason, Rejected, part
 from growth_verticals.files.text import Utf8Stream, check_utf8
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,8 +10,9 @@ from decimal import Decimal
 import pytest
 
 from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.jsonlines import JsonLinesReader
 from growth_verticals.source import JsonLines
-from tests.unit.files.reading import contract, read
+from tests.unit.files.reading import contract, drain, read, source
 
 EVENTS = contract(id="int!", name="string", at="timestamp", score="decimal(7, 3)", seen="boolean")
 
@@ -133,3 +135,12 @@ def test_one_bad_line_among_many_changes_nothing_for_the_others() -> None:
 def test_an_empty_or_undecodable_file_is_refused(data: bytes) -> None:
     with pytest.raises(FileRefusedError):
         read(data, EVENTS, JsonLines())
+
+
+def test_a_line_over_the_limit_is_rejected_without_being_held() -> None:
+    data = b'{"id": 1}\n{"id": 2, "name": "' + b"n" * 500_000 + b'"}\n{"id": 3}\n'
+    members = [("f", io.BytesIO(data))]
+    got = drain(JsonLinesReader(members, source(), JsonLines(), EVENTS, block_bytes=1_000, max_record_bytes=10_000))
+    assert got.column("id") == [1, 3]
+    assert got.reasons == [(2, None, "too_long")]
+    assert len(got.rejects[0]["raw_record"]) < 20_000

@@ -156,6 +156,25 @@ def test_any_text_in_a_cell_is_loaded_exactly_or_rejected(kind: str, cells: list
     assert len(got.rows) + len(got.rejects) == len(cells)
 
 
+KINDS = ["string", "int", "long", "decimal(5, 2)", "float", "double", "date", "timestamp", "timestamptz", "boolean"]
+TIME_LIKE = st.from_regex(
+    r"\A[02][0-9]{3}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9](:[0-5][0-9]){0,2}(\.[0-9]{1,8})?(Z|-05:?00)?)?\Z"
+)
+
+
+@given(
+    st.sampled_from(KINDS),
+    NUMBER_LIKE | TIME_LIKE | st.sampled_from(["true", "TRUE", " true", "NULL", ""]),
+    st.booleans(),
+)
+def test_a_cell_means_the_same_whether_its_block_is_read_typed_or_as_text(kind: str, text: str, quoted: bool) -> None:
+    table = contract(id="int", value=kind)
+    typed = "id,value\n1," + (f'"{text}"' if quoted else text) + "\n"
+    as_text = typed + "2,\0\n"  # with a NUL in it, a block is read as text
+    one, other = read(typed, table), read(as_text, table)
+    assert (one.rows, one.rejects) == (other.rows, other.rejects[:-1])
+
+
 #: Files with every nuisance at once: quotes in and around text, line ends of all kinds, short and long and bad records.
 MESSY = st.lists(
     st.sampled_from(
@@ -180,11 +199,16 @@ MESSY = st.lists(
 
 
 @given(MESSY, st.integers(1, 60))
-def test_blocks_of_any_size_give_the_same_rows_and_rejects(text: str, size: int) -> None:
+def test_blocks_of_any_size_and_in_any_order_give_the_same_rows_and_rejects(text: str, size: int) -> None:
     table = contract(id="int!", name="string")
     data = text.encode()
     small = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
-    assert drain(small) == read(data, table)
+    whole = read(data, table)
+    assert drain(small) == whole
+
+    again = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
+    backwards = [again.parse(block).rows.to_pylist() for block in reversed(list(again.blocks()))]
+    assert [row for rows in reversed(backwards) for row in rows] == whole.rows
 
 
 @given(
