@@ -48,7 +48,7 @@ def stage_file(
     """Write one landed file's rows, and its rejected records, as data files that a commit may adopt.
 
     Creates the table and its rejects table if missing. If the table already holds this (period, sha256), nothing is
-    read. Memory does not grow with the file: the process peaks at 400 MB, and at 650 MB for a table that is
+    read. Memory does not grow with the file: the process peaks at 400 MB, and at 700 MB for a table that is
     partitioned by its data. A retry stages anew; what the failed attempt wrote is never referenced.
 
     Raises what the reader raises, as itself; `TableMismatchError`; or `ServiceError`.
