@@ -11,7 +11,6 @@ import decimal
 import re
 import uuid
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,10 +18,11 @@ import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.dates import pattern, to_iso
+from growth_verticals.files.exact import any_hexadecimal, beyond, bisect, to_date
 from growth_verticals.files.rejects import Faults, Reason, true_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from growth_verticals.contract.table import Column
     from growth_verticals.source import Format
@@ -33,8 +33,6 @@ _TIMESTAMP = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?)?"
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
 )
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970
-_DAY_US = 86_400_000_000
 
 
 def declared_formats(columns: tuple[Column, ...], form: Format) -> dict[str, str]:
@@ -46,57 +44,6 @@ def declared_formats(columns: tuple[Column, ...], form: Format) -> dict[str, str
             pattern(text)
             formats[column.name] = text
     return formats
-
-
-def beyond(array: pa.Array) -> pa.Array | None:
-    """Return which values no table may hold, or None if all are fine: NaN, ±inf, too many digits, years but 1-9999.
-
-    Arrow reads those without a word: its CSV reader does not check a decimal's precision.
-    """
-    kind = array.type
-    if pa.types.is_floating(kind):
-        finite = pc.is_finite(array)
-        return None if pc.all(finite).as_py() in (True, None) else pc.invert(finite).fill_null(False)
-    limits = _limits(kind)
-    if limits is None or array.null_count == len(array):
-        return None
-    extremes, (low, high) = pc.min_max(array), limits
-    if pc.greater_equal(extremes["min"], low).as_py() and pc.less_equal(extremes["max"], high).as_py():
-        return None
-    return pc.or_(pc.less(array, low), pc.greater(array, high)).fill_null(False)
-
-
-@cache
-def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar] | None:
-    if pa.types.is_date32(kind):
-        return pa.scalar(_FIRST_DAY, pa.int32()).cast(kind), pa.scalar(_LAST_DAY, pa.int32()).cast(kind)
-    if pa.types.is_timestamp(kind):
-        last = (_LAST_DAY + 1) * _DAY_US - 1
-        return pa.scalar(_FIRST_DAY * _DAY_US, pa.int64()).cast(kind), pa.scalar(last, pa.int64()).cast(kind)
-    if pa.types.is_decimal(kind):
-        most = decimal.Decimal(f"{'9' * kind.precision}E-{kind.scale}")
-        return pa.scalar(most.copy_negate(), kind), pa.scalar(most, kind)
-    return None
-
-
-def bisect(cast: Callable[[pa.Array], pa.Array], values: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[int]]:
-    """Return `cast(values)` with NULL where a value alone makes `cast` fail, and those places.
-
-    :param cast: raises `pa.ArrowInvalid` when any value cannot be cast; called O(bad × log n) times.
-    """
-    bad: list[int] = []
-
-    def halves(start: int, length: int) -> list[pa.Array]:
-        try:
-            return [cast(values.slice(start, length))]
-        except pa.ArrowInvalid:
-            if length == 1:
-                bad.append(start)
-                return [pa.nulls(1, kind)]
-        middle = length // 2
-        return halves(start, middle) + halves(start + middle, length - middle)
-
-    return pa.concat_arrays(halves(0, len(values))), bad
 
 
 @dataclass
@@ -127,7 +74,7 @@ class Caster:
             faults = nul_faults(text)
             text = pc.if_else(_mask(faults, len(text)), None, text) if faults else text
         text = self.nullified(text)
-        if hexadecimal and self.column.type in ("int", "long") and _any_hexadecimal(text):
+        if hexadecimal and self.column.type in ("int", "long") and any_hexadecimal(text):
             values, found = self._part_by_part(text, text, self.column.type)
         else:
             values, found = self._cast(text)
@@ -254,18 +201,6 @@ def why_no_decimal(number: str, scale: int) -> Reason:
     except (decimal.InvalidOperation, ValueError):
         return Reason.OUT_OF_RANGE  # an exponent beyond any type
     return Reason.TOO_PRECISE if too_precise else Reason.OUT_OF_RANGE
-
-
-def to_date(times: pa.Array) -> pa.Array:
-    """Return timestamps as date32. Raises `pa.ArrowInvalid` if one is not at midnight, as Arrow's own cast does not."""
-    days = pc.cast(times, pa.date32())
-    if pc.all(pc.equal(pc.cast(days, times.type), times)).as_py() is False:
-        raise pa.ArrowInvalid("a time of day would be lost")
-    return days
-
-
-def _any_hexadecimal(text: pa.Array) -> bool:
-    return pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py() is True
 
 
 def _mask(rows: Collection[int], length: int) -> pa.Array:

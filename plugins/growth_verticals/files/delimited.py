@@ -18,8 +18,9 @@ import pyarrow.csv as arrow_csv
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import DeclarationError, FileRefusedError
-from growth_verticals.files.casts import Caster, as_map, beyond, declared_formats, nul_faults
+from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece, unclosed_quote
+from growth_verticals.files.exact import beyond, may_be_hexadecimal
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
 from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.records import Dialect, Records, UnclosedQuoteError, split
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 #: Types that Arrow's CSV reader converts by the grammar of `casts`, but for what `beyond` and hexadecimal catch.
 _TYPED = ("int", "long", "float", "double", "decimal", "boolean", "date", "timestamp", "timestamptz")
-_MANY_X = 2_000
 _SEVERAL = 3
 _KEPT = 8
 
@@ -282,21 +282,6 @@ class _Rows:
             return range(self._count)
         gone = {invalid.number - 1 for invalid in self._short}
         return [place for place in range(self._count + len(gone)) if place not in gone]
-
-
-def may_be_hexadecimal(data: bytes) -> bool:
-    """Whether `0x` or `0X` may stand in `data`. True when there are too many x to look at each."""
-    for letter in (b"x", b"X"):
-        at = data.find(letter)
-        for _ in range(_MANY_X):
-            if at < 0:
-                break
-            if data[at - 1 : at] == b"0":
-                return True
-            at = data.find(letter, at + 1)
-        else:
-            return True
-    return False
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

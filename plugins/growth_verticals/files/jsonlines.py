@@ -1,4 +1,4 @@
-"""JSON lines. Arrow reads a block whose values have the column's own JSON type; any other block is read line by line.
+"""JSON lines. Arrow reads a block whose values have the column's own JSON type; parts of any other are read by line.
 
 Arrow's reader ignores the zone of a timestamp and cannot read dates, so those columns are read as text and cast.
 """
@@ -6,6 +6,7 @@ Arrow's reader ignores the zone of a timestamp and cannot read dates, so those c
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ import pyarrow.json as arrow_json
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.casts import Caster, beyond, declared_formats
+from growth_verticals.files.casts import Caster, declared_formats
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece
+from growth_verticals.files.exact import beyond
 from growth_verticals.files.headers import EXTRA, Names, check_unique, expected_texts
 from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.records import Dialect
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from growth_verticals.source import JsonLines, Source
 
 _LINES = Dialect(b"", None)
+_PARTS = 16
 _NATIVE = ("int", "long", "float", "double", "decimal", "boolean", "string")
 
 
@@ -65,11 +68,8 @@ class JsonLinesReader:
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = expected_texts(contract, formats)
         self._native = {each.name: arrow_type(each) for each in contract.columns if each.type.split("(")[0] in _NATIVE}
-        #: What Arrow is told of a block, under our names; columns that are not native are read as text.
-        self._schema = pa.schema(
-            [(each.name, self._native.get(each.name, pa.string())) for each in contract.columns if each.name in
-             self._names.columns]
-        )  # fmt: skip
+        #: Columns of another type that came as JSON strings in the last block. Any thread may replace it.
+        self._texts: frozenset[str] = frozenset()
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
@@ -95,21 +95,39 @@ class JsonLinesReader:
             check_utf8(piece.data, self._source.name, member.name, piece.first_line)
             if (parsed := self._by_arrow(piece)) is not None:
                 return parsed
+            if piece.lines > _PARTS:
+                return _joined([self._by_arrow(each) or self._by_line(member, each) for each in _parts(piece)])
         return self._by_line(member, piece)
 
+    def _table(self, data: bytes) -> pa.Table | None:
+        """Read a block by Arrow; None if a value is not of its column's JSON type, strings in a whole column apart."""
+        texts = self._texts
+        while True:
+            native = {name: kind for name, kind in self._native.items() if name not in texts}
+            schema = pa.schema([(name, native.get(name, pa.string())) for name in sorted(self._names.columns)])
+            try:
+                table = arrow_json.read_json(
+                    pa.BufferReader(data),
+                    read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(data)),
+                    parse_options=arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+                )
+            except pa.ArrowInvalid as error:
+                told = re.search(r"Column\(/(\w+)\) changed from \w+ to (\w+)", str(error))
+                if told is None or told[2] != "string" or told[1] not in native:
+                    self._texts = texts - {told[1]} if told else texts
+                    return None
+                texts |= {told[1]}
+            else:
+                self._texts = texts
+                return table
+
     def _by_arrow(self, piece: Piece) -> Parsed | None:
-        """Return a block whose every value is of its column's JSON type and good; None for any other."""
+        """Return a block whose every value is good, as Arrow reads it; None for any other."""
         if self._source.extra_columns == "keep" or b"\\u0000" in piece.data or not piece.data.strip():
             return None
-        try:
-            table = arrow_json.read_json(
-                pa.BufferReader(piece.data),
-                read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(piece.data)),
-                parse_options=arrow_json.ParseOptions(explicit_schema=self._schema, newlines_in_values=False),
-            )
-        except pa.ArrowInvalid:
+        if (table := self._table(piece.data)) is None:
             return None
-        unknown = set(table.column_names) - set(self._schema.names)
+        unknown = set(table.column_names) - self._names.columns
         if any(self._names.ours(key) in self._names.columns for key in unknown):
             return None  # a known column under the vendor's spelling
         lines = _object_lines(piece)
@@ -121,9 +139,8 @@ class JsonLinesReader:
                 values.append(pa.nulls(table.num_rows, arrow_type(column)))
                 continue
             array = table[column.name].combine_chunks()
-            if column.name in self._native and column.type != "string":
-                faults: Faults = {}
-            else:
+            faults: Faults = {}
+            if pa.types.is_string(array.type):
                 array, faults = self._casters[column.name](array)
             if faults or beyond(array) is not None or (column.required and array.null_count):
                 return None
@@ -203,6 +220,23 @@ class JsonLinesReader:
                 faults[row] = Reason.WRONG_TYPE
         values, bad = caster(pa.array(cells, pa.string()))
         return values, bad | faults
+
+
+def _parts(piece: Piece) -> Iterator[Piece]:
+    """Cut a block into some, so that one bad line costs but its part the slow way."""
+    lines = piece.data.splitlines(keepends=True)
+    size = -(-len(lines) // _PARTS)
+    for start in range(0, len(lines), size):
+        part_of = lines[start : start + size]
+        yield Piece(b"".join(part_of), piece.first_line + start, len(part_of))
+
+
+def _joined(parts: list[Parsed]) -> Parsed:
+    return Parsed(
+        pa.concat_batches([each.rows for each in parts]),
+        pa.concat_batches([each.rejects for each in parts]),
+        sum(each.rows_read for each in parts),
+    )
 
 
 def _object_lines(piece: Piece) -> list[int]:

@@ -17,17 +17,9 @@ import pyarrow.parquet as pq
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.casts import (
-    Caster,
-    as_map,
-    beyond,
-    bisect,
-    declared_formats,
-    nul_faults,
-    to_date,
-    why_no_decimal,
-)
+from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults, why_no_decimal
 from growth_verticals.files.compression import looks_like, not_what_it_says
+from growth_verticals.files.exact import beyond, bisect, to_date
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
 from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.rejects import Faults, Reason, part, true_rows

@@ -144,3 +144,10 @@ def test_a_line_over_the_limit_is_rejected_without_being_held() -> None:
     assert got.column("id") == [1, 3]
     assert got.reasons == [(2, None, "too_long")]
     assert len(got.rejects[0]["raw_record"]) < 20_000
+
+
+def test_numbers_that_come_as_strings_and_as_numbers_by_turns_are_the_same() -> None:
+    lines = [json.dumps({"id": number if number // 50 % 2 else str(number)}) for number in range(400)]
+    data = "\n".join(lines).encode()
+    reader = JsonLinesReader([("f", io.BytesIO(data))], source(), JsonLines(), EVENTS, block_bytes=400)
+    assert drain(reader).column("id") == list(range(400))

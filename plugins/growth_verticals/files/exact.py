@@ -1,0 +1,96 @@
+"""What Arrow lets pass and no table may hold, and which value of many made a cast fail."""
+
+from __future__ import annotations
+
+import decimal
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970
+_DAY_US = 86_400_000_000
+_MANY_X = 2_000
+
+
+def beyond(array: pa.Array) -> pa.Array | None:
+    """Return which values no table may hold, or None if all are fine: NaN, ±inf, too many digits, years but 1-9999.
+
+    Arrow reads those without a word: its CSV reader does not check a decimal's precision.
+    """
+    kind = array.type
+    if pa.types.is_floating(kind):
+        finite = pc.is_finite(array)
+        return None if pc.all(finite).as_py() in (True, None) else pc.invert(finite).fill_null(False)
+    limits = _limits(kind)
+    if limits is None or array.null_count == len(array):
+        return None
+    extremes, (low, high) = pc.min_max(array), limits
+    if pc.greater_equal(extremes["min"], low).as_py() and pc.less_equal(extremes["max"], high).as_py():
+        return None
+    return pc.or_(pc.less(array, low), pc.greater(array, high)).fill_null(False)
+
+
+@cache
+def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar] | None:
+    if pa.types.is_date32(kind):
+        return pa.scalar(_FIRST_DAY, pa.int32()).cast(kind), pa.scalar(_LAST_DAY, pa.int32()).cast(kind)
+    if pa.types.is_timestamp(kind):
+        last = (_LAST_DAY + 1) * _DAY_US - 1
+        return pa.scalar(_FIRST_DAY * _DAY_US, pa.int64()).cast(kind), pa.scalar(last, pa.int64()).cast(kind)
+    if pa.types.is_decimal(kind):
+        most = decimal.Decimal(f"{'9' * kind.precision}E-{kind.scale}")
+        return pa.scalar(most.copy_negate(), kind), pa.scalar(most, kind)
+    return None
+
+
+def bisect(cast: Callable[[pa.Array], pa.Array], values: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """Return `cast(values)` with NULL where a value alone makes `cast` fail, and those places.
+
+    :param cast: raises `pa.ArrowInvalid` when any value cannot be cast; called O(bad × log n) times.
+    """
+    bad: list[int] = []
+
+    def halves(start: int, length: int) -> list[pa.Array]:
+        try:
+            return [cast(values.slice(start, length))]
+        except pa.ArrowInvalid:
+            if length == 1:
+                bad.append(start)
+                return [pa.nulls(1, kind)]
+        middle = length // 2
+        return halves(start, middle) + halves(start + middle, length - middle)
+
+    return pa.concat_arrays(halves(0, len(values))), bad
+
+
+def to_date(times: pa.Array) -> pa.Array:
+    """Return timestamps as date32. Raises `pa.ArrowInvalid` if one is not at midnight, as Arrow's own cast does not."""
+    days = pc.cast(times, pa.date32())
+    if pc.all(pc.equal(pc.cast(days, times.type), times)).as_py() is False:
+        raise pa.ArrowInvalid("a time of day would be lost")
+    return days
+
+
+def may_be_hexadecimal(data: bytes) -> bool:
+    """Whether `0x` or `0X` may stand in `data`. True when there are too many x to look at each."""
+    for letter in (b"x", b"X"):
+        at = data.find(letter)
+        for _ in range(_MANY_X):
+            if at < 0:
+                break
+            if data[at - 1 : at] == b"0":
+                return True
+            at = data.find(letter, at + 1)
+        else:
+            return True
+    return False
+
+
+def any_hexadecimal(text: pa.Array) -> bool:
+    """Whether an x is in a string array, which Arrow would take for a hexadecimal integer."""
+    return pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py() is True
