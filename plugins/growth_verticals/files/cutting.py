@@ -132,7 +132,7 @@ class Cutting:
         return data
 
     def _piece(self, data: bytes) -> Piece:
-        lines = breaks(data) if b"\r" in data else data.count(b"\n")
+        lines = breaks(data)
         self.line += lines
         return Piece(data, self.line - lines, lines)
 
