@@ -119,11 +119,10 @@ def watch(airflow: Airflow, runs: list[Run], console: Console) -> None:
     until = time.monotonic() + _WITHIN_S
     with Live(console=console, refresh_per_second=2, transient=True) as live:
         while not all(run.over for run in runs) and time.monotonic() < until:
-            for run in runs:
-                if not run.over:
-                    look(airflow, run)
-                    if run.over:
-                        console.print(f"{run.sample.source} {run.sample.period}: {run.state}, {run.seconds:.0f} s")
+            for run in [run for run in runs if not run.over]:
+                look(airflow, run)
+                if run.over:
+                    console.print(f"{run.sample.source} {run.sample.period}: {run.state}, {run.seconds:.0f} s")
             live.update(progress(runs))
             time.sleep(_POLL_S)
 

@@ -1,0 +1,76 @@
+"""Taking a load back: its rows and its rejected records leave their tables, and the files count as not loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyiceberg.expressions import EqualTo
+
+from growth_verticals.contract.table import rejects_contract
+from growth_verticals.tables.create import ensure_table
+from growth_verticals.tables.failures import service_errors
+from growth_verticals.tables.head import move_head
+from growth_verticals.tables.ledger import loaded_files, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.table import Table, Transaction
+
+    from growth_verticals.cadence import Period
+    from growth_verticals.contract.table import TableContract
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldFile:
+    """A file's content as a period's tables hold it."""
+
+    name: str
+    sha256: str
+    rows_loaded: int
+    rows_rejected: int
+
+
+def held_files(catalog: RestCatalog, contract: TableContract, period: Period) -> list[HeldFile]:
+    """Return what a period's rows and rejects came from, by name. Reads two columns of the period's rows."""
+    loaded = _count(catalog, contract, period)
+    rejected = _count(catalog, rejects_contract(contract), period)
+    return [
+        HeldFile(name=name, sha256=sha256, rows_loaded=loaded[name, sha256], rows_rejected=rejected[name, sha256])
+        for name, sha256 in sorted(loaded | rejected)
+    ]
+
+
+def undo_load(catalog: RestCatalog, contract: TableContract, period: Period, sha256s: Iterable[str]) -> None:
+    """Remove every row of these files from the table, then every rejected record of theirs.
+
+    One snapshot a table. A retry removes what is left. Data files that hold nothing else are dropped unread; one that
+    holds other files' rows too, after compaction, is rewritten, in memory. Raises `CommitError`, `ServiceError`.
+    """
+    wanted = set(sha256s)
+
+    def change(table: Table) -> Callable[[Transaction], None] | None:
+        held = loaded_files(table, period.key, wanted)
+        if not held:
+            return None
+        return lambda transaction: transaction.delete(rows_of(period.key, held))
+
+    for each in (contract, rejects_contract(contract)):
+        move_head(catalog, each.identifier, change)
+
+
+def _count(catalog: RestCatalog, contract: TableContract, period: Period) -> Counter[tuple[str, str]]:
+    table = ensure_table(catalog, contract)
+    columns = ("source_file", "source_file_sha256")
+    counts: Counter[tuple[str, str]] = Counter()
+    with service_errors(f"reading {contract.identifier}", catalog.uri):
+        scan = table.scan(row_filter=EqualTo("delivery_period", period.key), selected_fields=columns)  # type: ignore[call-arg,arg-type]
+        for batch in scan.to_arrow_batch_reader():
+            pairs = pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([([], "count_all")])
+            for pair in pairs.to_pylist():
+                counts[pair["source_file"], pair["source_file_sha256"]] += pair["count_all"]
+    return counts

@@ -1,0 +1,61 @@
+"""`./gv undo`: rows and rejects of a load leave, and the same file loads again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local import standin
+from local.readback import read_table
+from local.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SAMPLE = REPOSITORY / "include/samples/ls_corp"
+PERIOD = "2026-03-03"
+GOOD, BAD = 347, 3
+
+Gv = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def gv(stand_in: Settings) -> Gv:
+    environment = os.environ | standin.environment(stand_in) | {"GV_PYTHON": sys.executable}
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [REPOSITORY / "gv", *map(str, words)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def counts(stand_in: Settings) -> list[int]:
+    sql = f"SELECT count(*) FROM t WHERE delivery_period = '{PERIOD}'"
+    return [int(read_table(stand_in, f"ls_corp.{name}", sql)[0][0]) for name in ("contact", "contact_rejects")]
+
+
+def test_a_load_is_shown_then_taken_back_then_loaded_again(gv: Gv, stand_in: Settings):
+    (file,) = SAMPLE.glob("*.csv")
+    assert gv("load", "ls_corp", file, "--period", PERIOD).returncode == 0
+    assert counts(stand_in) == [GOOD, BAD]
+
+    shown = gv("undo", "ls_corp", "--period", PERIOD)
+    assert f"{file.name}  {GOOD} rows, {BAD} rejects" in shown.stdout
+    assert counts(stand_in) == [GOOD, BAD]
+
+    assert gv("undo", "ls_corp", "--period", PERIOD, "--file", file.name, "--yes").returncode == 0
+    assert counts(stand_in) == [0, 0]
+    assert "holds nothing of" in gv("undo", "ls_corp", "--period", PERIOD, "--yes").stdout
+
+    assert gv("load", "ls_corp", file, "--period", PERIOD).stdout.startswith("loaded")
+    assert counts(stand_in) == [GOOD, BAD]
+
+
+def test_a_file_that_is_not_loaded_is_named(gv: Gv):
+    refused = gv("undo", "ls_corp", "--period", "2026-03-04", "--file", "other.csv")
+    assert refused.returncode == 1
+    assert "other.csv: no such file is loaded; expected one of: none" in refused.stderr
