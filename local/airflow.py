@@ -147,7 +147,9 @@ class Airflow:
         if answer.status_code == httpx.codes.UNAUTHORIZED:  # a login lasts a day
             self._log_out()
             answer = self._client.request(method, f"/api/v2/{path}", **request)
-        answer.raise_for_status()
+        if answer.is_error:
+            what = f"{method} {answer.url} answered {answer.status_code}: {answer.text[:1000]}"
+            raise httpx.HTTPStatusError(what, request=answer.request, response=answer)
         return answer.json()
 
     @cached_property

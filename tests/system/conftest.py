@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,13 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def airflow(stand_in: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """Connections come from the environment, but Healthwise's, which is kept in Airflow's database."""
     state: Path = tmp_path_factory.mktemp("airflow")
-    with running_airflow(state, three_free_ports(), standin.environment(stand_in) | HASTE) as airflow:
+    environment = standin.environment(stand_in) | HASTE
+    kept_in_airflow = json.loads(environment.pop("AIRFLOW_CONN_SFTP_HEALTHWISE"))
+    with running_airflow(state, three_free_ports(), environment) as airflow:
+        kept_in_airflow["extra"] = json.dumps(kept_in_airflow["extra"])
+        airflow.api("POST", "connections", json={"connection_id": "sftp_healthwise", **kept_in_airflow})
         yield airflow
 
 

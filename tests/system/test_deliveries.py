@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,15 +80,9 @@ def test_airflow_reads_every_dag_and_plans_the_next_period(airflow: Airflow) -> 
     assert airflow.api("GET", "importErrors")["import_errors"] == []
     planned = airflow.api("GET", "dags/aiq_household")
     assert planned["timetable_summary"] == "quarterly, due on business day 15 after the period"
-    opens = find_source("aiq_household").cadence
-    period = opens.after(opens.latest_open(time_now()))
-    assert planned["next_dagrun_run_after"].startswith(f"{opens.opens(period).date().isoformat()}T1")
-
-
-def time_now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
+    cadence = find_source("aiq_household").cadence
+    coming = cadence.after(cadence.latest_open(datetime.now(UTC) - timedelta(minutes=10)))
+    assert datetime.fromisoformat(planned["next_dagrun_run_after"]) == cadence.opens(coming)
 
 
 @pytest.mark.parametrize("name", LOADED)
@@ -148,6 +144,27 @@ def test_a_delivery_that_is_loaded_again_changes_nothing(
     assert {file["status"] for file in result["files"]} == {"already_loaded"}
     assert result["snapshot_id"] is None
     assert rows_of(stand_in, source.table, SAMPLES[name].period) == before
+
+
+def test_a_delivery_waits_in_the_triggerer_for_its_done_marker(airflow: Airflow, stand_in: Settings) -> None:
+    name = "healthwise_consumer"
+    sample = SAMPLES[name]
+    data, marker = (
+        replace(sample, files=tuple(file for file in sample.files if file.marker is is_marker))
+        for is_marker in (False, True)
+    )
+    vendors.deliver(stand_in, data)
+    airflow.wait_for_dag(name)
+    run_id = airflow.trigger(name, partition_key=sample.period)
+
+    def waits() -> bool:
+        return any(task["state"] == "deferred" for task in airflow.tasks(name, run_id))
+
+    until("the wait to be deferred", waits)
+    vendors.deliver(stand_in, marker)
+    assert airflow.wait(name, run_id) == "success"
+    assert airflow.result(name, run_id, "commit")["files"][0]["rows_read"] == sample.rows_read
+    assert "waiting for the marker HW_CONSUMER_2026Q3.done" in airflow.log(name, run_id, "await")
 
 
 def worker_seconds(pid: int) -> float:

@@ -15,6 +15,7 @@ from growth_verticals.delivery import RemoteFile
 from growth_verticals.errors import ServiceError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
+from growth_verticals.source import expand_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -95,5 +96,5 @@ def describe(source: Source, period: Period, files: Sequence[RemoteFile], marker
     there = f"{len(files)} file(s), {sum(file.size for file in files):,} bytes"
     awaited = "size and time to hold still"
     if marker is not None:
-        awaited = f"the marker {source.delivery.done_marker}"
+        awaited = f"the marker {expand_tokens(source.delivery.done_marker or '', period)}"
     return f"{source.name} {period}: there {there}; waiting for {awaited if files or marker is not None else 'files'}"
