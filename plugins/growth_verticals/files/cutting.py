@@ -142,25 +142,30 @@ class Cutting:
             raise unclosed_quote(self._source, self._file, self.line + breaks(self._buffer[:start]))
 
     def _skip_record(self) -> Piece:
-        """Pass over a record that fills the buffer, keeping its head. What was passed stands in as one character."""
-        head, first_line, quote = self._buffer[:HEAD_BYTES], self.line, self.dialect.quote
-        opened: int | None = None
-        while (end := first_end(self._buffer, self.dialect)) == 0:
-            doubtful = quote is not None and self._buffer.endswith(quote)  # the next byte says whether it closes
-            if not self._more:
-                if opened is not None and ends_inside(self._buffer, self.dialect):
-                    raise unclosed_quote(self._source, self._file, opened)
-                end = len(self._buffer)
-                break
-            if not doubtful:
+        """Pass over a record that fills the buffer, keeping its head.
+
+        What was passed is forgotten but for its last byte, or a made-up opening where a quoted cell goes on.
+        """
+        head, first_line, quote = self._buffer[:HEAD_BYTES], self.line, self.dialect.quote or b"\0"
+        opened: int | None = None  # the line of a quoted cell that goes on
+        while (end := first_end(self._buffer, self.dialect)) == 0 and self._more:
+            if not self._buffer.endswith((quote, b"\r")):  # what these mean, the next byte says
                 inside = ends_inside(self._buffer, self.dialect)
-                if inside and opened is None:
+                if inside and (opened is None or len(quoted_spans(self._buffer, self.dialect)) > 1):
                     opened = self.line + breaks(self._buffer[: quoted_spans(self._buffer, self.dialect)[-1][0]])
-                if not inside:
-                    opened = None
+                opened = opened if inside else None
                 self.line += breaks(self._buffer)
-                self._buffer = (quote or b"") + b"." if inside else b"."
+                self._buffer = quote + b"." if inside else self._buffer[-1:]
             self._fill()
+        if opened is not None:
+            _, closed = quoted_spans(self._buffer, self.dialect)[0]
+            swallowed = self.line + breaks(self._buffer[:closed]) > opened
+            follows = self._buffer[closed : closed + 1]
+            if closed > len(self._buffer) or (swallowed and follows not in (b"", self.dialect.delimiter, b"\r", b"\n")):
+                raise unclosed_quote(self._source, self._file, opened)
+        if end == 0:
+            self._check_closed()
+            end = len(self._buffer)
         self.line += breaks(self._take(end))
         return Piece(head, first_line, self.line - first_line, too_long=True)
 

@@ -360,3 +360,11 @@ def test_bad_cells_in_turn_are_each_rejected_alone_whatever_came_before() -> Non
         (8, "other", "nul_byte"),
     ]
     assert got == read(data, table)
+
+
+def test_an_unclosed_quote_is_not_swallowed_by_a_record_over_the_limit() -> None:
+    data = b'id,name,zip5\n1,a,0\n2,"b,0\n' + b"3,c,0\n" * 100 + b'4,"d",0\n5,e,0\n'
+    sizes = {"block_bytes": 64, "max_record_bytes": 128}
+    with pytest.raises(FileRefusedError) as refused:
+        drain(DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), PEOPLE, **sizes))
+    assert refused.value.line == 3

@@ -249,3 +249,24 @@ def test_counting_quotes_gives_what_walking_them_gives_or_refuses_the_file(body:
             return None
 
     assert outcome(few=0) in (outcome(few=1_000), None)
+
+
+LONG = st.lists(
+    st.sampled_from(['"', '""', ",", "\n", "\r\n", "n" * 7, '","', "x,y", '"\n"', "a,b\n"]), max_size=40
+).map("".join)
+
+
+@given(LONG, st.integers(1, 9), st.integers(5, 30))
+def test_records_over_the_limit_are_rejected_and_the_others_read_as_ever(body: str, size: int, limit: int) -> None:
+    table = contract(a="string", b="string")
+    data = f"a,b\n{body}".encode()
+    sizes = {"block_bytes": size, "max_record_bytes": limit}
+    reader = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, **sizes)
+    try:
+        everything = read(data, table)
+    except FileRefusedError:
+        return  # the limited reader refuses it too, or passes over the quote with a record that is too long
+    got = drain(reader)
+    assert all(row in everything.rows for row in got.rows)
+    places = [{each["source_row"] for each in [*one.rows, *one.rejects]} for one in (got, everything)]
+    assert places[0] == places[1]
