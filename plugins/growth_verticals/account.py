@@ -52,9 +52,16 @@ class Account:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] | None = None, credentials: Credentials | None = None
+        cls,
+        environment: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
+        *,
+        needs_landing: bool = True,
     ) -> Account:
-        """Read the settings (default `os.environ`). Raises `ConfigurationError` that names the missing one."""
+        """Read the settings (default `os.environ`). Raises `ConfigurationError` that names the missing one.
+
+        :param needs_landing: whether `GV_LANDING_URI` must be set; without it `landing_uri` is empty.
+        """
         env = os.environ if environment is None else environment
         arn = _required(env, "GV_TABLE_BUCKET_ARN")
         found = _ARN.fullmatch(arn)
@@ -64,8 +71,8 @@ class Account:
                 expected="arn:aws:s3tables:<region>:<account>:bucket/<name>",
                 next_step="copy the ARN from the S3 console's page of the table bucket",
             )
-        landing = _required(env, "GV_LANDING_URI").rstrip("/")
-        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^/]+)*", landing):
+        landing = (_required(env, "GV_LANDING_URI") if needs_landing else env.get("GV_LANDING_URI", "")).rstrip("/")
+        if landing and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^/]+)*", landing):
             raise ConfigurationError("GV_LANDING_URI is not an S3 URI", expected="s3://bucket or s3://bucket/prefix")
         region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or found[1]
         every_service = env.get("AWS_ENDPOINT_URL")

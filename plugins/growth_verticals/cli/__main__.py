@@ -10,10 +10,10 @@ import os
 import sys
 import traceback
 
-from growth_verticals.cli import doctor, load, sources, standin, undo
+from growth_verticals.cli import doctor, load, sources, standin, tables, undo
 from growth_verticals.errors import GrowthVerticalsError, PeriodError, UnknownSourceError
 
-COMMANDS = {"sources": sources, "load": load, "undo": undo, "doctor": doctor}
+COMMANDS = {"sources": sources, "load": load, "undo": undo, "doctor": doctor, "tables": tables}
 _FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
 
 
