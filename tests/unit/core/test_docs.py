@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_every_decision_is_in_the_index():
 def test_every_direct_dependency_is_explained():
     explained = (REPOSITORY / "docs/dependencies.md").read_text(encoding="utf-8")
     named = [
-        line.split("==")[0]
+        re.split(r"==|\[", line)[0]
         for line in (REPOSITORY / "requirements.in").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     ]
