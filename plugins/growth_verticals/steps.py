@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import LandedFile, LoadResult, RemoteFile, StagedFile
-    from growth_verticals.files.reader import Reader
     from growth_verticals.landing.origins import Origin
+    from growth_verticals.reader import Reader
     from growth_verticals.source import Source
 
 

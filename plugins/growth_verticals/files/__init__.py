@@ -8,7 +8,7 @@ from growth_verticals.source import Delimited, Excel, JsonLines, Parquet
 
 if TYPE_CHECKING:
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.files.reader import Reader
+    from growth_verticals.reader import Reader
     from growth_verticals.source import Source
 
 

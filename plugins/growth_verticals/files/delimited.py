@@ -22,10 +22,10 @@ from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_f
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece, unclosed_quote
 from growth_verticals.files.exact import beyond, may_be_hexadecimal
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
-from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.records import Dialect, Records, UnclosedQuoteError, split
 from growth_verticals.files.rejects import Reason, Rejected, part
 from growth_verticals.files.text import Utf8Stream, check_utf8
+from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

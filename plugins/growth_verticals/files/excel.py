@@ -21,8 +21,8 @@ from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.casts import Caster, as_map, declared_formats
 from growth_verticals.files.compression import looks_like, not_what_it_says
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
-from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.rejects import Faults, Reason, part
+from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

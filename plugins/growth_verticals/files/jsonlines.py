@@ -19,10 +19,10 @@ from growth_verticals.files.casts import Caster, declared_formats
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece
 from growth_verticals.files.exact import beyond
 from growth_verticals.files.headers import EXTRA, Names, check_unique, expected_texts
-from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.records import Dialect
 from growth_verticals.files.rejects import Faults, Reason, Rejected, part
 from growth_verticals.files.text import Utf8Stream, check_utf8
+from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

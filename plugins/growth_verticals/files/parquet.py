@@ -21,8 +21,8 @@ from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_f
 from growth_verticals.files.compression import looks_like, not_what_it_says
 from growth_verticals.files.exact import beyond, bisect, to_date
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
-from growth_verticals.files.reader import Block, Parsed
 from growth_verticals.files.rejects import Faults, Reason, part, true_rows
+from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

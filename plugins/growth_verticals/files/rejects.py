@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_schema
-from growth_verticals.files.reader import Parsed
+from growth_verticals.reader import Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile
-    from growth_verticals.files.reader import Block, Reader
+    from growth_verticals.reader import Block, Reader
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pyiceberg.catalog.rest import RestCatalog
 from growth_verticals.cadence import Quarterly
 from growth_verticals.contract.table import Column, PartitionField, TableContract
 from growth_verticals.delivery import LandedFile, LoadResult, StagedFile
-from growth_verticals.files.reader import Block, Parsed
+from growth_verticals.reader import Block, Parsed
 from growth_verticals.tables.commit import commit_delivery
 from growth_verticals.tables.stage import stage_file
 

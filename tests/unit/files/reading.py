@@ -11,7 +11,7 @@ from growth_verticals.files import open_reader
 from growth_verticals.source import Delimited, Inbox, OnDemand, Source
 
 if TYPE_CHECKING:
-    from growth_verticals.files.reader import Reader
+    from growth_verticals.reader import Reader
     from growth_verticals.source import Format
 
 
