@@ -1,0 +1,138 @@
+"""The table bucket and the landing bucket are made as table-bucket.yaml and landing-bucket.yaml say, and closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from growth_verticals.declarations import read_sources
+from tests.integration.cfn.deployment import ACCOUNT, REGION, Stack, client, run
+from tests.integration.cfn.policies import Request, decide
+
+PARAMETERS = (
+    "--parameters ParameterKey=ProjectName,ParameterValue=analytics ParameterKey=Environment,ParameterValue=dev"
+)
+TABLES = f"arn:aws:s3tables:{REGION}:{ACCOUNT}:bucket/analytics-dev-tables"
+MAINTENANCE = ("Service", "maintenance.s3tables.amazonaws.com")
+SOMEONE = ("AWS", "arn:aws:iam::444455556666:user/eve")
+
+
+@pytest.fixture(scope="module")
+def tables(account: None) -> Stack:
+    return run(
+        f"aws cloudformation create-stack --stack-name tables --template-body file://table-bucket.yaml {PARAMETERS} "
+        "ParameterKey=UnreferencedDays,ParameterValue=5"
+    )
+
+
+@pytest.fixture(scope="module")
+def landing(account: None) -> Stack:
+    return run(
+        f"aws cloudformation create-stack --stack-name landing --template-body file://landing-bucket.yaml {PARAMETERS}"
+    )
+
+
+def test_the_table_bucket_has_the_namespace_of_every_source(tables: Stack) -> None:
+    assert tables.outputs["TableBucketArn"] == TABLES
+    found = client("s3tables").list_namespaces(tableBucketARN=TABLES)["namespaces"]
+    assert {name for namespace in found for name in namespace["namespace"]} == {
+        source.namespace for source in read_sources().values()
+    }
+
+
+def test_unreferenced_files_are_removed_after_the_days_that_were_asked_for(tables: Stack) -> None:
+    removal = tables.properties("TableBucket")["UnreferencedFileRemoval"]
+    assert removal == {"Status": "Enabled", "UnreferencedDays": 5, "NoncurrentDays": 10}
+
+
+def test_tables_are_encrypted_with_the_projects_own_rotated_key(tables: Stack) -> None:
+    key = tables.outputs["TableKeyArn"]
+    encryption = tables.properties("TableBucket")["EncryptionConfiguration"]
+    assert encryption == {"SSEAlgorithm": "aws:kms", "KMSKeyArn": key}
+    assert tables.properties("TableKey")["EnableKeyRotation"] is True
+    aliases = {alias["AliasName"]: alias.get("TargetKeyId") for alias in client("kms").list_aliases()["Aliases"]}
+    assert key.endswith(f"/{aliases['alias/analytics-dev-tables']}")
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "object_arn", "decision"),
+    [
+        (MAINTENANCE, "kms:GenerateDataKey", f"{TABLES}/table/0b7a", "allowed"),
+        (MAINTENANCE, "kms:Decrypt", f"{TABLES}/table/0b7a", "allowed"),
+        (MAINTENANCE, "kms:Decrypt", f"{TABLES}-2/table/0b7a", "not allowed"),
+        (MAINTENANCE, "kms:Decrypt", f"{TABLES.replace(ACCOUNT, '444455556666')}/table/0b7a", "not allowed"),
+        (MAINTENANCE, "kms:Decrypt", None, "not allowed"),
+        (MAINTENANCE, "kms:CreateGrant", f"{TABLES}/table/0b7a", "not allowed"),
+        (("Service", "s3.amazonaws.com"), "kms:Decrypt", f"{TABLES}/table/0b7a", "not allowed"),
+        (SOMEONE, "kms:Decrypt", f"{TABLES}/table/0b7a", "not allowed"),
+    ],
+)
+def test_maintenance_may_use_the_key_for_this_bucket_alone(
+    tables: Stack, principal: tuple[str, str], action: str, object_arn: str | None, decision: str
+) -> None:
+    context: dict[str, Any] = {"kms:EncryptionContext:aws:s3:arn": object_arn} if object_arn else {}
+    request = Request(action=action, principal=principal, context=context)
+    assert decide([tables.properties("TableKey")["KeyPolicy"]], request) == decision
+
+
+@pytest.mark.parametrize("resource", [TABLES, f"{TABLES}/table/0b7a"])
+@pytest.mark.parametrize("action", ["s3tables:GetTableData", "s3tables:GetTableBucket", "s3tables:DeleteTable"])
+def test_the_table_bucket_is_closed_to_plain_http_and_opened_to_nobody(
+    tables: Stack, action: str, resource: str
+) -> None:
+    policy = tables.properties("TableBucketPolicy")["ResourcePolicy"]
+    for tls, decision in (("false", "denied"), ("true", "not allowed")):
+        context = {"aws:SecureTransport": tls}
+        request = Request(action=action, resource=resource, principal=SOMEONE, context=context)
+        assert decide([policy], request) == decision
+
+
+def test_nothing_that_holds_data_goes_with_its_stack(tables: Stack, landing: Stack) -> None:
+    goes = {
+        name
+        for stack in (tables, landing)
+        for name, resource in stack.resources.items()
+        if not resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
+    }
+    assert goes == {"TableBucketPolicy", "LandingBucketPolicy"}
+
+
+def test_the_landing_bucket_is_versioned_encrypted_and_not_public(landing: Stack) -> None:
+    bucket = landing.outputs["LandingUri"].removeprefix("s3://")
+    assert bucket == f"analytics-dev-landing-{ACCOUNT}"
+    (rule,) = client("s3").get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": landing.outputs["LandingKeyArn"],
+    }
+    properties = landing.properties("LandingBucket")
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_the_lifecycle_moves_raw_copies_and_never_expires_one(landing: Stack) -> None:
+    rules = landing.properties("LandingBucket")["LifecycleConfiguration"]["Rules"]
+    expires = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+    assert expires == {"inbox/"}
+    everywhere = {key: rule[key] for rule in rules if "Prefix" not in rule for key in rule.keys() - {"Id", "Status"}}
+    assert everywhere == {
+        "Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}],
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+        "ExpiredObjectDeleteMarker": True,
+    }
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+
+
+@pytest.mark.parametrize("action", ["s3:GetObject", "s3:PutObject", "s3:ListBucket"])
+def test_the_landing_bucket_is_closed_to_plain_http_and_opened_to_nobody(landing: Stack, action: str) -> None:
+    policy = landing.properties("LandingBucketPolicy")["PolicyDocument"]
+    bucket = f"arn:aws:s3:::analytics-dev-landing-{ACCOUNT}"
+    resource = bucket if action == "s3:ListBucket" else f"{bucket}/aiq_b2b/2026Q3/part1.txt.gz"
+    for tls, decision in (("false", "denied"), ("true", "not allowed")):
+        context = {"aws:SecureTransport": tls}
+        request = Request(action=action, resource=resource, principal=SOMEONE, context=context)
+        assert decide([policy], request) == decision

@@ -1,0 +1,98 @@
+"""The evaluator decides as IAM's user guide says; what the other tests show rests on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.cfn.policies import Request, decide
+
+READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::drop/*"}
+
+
+def policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "decision"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::drop/a/b.csv", "allowed"),
+        ("S3:getobject", "arn:aws:s3:::drop/a", "allowed"),  # actions know no case
+        ("s3:GetObject", "arn:aws:s3:::DROP/a", "not allowed"),  # resources do
+        ("s3:GetObjectVersion", "arn:aws:s3:::drop/a", "not allowed"),
+        ("s3:GetObject", "arn:aws:s3:::drop", "not allowed"),
+        ("s3:GetObject", "*", "not allowed"),
+    ],
+)
+def test_action_and_resource_both_have_to_match(action: str, resource: str, decision: str) -> None:
+    assert decide([policy(READ)], Request(action=action, resource=resource)) == decision
+
+
+def test_an_explicit_deny_decides_whatever_allows() -> None:
+    deny = {"Effect": "Deny", "Action": ["s3:Get*"], "Resource": "*"}
+    request = Request(action="s3:GetObject", resource="arn:aws:s3:::drop/a")
+    assert decide([policy(READ), policy(deny)], request) == "denied"
+    assert decide([policy(deny, READ)], request) == "denied"
+
+
+def test_without_a_statement_nothing_is_allowed() -> None:
+    assert decide([], Request(action="s3:GetObject")) == "not allowed"
+
+
+@pytest.mark.parametrize(
+    ("condition", "context", "decision"),
+    [
+        ({"StringEquals": {"s3tables:namespace": ["aiq", "cml"]}}, {"s3tables:namespace": "cml"}, "allowed"),
+        ({"StringEquals": {"s3tables:namespace": ["aiq", "cml"]}}, {"s3tables:namespace": "cm"}, "not allowed"),
+        ({"StringEquals": {"s3tables:namespace": "a*"}}, {"s3tables:namespace": "aiq"}, "not allowed"),
+        ({"StringEquals": {"s3tables:namespace": "aiq"}}, {}, "not allowed"),
+        ({"StringLike": {"s3tables:tableName": "*_rejects"}}, {"s3tables:tableName": "b2b_rejects"}, "allowed"),
+        ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {"s3tables:tableName": "b2b_rejects"}, "not allowed"),
+        ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {"s3tables:tableName": "b2b"}, "allowed"),
+        ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {}, "allowed"),  # a negation holds without the key
+        ({"Bool": {"aws:SecureTransport": "true"}}, {"aws:SecureTransport": "false"}, "not allowed"),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/gv-*"}}, {}, "not allowed"),
+        ({"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/b"}}, {"kms:ResourceAliases": ("a", "alias/b")},
+         "allowed"),
+        ({"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/b"}}, {}, "not allowed"),
+        (
+            {"StringEquals": {"s3tables:namespace": "aiq"}, "Bool": {"aws:SecureTransport": "true"}},
+            {"s3tables:namespace": "aiq"},
+            "not allowed",
+        ),
+    ],
+)  # fmt: skip
+def test_every_condition_has_to_hold(condition: dict[str, Any], context: dict[str, Any], decision: str) -> None:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}
+    assert decide([policy(statement)], Request(action="s3tables:GetTable", context=context)) == decision
+
+
+@pytest.mark.parametrize(
+    ("principal", "asking", "decision"),
+    [
+        ("*", ("AWS", "arn:aws:iam::111122223333:user/ada"), "allowed"),
+        ({"AWS": "111122223333"}, ("AWS", "arn:aws:iam::111122223333:role/worker"), "allowed"),
+        ({"AWS": "arn:aws:iam::111122223333:root"}, ("AWS", "arn:aws:iam::111122223333:role/worker"), "allowed"),
+        ({"AWS": "arn:aws:iam::111122223333:role/other"}, ("AWS", "arn:aws:iam::111122223333:role/worker"),
+         "not allowed"),
+        ({"AWS": "111122223333"}, ("AWS", "arn:aws:iam::444455556666:role/worker"), "not allowed"),
+        ({"AWS": "111122223333"}, ("Service", "maintenance.s3tables.amazonaws.com"), "not allowed"),
+        ({"Service": "ec2.amazonaws.com"}, ("Service", "ec2.amazonaws.com"), "allowed"),
+        ({"AWS": "111122223333"}, None, "not allowed"),
+    ],
+)  # fmt: skip
+def test_the_principal_has_to_match_where_one_is_stated(
+    principal: Any, asking: tuple[str, str] | None, decision: str
+) -> None:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    assert decide([policy(statement)], Request(action="sts:AssumeRole", principal=asking)) == decision
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"NotAction": "s3:GetObject"}, {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}]
+)
+def test_what_it_does_not_know_it_does_not_pass_over(unknown: dict[str, Any]) -> None:
+    with pytest.raises((AssertionError, KeyError)):
+        decide([policy(READ | unknown)], Request(action="s3:GetObject", resource="arn:aws:s3:::drop/a"))
