@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from typing import Any, BinaryIO
 
@@ -44,7 +45,7 @@ class _RangeReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         target = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if target < 0:
-            raise ValueError("a seek before the start")
+            raise OSError(errno.EINVAL, "a seek before the start")  # as a file does; zipfile relies on it
         if target != self._at:
             self._drop()
             self._at = target
