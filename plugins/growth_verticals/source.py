@@ -129,6 +129,8 @@ class Format:
 
     :param member: shell pattern of the members of a zip archive to read; others are skipped.
     :param nulls: spellings that mean NULL (an empty unquoted cell always does).
+    :param trim: whether spaces and tabs around a cell are dropped; a cell of nothing else is NULL then. (Around numbers
+        and dates they never count.)
     :param true, false: spellings of a boolean, matched exactly.
     :param dates: strptime formats of DATE columns, by column; the key `*` is for all others. Default ISO.
     :param timestamps: the same for TIMESTAMP columns. Default ISO with `T` or a space.
@@ -136,6 +138,7 @@ class Format:
 
     member: str = "*"
     nulls: tuple[str, ...] = ()
+    trim: bool = False
     true: tuple[str, ...] = ("true",)
     false: tuple[str, ...] = ("false",)
     dates: Mapping[str, str] = field(default_factory=dict)

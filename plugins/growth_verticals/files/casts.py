@@ -73,7 +73,7 @@ class Caster:
         if nul:
             faults = nul_faults(text)
             text = pc.if_else(_mask(faults, len(text)), None, text) if faults else text
-        text = self.nullified(text)
+        text = self.nullified(_trimmed(text) if self.form.trim else text)
         if hexadecimal and self.column.type in ("int", "long") and any_hexadecimal(text):
             values, found = self._part_by_part(text, text, self.column.type)
         else:
@@ -178,6 +178,13 @@ _REASONS = {
     "timestamp": Reason.NOT_A_TIMESTAMP,
     "timestamptz": Reason.NOT_A_TIMESTAMP,
 }
+
+
+def _trimmed(text: pa.Array) -> pa.Array:
+    """Return `text` without spaces and tabs around it, and NULL for what had nothing else."""
+    trimmed = pc.utf8_trim(text, characters=" \t")
+    blank = pc.and_(pc.equal(trimmed, ""), pc.not_equal(text, ""))
+    return pc.if_else(blank, None, trimmed)
 
 
 def nul_faults(text: pa.Array) -> Faults:

@@ -57,7 +57,7 @@ def pattern(form: str) -> str:
     days = set(letters)
     if not ({"Y", "y"} & days and {"m", "b", "B"} & days and "d" in days):
         raise DeclarationError("a date format names year, month and day", found=form)
-    return f"^{out}{re.escape(form[at:])}$"
+    return rf"^[ \t]*{out}{re.escape(form[at:])}[ \t]*$"
 
 
 def to_iso(text: pa.Array, form: str) -> pa.Array:

@@ -82,7 +82,7 @@ class DelimitedReader:
         self._typed = {
             each.name: arrow_type(each)
             for each in contract.columns
-            if each.type.split("(")[0] in _TYPED and each.name not in formats
+            if each.type.split("(")[0] in _TYPED and each.name not in formats and not form.trim
         }
         self._integers = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
         #: Columns with bad cells in a block just seen: read as text at once. Any thread may replace it; a stale value

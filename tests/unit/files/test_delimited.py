@@ -368,3 +368,25 @@ def test_an_unclosed_quote_is_not_swallowed_by_a_record_over_the_limit() -> None
     with pytest.raises(FileRefusedError) as refused:
         drain(DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), PEOPLE, **sizes))
     assert refused.value.line == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "loaded"),
+    [
+        ("string", "  Willow ", "Willow"),
+        ("string", "   ", None),
+        ("string", '""', ""),
+        ("int", "   ", None),
+        ("int", " 7", 7),
+        ("date", " 19081209", date(1908, 12, 9)),
+        ("date", " ", None),
+        ("boolean", " true ", True),
+        ("int!", " ", "<missing_required>"),
+    ],
+)
+def test_spaces_around_cells_go_where_that_is_declared(kind: str, text: str, loaded: object):
+    assert cell(kind, text, Delimited(trim=True, dates={"*": "%Y%m%d"})) == loaded
+
+
+def test_spaces_around_a_date_of_a_declared_format_never_count():
+    assert cell("date", " 19081209 ", Delimited(dates={"*": "%Y%m%d"})) == date(1908, 12, 9)
