@@ -1,4 +1,7 @@
-"""The steps after the wait, each one call of `growth_verticals.steps`. XCom holds ids, counts and names."""
+"""The steps after the wait, each one call of `growth_verticals.steps`, which also writes the log's last line.
+
+XCom holds ids, counts and names.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,7 @@ class LandFile(SourceOperator):
         period = request_of(context, self.source).period
         account, file = account_from_connection(), RemoteFile(**self.file)
         with open_origin(account, self.source, file.uri) as origin:
-            landed = steps.land(account, origin, self.source, period, file)
-        size = f"{landed.size:,} bytes, sha256 {landed.sha256}"
-        self.log.info("%s %s: %s landed, %s", self.source.name, period, landed.name, size)
-        return asdict(landed)
+            return asdict(steps.land(account, origin, self.source, period, file))
 
 
 class StageFile(SourceOperator):
@@ -58,16 +58,7 @@ class StageFile(SourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the `StagedFile`. A retry writes new Parquet files; those of the failed try are never referenced."""
         period = request_of(context, self.source).period
-        staged = steps.stage(account_from_connection(), self.source, period, LandedFile(**self.landed))
-        counts = f"{staged.rows_read:,} rows read = {staged.rows_loaded:,} good + {staged.rows_rejected:,} rejected"
-        self.log.info(
-            "%s %s: %s %s",
-            self.source.name,
-            period,
-            staged.name,
-            "is already loaded" if staged.status == "already_loaded" else f"staged, {counts}",
-        )
-        return asdict(staged)
+        return asdict(steps.stage(account_from_connection(), self.source, period, LandedFile(**self.landed)))
 
 
 class CommitDelivery(SourceOperator):
@@ -98,7 +89,6 @@ class CommitDelivery(SourceOperator):
             event = context["outlet_events"][asset]
             event.extra = _counts(result)
             event.add_partitions(request.period.key)
-        self.log.info(result.summary())
         return asdict(result) | {"files": [asdict(file) for file in result.files]}
 
 
