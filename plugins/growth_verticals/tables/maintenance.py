@@ -7,22 +7,30 @@ belong to a table, the removal of unreferenced files to the bucket.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from growth_verticals.errors import DeclarationError
-from growth_verticals.source import Maintenance
 from growth_verticals.tables.failures import service_errors
+from growth_verticals.tables.settings import (
+    COMPACTION,
+    SNAPSHOTS,
+    UNREFERENCED,
+    Kind,
+    Live,
+    differences,
+    endpoint,
+    put_settings,
+    read_settings,
+    where,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import datetime
 
     from pyiceberg.table import Table
 
     from growth_verticals.account import Account
-
-_COMPACTION = "icebergCompaction"
-_SNAPSHOTS = "icebergSnapshotManagement"
-_UNREFERENCED = "icebergUnreferencedFileRemoval"
+    from growth_verticals.source import Maintenance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,48 +57,52 @@ def apply_maintenance(account: Account, table_identifier: str, maintenance: Main
     A retry finds what was put and returns the empty list. Raises `ConfigurationError` (no such table, refused; sort
     and z-order need a sort order in the SQL file) or `ServiceError`.
     """
-    client, where = account.client("s3tables"), _where(account, table_identifier)
-    with service_errors(f"reading the maintenance settings of {table_identifier}", _endpoint(account)):
-        live = client.get_table_maintenance_configuration(**where).get("configuration", {})
-    changes = []
-    for kind, declared in _table_settings(maintenance).items():
-        found = _differences(kind, live.get(kind, {}), declared, _table_settings(Maintenance())[kind])
-        if found:
-            with service_errors(f"setting {kind} of {table_identifier}", _endpoint(account)):
-                client.put_table_maintenance_configuration(**where, type=kind, value=_value(kind, declared))
-            changes += [f"{table_identifier}: {change}" for change in found]
-    return changes
+    return _apply(account, table_identifier, _of_table(maintenance))
 
 
 def bucket_settings(account: Account) -> BucketMaintenance | None:
     """Return the bucket's live settings, or None if the removal of unreferenced files is switched off."""
-    live = _live_bucket(account)
-    if live.get("status", "enabled") != "enabled":
+    live = read_settings(account, None)[UNREFERENCED.name]
+    if not live.enabled:
         return None
-    days = _bucket_values(BucketMaintenance()) | live.get("settings", {}).get(_UNREFERENCED, {})
-    return BucketMaintenance(unreferenced_days=days["unreferencedDays"], non_current_days=days["nonCurrentDays"])
+    return BucketMaintenance(
+        unreferenced_days=int(live.values["unreferencedDays"]), non_current_days=int(live.values["nonCurrentDays"])
+    )
 
 
 def apply_bucket_maintenance(account: Account, maintenance: BucketMaintenance) -> list[str]:
     """Put the declared settings of the bucket if the live ones differ; return each change in words."""
-    declared = _bucket_values(maintenance)
-    found = _differences(_UNREFERENCED, _live_bucket(account), declared, _bucket_values(BucketMaintenance()))
-    if found:
-        with service_errors("setting the table bucket's maintenance", _endpoint(account)):
-            account.client("s3tables").put_table_bucket_maintenance_configuration(
-                tableBucketARN=account.table_bucket_arn, type=_UNREFERENCED, value=_value(_UNREFERENCED, declared)
-            )
-    return [f"table bucket: {change}" for change in found]
+    values = {"unreferencedDays": maintenance.unreferenced_days, "nonCurrentDays": maintenance.non_current_days}
+    return _apply(account, None, {UNREFERENCED: Live(enabled=True, values=values)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A maintenance job of a table.
+
+    :param status: AWS's: `Not_Yet_Run`, `Successful`, `Failed` or `Disabled`.
+    :param message: empty unless it failed.
+    :param ran_at: None if it has not run, or the service does not say.
+    """
+
+    status: str
+    message: str
+    ran_at: datetime | None
+
+
+def maintenance_jobs(account: Account, table_identifier: str) -> dict[str, Job]:
+    """Return the maintenance jobs of a table by the kind's name. Raises `ConfigurationError` or `ServiceError`."""
+    with service_errors(f"reading the maintenance jobs of {table_identifier}", endpoint(account)):
+        answer = account.client("s3tables").get_table_maintenance_job_status(**where(account, table_identifier))
+    return {
+        kind: Job(status=job["status"], message=job.get("failureMessage", ""), ran_at=job.get("lastRunTimestamp"))
+        for kind, job in answer.get("status", {}).items()
+    }
 
 
 def job_status(account: Account, table_identifier: str) -> dict[str, tuple[str, str]]:
-    """Return status and message of each maintenance job of a table, by the job's type.
-
-    The status is AWS's: `Not_Yet_Run`, `Successful`, `Failed` or `Disabled`; the message is empty unless it failed.
-    """
-    with service_errors(f"reading the maintenance jobs of {table_identifier}", _endpoint(account)):
-        answer = account.client("s3tables").get_table_maintenance_job_status(**_where(account, table_identifier))
-    return {kind: (job["status"], job.get("failureMessage", "")) for kind, job in answer.get("status", {}).items()}
+    """Return status and message of each maintenance job of a table, by the kind's name."""
+    return {kind: (job.status, job.message) for kind, job in maintenance_jobs(account, table_identifier).items()}
 
 
 def retention_warnings(table: Table) -> list[str]:
@@ -108,50 +120,28 @@ def retention_warnings(table: Table) -> list[str]:
     ]
 
 
-def _table_settings(maintenance: Maintenance) -> dict[str, dict[str, Any]]:
+def _of_table(maintenance: Maintenance) -> dict[Kind, Live]:
     return {
-        _COMPACTION: {"targetFileSizeMB": maintenance.target_file_size_mb, "strategy": maintenance.strategy},
-        _SNAPSHOTS: {
-            "minSnapshotsToKeep": maintenance.min_snapshots_to_keep,
-            "maxSnapshotAgeHours": maintenance.max_snapshot_age_hours,
-        },
+        COMPACTION: Live(
+            enabled=True,
+            values={"targetFileSizeMB": maintenance.target_file_size_mb, "strategy": maintenance.strategy},
+        ),
+        SNAPSHOTS: Live(
+            enabled=True,
+            values={
+                "minSnapshotsToKeep": maintenance.min_snapshots_to_keep,
+                "maxSnapshotAgeHours": maintenance.max_snapshot_age_hours,
+            },
+        ),
     }
 
 
-def _bucket_values(maintenance: BucketMaintenance) -> dict[str, Any]:
-    return {"unreferencedDays": maintenance.unreferenced_days, "nonCurrentDays": maintenance.non_current_days}
-
-
-def _live_bucket(account: Account) -> dict[str, Any]:
-    with service_errors("reading the table bucket's maintenance settings", _endpoint(account)):
-        answer = account.client("s3tables").get_table_bucket_maintenance_configuration(
-            tableBucketARN=account.table_bucket_arn
-        )
-    live: dict[str, Any] = answer.get("configuration", {}).get(_UNREFERENCED, {})
-    return live
-
-
-def _differences(
-    kind: str, live: Mapping[str, Any], declared: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> list[str]:
-    """Return what differs; a setting that the service does not mention stands at its default."""
-    settings = {**defaults, **live.get("settings", {}).get(kind, {})}
-    found = [
-        f"{kind}.{name} from {settings[name]} to {value}" for name, value in declared.items() if settings[name] != value
-    ]
-    if live.get("status", "enabled") != "enabled":
-        found.append(f"{kind} from disabled to enabled")
-    return found
-
-
-def _value(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status": "enabled", "settings": {kind: dict(settings)}}
-
-
-def _where(account: Account, table_identifier: str) -> dict[str, str]:
-    namespace, name = table_identifier.split(".")
-    return {"tableBucketARN": account.table_bucket_arn, "namespace": namespace, "name": name}
-
-
-def _endpoint(account: Account) -> str:
-    return account.s3tables_endpoint or f"S3 Tables in {account.region}"
+def _apply(account: Account, table: str | None, declared: dict[Kind, Live]) -> list[str]:
+    live = read_settings(account, table)
+    changes = []
+    for kind, wanted in declared.items():
+        found = differences(kind, live[kind.name], wanted)
+        if found:
+            put_settings(account, table, kind, wanted)
+            changes += [f"{table or 'table bucket'}: {change}" for change in found]
+    return changes
