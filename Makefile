@@ -63,6 +63,10 @@ faults: install  ## Exactly once under injected faults
 system: install  ## Deliveries through a real Airflow
 	@$(VENV)/bin/pytest tests/system
 
+.PHONY: cfn-check
+cfn-check: install  ## checkov over the CloudFormation templates, in an environment of its own: its pins are old
+	@$(VENV)/bin/uvx --quiet --from checkov==3.3.30 checkov --directory include/cfn --framework cloudformation --compact --quiet --skip-download
+
 .PHONY: requirements
 requirements:  ## Compile requirements.in again
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
