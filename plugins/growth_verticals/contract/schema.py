@@ -1,4 +1,4 @@
-"""A table's contract as Arrow and as Iceberg see it."""
+"""A table's contract as Arrow and as Iceberg see it, and back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, NullOrder, SortField, SortOrder
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, NullOrder, SortDirection, SortField, SortOrder
 from pyiceberg.transforms import IdentityTransform, parse_transform
 from pyiceberg.types import IcebergType, MapType, NestedField, StringType
 
-from growth_verticals.errors import ContractError
+from growth_verticals.contract.ddl import read_ddl
+from growth_verticals.contract.render import render_ddl
+from growth_verticals.contract.table import PROVENANCE, Column, TableContract, split_comment
+from growth_verticals.contract.table import PartitionField as PartitionedBy
+from growth_verticals.errors import ContractError, DdlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from growth_verticals.contract.table import Column, TableContract
 
 _ARROW = {
     "string": pa.string(),
@@ -52,36 +54,35 @@ def arrow_type(column: Column) -> pa.DataType:
 
 
 def iceberg_schema(contract: TableContract) -> Schema:
-    """Return all columns, provenance included, with field ids in order from 1 and comments as docs.
-
-    A doc starts with the PII class in brackets where the SQL file gives one, as the comment there does.
-    """
+    """Return all columns, with field ids in order from 1 and comments as docs."""
     fields, next_id = [], len(contract.all_columns) + 1
     for field_id, column in enumerate(contract.all_columns, start=1):
         field_type, next_id = _iceberg_type(column, next_id)
-        doc = f"[{column.pii}] {column.doc}".strip() if column.pii else column.doc
         fields.append(
             NestedField(
-                field_id=field_id, name=column.name, field_type=field_type, required=column.required, doc=doc or None
+                field_id=field_id,
+                name=column.name,
+                field_type=field_type,
+                required=column.required,
+                doc=column.comment or None,
             )
         )
     return Schema(*fields)
 
 
 def partition_spec(contract: TableContract, schema: Schema) -> PartitionSpec:
-    """Return the partitioning; a field's name is the column's, with the transform's name behind it if not identity."""
-    fields = []
-    for number, part in enumerate(contract.partition_by):
-        suffix = "" if part.transform == "identity" else "_" + part.transform.split("[")[0]
-        fields.append(
+    """Return the partitioning."""
+    return PartitionSpec(
+        *(
             PartitionField(
                 source_id=schema.find_field(part.column).field_id,
                 field_id=PARTITION_FIELD_ID_START + number,
                 transform=parse_transform(part.transform),
-                name=part.column + suffix,
+                name=part.name,
             )
+            for number, part in enumerate(contract.partition_by)
         )
-    return PartitionSpec(*fields)
+    )
 
 
 def sort_order(contract: TableContract, schema: Schema) -> SortOrder:
@@ -107,3 +108,51 @@ def _iceberg_type(column: Column, next_id: int) -> tuple[IcebergType, int]:
             key_id=next_id, key_type=StringType(), value_id=next_id + 1, value_type=StringType(), value_required=False
         ), next_id + 2
     return IcebergType.model_validate(column.type), next_id
+
+
+def contract_of_table(identifier: str, live: Schema, spec: PartitionSpec, order: SortOrder, doc: str) -> TableContract:
+    """Return the contract that a live table keeps, as its SQL file would say it.
+
+    A table that has all the provenance columns is taken for a source's, and has them by `provenance`; of any other,
+    all columns are the contract's. Raises `ContractError` for what no SQL file can declare: another type, transform or
+    order, a name that Athena hides.
+    """
+    columns = tuple(_column(field) for field in live.fields)
+    provenance = {(column.name, column.type, column.required) for column in PROVENANCE}
+    has_provenance = provenance <= {(column.name, column.type, column.required) for column in columns}
+    names = {column.name for column in PROVENANCE} if has_provenance else set()
+    namespace, name = identifier.split(".")
+    contract = TableContract(
+        namespace=namespace,
+        name=name,
+        columns=tuple(column for column in columns if column.name not in names),
+        partition_by=tuple(
+            PartitionedBy(column=str(live.find_column_name(part.source_id)), transform=str(part.transform))
+            for part in spec.fields
+        ),
+        sort_by=tuple(str(live.find_column_name(part.source_id)) for part in order.fields),
+        doc=doc,
+        provenance=has_provenance,
+    )
+    _require_declarable(contract, order)
+    return contract
+
+
+def _column(field: NestedField) -> Column:
+    pii, doc = split_comment(field.doc or "")
+    column_type = re.sub(r"\((\d+),\s*(\d+)\)", r"(\1, \2)", str(field.field_type))
+    return Column(name=field.name, type=column_type, required=field.required, doc=doc, pii=pii)
+
+
+def _require_declarable(contract: TableContract, order: SortOrder) -> None:
+    ascending = {(str(part.transform), part.direction, part.null_order) for part in order.fields}
+    if ascending - {("identity", SortDirection.ASC, NullOrder.NULLS_LAST)}:
+        raise ContractError(f"no SQL file can declare the sort order of {contract.identifier}", found=str(order))
+    try:
+        same = read_ddl(render_ddl(contract), provenance=contract.provenance) == contract
+    except DdlError as error:
+        raise ContractError(
+            f"no SQL file can declare {contract.identifier}: {error.what}", found=error.excerpt.strip()
+        ) from error
+    if not same:
+        raise ContractError(f"no SQL file can declare {contract.identifier} exactly")

@@ -1,15 +1,39 @@
 """A table as its SQL file declares it. Plain data: `ddl.py` reads it, `schema.py` turns it into Arrow and Iceberg.
 
-Every table also has the provenance columns, which no SQL file repeats. They make the table its own ledger: the pair
-(`delivery_period`, `source_file_sha256`) says whether a file's content is already loaded.
+A source's table also has the provenance columns, which no SQL file repeats. They make the table its own ledger: the
+pair (`delivery_period`, `source_file_sha256`) says whether a file's content is already loaded.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 PiiClass = Literal["D", "Q", "H", "P", "O", "N"]
+
+MAX_NAME = 255
+_TABLE_NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
+_COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PII = re.compile(r"\[([DQHPON])\]\s*")
+
+
+def is_table_name(name: str) -> bool:
+    """Whether S3 Tables takes a table or namespace of this name, and Athena shows it.
+
+    Source: S3 user guide, "Naming rules for tables and namespaces"; Athena wants a letter first.
+    """
+    return bool(_TABLE_NAME.fullmatch(name)) and len(name) <= MAX_NAME
+
+
+def is_namespace(name: str) -> bool:
+    """Whether S3 Tables takes a namespace of this name: as a table's, and not starting with `aws`."""
+    return is_table_name(name) and not name.startswith("aws")
+
+
+def is_column_name(name: str) -> bool:
+    """Whether Athena and Glue show a column of this name."""
+    return bool(_COLUMN_NAME.fullmatch(name)) and len(name) <= MAX_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +54,19 @@ class Column:
     doc: str = ""
     pii: PiiClass | None = None
 
+    @property
+    def comment(self) -> str:
+        """The comment as SQL files and Iceberg hold it: the PII class in brackets, then the doc."""
+        if self.pii is None:
+            return self.doc
+        return f"[{self.pii}] {self.doc}" if self.doc else f"[{self.pii}]"
+
+
+def split_comment(comment: str) -> tuple[PiiClass | None, str]:
+    """Return the PII class and the doc that a column's comment holds."""
+    found = _PII.match(comment)
+    return (cast("PiiClass", found[1]), comment[found.end() :]) if found else (None, comment)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionField:
@@ -38,12 +75,19 @@ class PartitionField:
     column: str
     transform: str = "identity"
 
+    @property
+    def name(self) -> str:
+        """The field's own name: the column's, with the transform's name behind it if that is not identity."""
+        return self.column if self.transform == "identity" else f"{self.column}_{self.transform.split('[')[0]}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableContract:
     """A table: `columns` as declared (vendor's columns), then the provenance columns.
 
     :param sort_by: columns, ascending and nulls last; for compaction and for order within files.
+    :param properties: what TBLPROPERTIES says. It is kept for warnings alone: S3 Tables has settings instead.
+    :param provenance: whether the table has the provenance columns, as every source's table does.
     """
 
     namespace: str
@@ -53,6 +97,7 @@ class TableContract:
     sort_by: tuple[str, ...] = ()
     doc: str = ""
     properties: tuple[tuple[str, str], ...] = field(default=())
+    provenance: bool = True
 
     @property
     def identifier(self) -> str:
@@ -60,7 +105,7 @@ class TableContract:
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
-        return self.columns + PROVENANCE
+        return self.columns + PROVENANCE if self.provenance else self.columns
 
 
 PROVENANCE = (

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 
 from growth_verticals.contract.schema import iceberg_schema, partition_spec, sort_order
 from growth_verticals.errors import TableMismatchError
+from growth_verticals.tables.differences import differences, table_properties
 from growth_verticals.tables.failures import service_errors
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.rest import RestCatalog
-    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
 
     from growth_verticals.contract.table import TableContract
 
 logger = logging.getLogger(__name__)
-
-_PROPERTIES = {
-    "format-version": "2",
-    "write.parquet.compression-codec": "zstd",
-    # Whole digests in the manifests, so that a file's rows can be told from another's without opening it.
-    "write.metadata.metrics.column.source_file_sha256": "full",
-}
 
 
 def ensure_table(catalog: RestCatalog, contract: TableContract) -> Table:
@@ -35,12 +29,18 @@ def ensure_table(catalog: RestCatalog, contract: TableContract) -> Table:
     A retry, or another creator at the same time, finds the table and uses that. Raises `TableMismatchError` if the
     live columns or partitioning are not the contract's.
     """
-    with service_errors(f"opening the table {contract.identifier}", catalog.uri):
-        try:
-            table: Table = catalog.load_table(contract.identifier)
-        except NoSuchTableError:
-            table = _create(catalog, contract)
+    table = find_table(catalog, contract.identifier) or create_table(catalog, contract)
     _require_same(table, contract)
+    return table
+
+
+def find_table(catalog: RestCatalog, identifier: str) -> Table | None:
+    """Return the live table `namespace.name`, or None if there is none."""
+    with service_errors(f"opening the table {identifier}", catalog.uri):
+        try:
+            table: Table = catalog.load_table(identifier)
+        except NoSuchTableError:
+            return None
     return table
 
 
@@ -53,57 +53,79 @@ def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
         catalog.create_namespace(namespace)
 
 
-def _create(catalog: RestCatalog, contract: TableContract) -> Table:
-    ensure_namespace(catalog, contract.namespace)
+def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
+    """Create the contract's table, and its namespace if that is missing; another's table of that name is returned."""
     schema = iceberg_schema(contract)
-    properties = _PROPERTIES | dict(contract.properties) | ({"comment": contract.doc} if contract.doc else {})
-    try:
-        table: Table = catalog.create_table(
-            contract.identifier,
-            schema,
-            partition_spec=partition_spec(contract, schema),
-            sort_order=sort_order(contract, schema),
-            properties=properties,
-        )
-    except TableAlreadyExistsError:
-        logger.info("the table %s was created by another run", contract.identifier)
-        table = catalog.load_table(contract.identifier)
-    else:
-        logger.info("created the table %s with %d columns", contract.identifier, len(schema.fields))
+    with service_errors(f"creating the table {contract.identifier}", catalog.uri):
+        ensure_namespace(catalog, contract.namespace)
+        try:
+            table: Table = catalog.create_table(
+                contract.identifier,
+                schema,
+                partition_spec=partition_spec(contract, schema),
+                sort_order=sort_order(contract, schema),
+                properties=table_properties(contract),
+            )
+        except TableAlreadyExistsError:
+            logger.info("the table %s was created by another run", contract.identifier)
+            table = catalog.load_table(contract.identifier)
+        else:
+            logger.info("created the table %s with %d columns", contract.identifier, len(schema.fields))
     return table
 
 
+def create_request(contract: TableContract, table_bucket_arn: str) -> dict[str, Any]:
+    """Return the parameters of S3 Tables' CreateTable that make the same table, in boto3's and the AWS CLI's spelling.
+
+    Source: botocore's service model of `s3tables`.
+    """
+    schema = iceberg_schema(contract)
+    fields = [
+        {key: field[key] for key in ("id", "name", "type", "required", "doc") if key in field}
+        for field in json.loads(schema.model_dump_json())["fields"]
+    ]
+    iceberg: dict[str, Any] = {"schemaV2": {"type": "struct", "fields": fields}}
+    spec, order = partition_spec(contract, schema), sort_order(contract, schema)
+    if spec.fields:
+        iceberg["partitionSpec"] = {
+            "specId": 0,
+            "fields": [
+                {
+                    "sourceId": part.source_id,
+                    "fieldId": part.field_id,
+                    "transform": str(part.transform),
+                    "name": part.name,
+                }
+                for part in spec.fields
+            ],
+        }
+    if order.fields:
+        iceberg["writeOrder"] = {
+            "orderId": order.order_id,
+            "fields": [
+                {
+                    "sourceId": part.source_id,
+                    "transform": str(part.transform),
+                    "direction": part.direction.value,
+                    "nullOrder": part.null_order.value,
+                }
+                for part in order.fields
+            ],
+        }
+    return {
+        "tableBucketARN": table_bucket_arn,
+        "namespace": contract.namespace,
+        "name": contract.name,
+        "format": "ICEBERG",
+        "metadata": {"iceberg": iceberg | {"properties": table_properties(contract)}},
+    }
+
+
 def _require_same(table: Table, contract: TableContract) -> None:
-    differences = _differences(table.schema(), iceberg_schema(contract))
-    live = [f"{part.transform}({table.schema().find_column_name(part.source_id)})" for part in table.spec().fields]
-    declared = [f"{part.transform}({part.column})" for part in contract.partition_by]
-    if live != declared:
-        differences.append(f"partitioned by {', '.join(live) or 'nothing'}, not {', '.join(declared) or 'nothing'}")
-    if differences:
+    mismatches = [each.mismatch for each in differences(table, contract) if each.stops_loads]
+    if mismatches:
         raise TableMismatchError(
-            f"the table {contract.identifier} is not what its SQL file says: {'; '.join(differences)}",
-            next_step="change the SQL file to what the table is, or alter the table to what the file says (add or drop "
-            "the column, with its documentation), then run the task again",
+            f"the table {contract.identifier} is not what its SQL file says: {'; '.join(mismatches)}",
+            next_step="change the SQL file to what the table is, or the table to the file (`./gv tables plan` "
+            "shows it, `./gv tables apply` does it), then run the task again",
         )
-
-
-def _differences(live: Schema, declared: Schema) -> list[str]:
-    found = {field.name: field for field in live.fields}
-    differences = []
-    for field in declared.fields:
-        other = found.pop(field.name, None)
-        if other is None:
-            differences.append(f"{field.name} is missing in the table")
-        elif _shape(str(other.field_type)) != _shape(str(field.field_type)):
-            differences.append(f"{field.name} is {other.field_type} in the table, {field.field_type} in the file")
-        elif other.required != field.required:
-            differences.append(f"{field.name} is {_nullness(other.required)} in the table only")
-    return differences + [f"{name} is in the table only" for name in found]
-
-
-def _shape(iceberg_type: str) -> str:
-    return iceberg_type.replace(" ", "")
-
-
-def _nullness(required: bool) -> str:
-    return "NOT NULL" if required else "nullable"

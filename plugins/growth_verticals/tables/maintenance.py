@@ -57,7 +57,37 @@ def apply_maintenance(account: Account, table_identifier: str, maintenance: Main
     A retry finds what was put and returns the empty list. Raises `ConfigurationError` (no such table, refused; sort
     and z-order need a sort order in the SQL file) or `ServiceError`.
     """
-    return _apply(account, table_identifier, _of_table(maintenance))
+    return _apply(account, table_identifier, declared_settings(maintenance))
+
+
+def planned_maintenance(account: Account, table_identifier: str | None, maintenance: Maintenance) -> list[str]:
+    """Return in words what `apply_maintenance` would change.
+
+    :param table_identifier: None for a table that is still to be made: it will have AWS's defaults.
+    """
+    declared = declared_settings(maintenance)
+    if table_identifier is None:
+        live = {kind.name: Live(enabled=True, values=kind.defaults) for kind in declared}
+    else:
+        live = read_settings(account, table_identifier)
+    return [change for kind, wanted in declared.items() for change in differences(kind, live[kind.name], wanted)]
+
+
+def declared_settings(maintenance: Maintenance) -> dict[Kind, Live]:
+    """Return what a source's declaration asks for its table, as S3 Tables has it."""
+    return {
+        COMPACTION: Live(
+            enabled=True,
+            values={"targetFileSizeMB": maintenance.target_file_size_mb, "strategy": maintenance.strategy},
+        ),
+        SNAPSHOTS: Live(
+            enabled=True,
+            values={
+                "minSnapshotsToKeep": maintenance.min_snapshots_to_keep,
+                "maxSnapshotAgeHours": maintenance.max_snapshot_age_hours,
+            },
+        ),
+    }
 
 
 def bucket_settings(account: Account) -> BucketMaintenance | None:
@@ -118,22 +148,6 @@ def retention_warnings(table: Table) -> list[str]:
         f"{name}: retention set on the branch or tag {ref_name} switches managed snapshot expiry off"
         for ref_name in kept
     ]
-
-
-def _of_table(maintenance: Maintenance) -> dict[Kind, Live]:
-    return {
-        COMPACTION: Live(
-            enabled=True,
-            values={"targetFileSizeMB": maintenance.target_file_size_mb, "strategy": maintenance.strategy},
-        ),
-        SNAPSHOTS: Live(
-            enabled=True,
-            values={
-                "minSnapshotsToKeep": maintenance.min_snapshots_to_keep,
-                "maxSnapshotAgeHours": maintenance.max_snapshot_age_hours,
-            },
-        ),
-    }
 
 
 def _apply(account: Account, table: str | None, declared: dict[Kind, Live]) -> list[str]:
