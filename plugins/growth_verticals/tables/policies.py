@@ -197,14 +197,15 @@ def apply_grants(account: Account, grants: Iterable[Grant], *, revoke: bool = Fa
 
 def _declared(path: Path, account: Account) -> Grant:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
             raise DeclarationError("a grant is an object of strings")
         if set(found) - {"principal", "as", "table", "namespace", "why"} or not {"principal", "as"} <= set(found):
             raise DeclarationError("a grant has principal and as, and may have table or namespace, and why")
         if "table" in found and ("namespace" in found or found["table"].count(".") != 1):
             raise DeclarationError("a grant's table is namespace.table, without a namespace beside it")
-        namespace, _, table = found.get("table", found.get("namespace", "")).partition(".")
+        scope: str = found.get("table") or found.get("namespace") or ""
+        namespace, _, table = scope.partition(".")
         principal = principal_of(account, found["principal"])
         return Grant(principal=principal, level=found["as"], namespace=namespace or None, table=table or None)
     except ValueError as error:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from growth_verticals.errors import DeclarationError
+from growth_verticals.errors import ConfigurationError, DeclarationError
+from growth_verticals.tables.catalog import open_catalog
 from growth_verticals.tables.failures import service_errors
 
 if TYPE_CHECKING:
@@ -144,6 +145,23 @@ def put_settings(account: Account, table: str | None, kind: Kind, live: Live) ->
             )
         else:
             client.put_table_maintenance_configuration(**where(account, table), type=kind.name, value=value)
+
+
+def require_sort_order(account: Account, table: str) -> None:
+    """Raise `ConfigurationError` if a table has no sort order, without which nothing can be sorted.
+
+    A role that may not read the table finds nothing out; then the service has the word.
+    """
+    try:
+        with service_errors(f"reading {table}", account.catalog_uri):
+            if open_catalog(account).load_table(table).sort_order().fields:
+                return
+    except ConfigurationError:
+        return
+    raise DeclarationError(
+        f"{table} has no sort order, which the strategies {' and '.join(ORDERING)} need",
+        next_step="choose auto or binpack; a table gets its sort order from its SQL file, when it is created",
+    )
 
 
 def differences(kind: Kind, before: Live, after: Live) -> list[str]:

@@ -1,0 +1,94 @@
+"""Printing for people and for programs: aligned text when piped, colours by rich on a terminal, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_COLOURS = {"Failed": "bold red", "Successful": "green", "Disabled": "yellow", "disabled": "yellow", "set": "cyan"}
+_DAY_S = 86_400
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
+    """Print rows under a header. Columns named in `right` are numbers. Nothing is cut, whatever the width."""
+    if sys.stdout.isatty():
+        _print_in_colour(header, rows, right)
+        return
+    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for name, cell, width in zip(header, row, widths, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; dataclasses are objects, times are ISO 8601."""
+    print(json.dumps(document, indent=2, default=_plain))
+
+
+def number(value: int | None) -> str:
+    """Return `value` with thousands marked, or a dash."""
+    return "-" if value is None else f"{value:,}"
+
+
+def size(count: int | None) -> str:
+    """Return a count of bytes in the unit that fits, or a dash."""
+    if count is None:
+        return "-"
+    if count < 1024:
+        return f"{count} B"
+    scaled = count / 1024
+    for unit in ("KiB", "MiB", "GiB"):
+        if scaled < 1024:
+            return f"{scaled:,.1f} {unit}"
+        scaled /= 1024
+    return f"{scaled:,.1f} TiB"
+
+
+def ago(at: datetime | None, now: datetime | None = None) -> str:
+    """Return how long ago `at` was, or a dash."""
+    return "-" if at is None else f"{_span((now or datetime.now(UTC)) - at)} ago"
+
+
+def until(at: datetime, now: datetime | None = None) -> str:
+    """Return how far off `at` is; `now` for what is past."""
+    left = at - (now or datetime.now(UTC))
+    return f"in {_span(left)}" if left > timedelta() else "now"
+
+
+def _span(span: timedelta) -> str:
+    seconds = max(0, int(span.total_seconds()))
+    if seconds >= _DAY_S:
+        return f"{seconds // _DAY_S} d {seconds % _DAY_S // 3600} h"
+    if seconds >= 3600:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds")
+    raise TypeError(f"{type(value).__name__} is not for JSON")
+
+
+def _print_in_colour(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in header:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell.split(":")[0], "")) for cell in row))
+    Console().print(table)

@@ -1,0 +1,72 @@
+"""Show a table's snapshots: age, operation, rows, files, size, the load that made each, and when each expires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from growth_verticals.cli.output import ago, number, print_json, print_table, size, until
+from growth_verticals.cli.tables.common import account_of
+from growth_verticals.cli.tables.configure import print_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from growth_verticals.tables.history import SnapshotFacts
+
+EXAMPLE = """examples: ./gv tables snapshots aiq.household
+          ./gv tables snapshots -b my-table-bucket -n aiq -t household"""
+_HEADER = ("snapshot", "made", "operation", "rows added", "removed", "rows", "files", "size", "load", "expires")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the table: namespace.table, or a name that is unique")
+    parser.add_argument("-t", "--table", dest="option", metavar="NAME", help="the same")
+    parser.set_defaults(usage_error=parser.error)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the snapshots, newest first, then the settings that decide about them, and warnings."""
+    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.tables.failures import service_errors
+    from growth_verticals.tables.history import snapshot_history
+    from growth_verticals.tables.inventory import resolve_table
+    from growth_verticals.tables.maintenance import retention_warnings
+    from growth_verticals.tables.settings import SNAPSHOTS, read_settings
+
+    if not (arguments.name or arguments.option):
+        arguments.usage_error("name a table: NAME or -t NAME")
+    account = account_of(arguments)
+    name = resolve_table(account, arguments.name or arguments.option, arguments.namespace)
+    settings = read_settings(account, name)
+    with service_errors(f"reading {name}", account.catalog_uri):
+        table = open_catalog(account).load_table(name)
+    snapshots, warnings = snapshot_history(table, settings[SNAPSHOTS.name]), retention_warnings(table)
+    if arguments.json:
+        print_json({"table": name, "snapshots": snapshots, "settings": settings, "warnings": warnings})
+        return 0
+    print(f"{name}: {len(snapshots)} snapshot(s)")
+    if snapshots:
+        print_table(_HEADER, [_row(each) for each in snapshots], right=_HEADER[3:8])
+    print("\nMaintenance settings")
+    print_settings(settings)
+    for warning in warnings:
+        print(f"warning: {warning}")
+    return 0
+
+
+def _row(snapshot: SnapshotFacts) -> tuple[str, ...]:
+    load = snapshot.load
+    expires = f"{until(snapshot.expires)} ({snapshot.expires:%Y-%m-%d %H:%M} UTC)" if snapshot.expires else ""
+    return (
+        str(snapshot.snapshot_id),
+        ago(snapshot.made_at),
+        snapshot.operation,
+        number(snapshot.rows_added),
+        number(snapshot.rows_removed),
+        number(snapshot.rows),
+        number(snapshot.files),
+        size(snapshot.bytes),
+        f"{load.source or '?'} {load.period}, {number(load.files)} file(s)" if load else "-",
+        expires or f"kept: {snapshot.kept}",
+    )

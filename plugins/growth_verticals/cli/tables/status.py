@@ -1,0 +1,92 @@
+"""Show how maintenance stands: settings, jobs, files below target size, next expiry; failed jobs first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from growth_verticals.cli.output import ago, print_json, print_table, until
+from growth_verticals.cli.tables.common import account_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from growth_verticals.tables.settings import Kind, Live
+    from growth_verticals.tables.status import TableStatus
+
+EXAMPLE = """Exit code 1 says that a maintenance job has failed.
+
+examples: ./gv tables status
+          ./gv tables status aiq.household
+          ./gv tables status -b my-table-bucket -n aiq --json"""
+_HEADER = ("table", "maintenance", "settings", "", "job", "last run", "now")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("name", nargs="*", metavar="NAME", help="only these tables; default: all")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the bucket's settings, then each table's; 1 if a job has failed."""
+    from growth_verticals.tables.inventory import resolve_table, table_names
+    from growth_verticals.tables.settings import UNREFERENCED, read_settings
+    from growth_verticals.tables.status import table_statuses
+
+    account = account_of(arguments)
+    names = [resolve_table(account, name, arguments.namespace) for name in arguments.name]
+    bucket = read_settings(account, None)
+    statuses = table_statuses(account, names or table_names(account, arguments.namespace))
+    failed = [status.table for status in statuses if status.failed]
+    if arguments.json:
+        print_json({"table_bucket": account.table_bucket_arn, "settings": bucket, "failed": failed, "tables": statuses})
+        return 1 if failed else 0
+    values, word = _settings(UNREFERENCED, bucket[UNREFERENCED.name])
+    print(f"table bucket {account.table_bucket_arn.rpartition('/')[2]}: unreferenced files: {values} ({word})")
+    print(f"{len(statuses)} table(s), {len(failed)} with a failed job\n")
+    if statuses:
+        print_table(_HEADER, [row for status in statuses for row in _rows(status)])
+    for status in statuses:
+        for warning in (*status.warnings, *([f"{status.table}: {status.problem}"] if status.problem else ())):
+            print(f"warning: {warning}")
+    return 1 if failed else 0
+
+
+def _rows(status: TableStatus) -> Iterator[tuple[str, ...]]:
+    from growth_verticals.tables.settings import KINDS
+
+    for kind in KINDS:
+        live, job = status.settings.get(kind.name), status.jobs.get(kind.name)
+        values, word = _settings(kind, live) if live else ("the table bucket's", "")
+        said = f"{job.status}: {job.message}" if job and job.message else job.status if job else "-"
+        ran = ago(job.ran_at) if job else "-"
+        yield status.table if kind is KINDS[0] else "", kind.word, values, word, said, ran, _now(status, kind)
+
+
+def _settings(kind: Kind, live: Live) -> tuple[str, str]:
+    """Return the values in words, and whether they are AWS's defaults or were set."""
+    from growth_verticals.tables.settings import COMPACTION, SNAPSHOTS
+
+    value = live.values
+    if kind is COMPACTION:
+        words = f"{value['targetFileSizeMB']} MB, {value['strategy']}"
+    elif kind is SNAPSHOTS:
+        words = f"keep {value['minSnapshotsToKeep']}, {value['maxSnapshotAgeHours']} h"
+    else:
+        words = f"removed after {value['unreferencedDays']} d, gone {value['nonCurrentDays']} d later"
+    if not live.enabled:
+        return words, "disabled"
+    return words, "default" if dict(live.values) == kind.defaults else "set"
+
+
+def _now(status: TableStatus, kind: Kind) -> str:
+    from growth_verticals.tables.settings import COMPACTION, SNAPSHOTS
+
+    if status.problem:
+        return "unknown" if kind is COMPACTION else ""
+    if kind is COMPACTION:
+        target = status.settings[kind.name].values["targetFileSizeMB"]
+        return f"{status.small_files} of {status.files} files below {target} MB"
+    if kind is SNAPSHOTS:
+        return f"next expiry {until(status.next_expiry)}" if status.next_expiry else "none will expire"
+    return ""
