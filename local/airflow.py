@@ -206,6 +206,8 @@ class Airflow:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(_REPOSITORY / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.state / "passwords.json"),
+            # SQLite's own patience of 5 s ends in errors when many tasks report at once.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.state / 'airflow.db'}?timeout=60",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.port + 1),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.port + 2),
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # also how late a task's end is noticed, in seconds
