@@ -12,12 +12,9 @@ from growth_verticals.account import Account
 from growth_verticals.contract.table import TableContract
 from growth_verticals.tables import head
 from growth_verticals.tables.catalog import open_catalog
-from tests.integration.conftest import account, namespace, stand_in, stand_in_environment
 from tests.integration.tables.deliveries import person_contract
 
 from .spoiler import Spoiler
-
-__all__ = ["account", "namespace", "stand_in", "stand_in_environment"]
 
 
 @pytest.fixture

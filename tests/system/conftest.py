@@ -18,12 +18,6 @@ HASTE = {"GV_LOOK_INTERVAL_S": "1", "GV_PATIENCE_S": "10", "GV_RETRY_DELAY_S": "
 
 
 @pytest.fixture(scope="session")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with standin.running(tmp_path_factory.mktemp("stand-in") / "state") as settings:
-        yield settings
-
-
-@pytest.fixture(scope="session")
 def airflow(stand_in: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """Connections come from the environment, but Healthwise's, which is kept in Airflow's database."""
     state: Path = tmp_path_factory.mktemp("airflow")

@@ -22,6 +22,14 @@ def account_from_connection(aws_conn_id: str = "aws_default") -> Account:
     return Account.from_environment(credentials=credentials_of(connection) if connection else None)
 
 
+def maintainer_account() -> Account:
+    """Return the account as the connection `aws_maintainer` sees it, or `aws_default` where there is none.
+
+    The loader's role is refused maintenance settings (docs/access.md), so on AWS these need a key pair of their own.
+    """
+    return account_from_connection("aws_maintainer" if find_connection("aws_maintainer") else "aws_default")
+
+
 def credentials_of(connection: Connection) -> Credentials | None:
     """Return the key pair that an AWS connection holds, None when it holds none.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from growth_verticals import steps
 from growth_verticals.delivery import LandedFile, RemoteFile, StagedFile
-from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.run import request_of
 from growth_verticals.operators.source import SourceOperator
@@ -97,7 +97,7 @@ class ApplyMaintenance(SourceOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Return what was changed, in words; empty when all was as declared."""
-        changes = steps.maintain(account_from_connection(), self.source)
+        changes = steps.maintain(maintainer_account(), self.source)
         self.log.info("%s: %s", self.source.table, "; ".join(changes) or "maintenance is as declared")
         return changes
 

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator
 
 from growth_verticals.declarations import find_source, read_sources
 from growth_verticals.errors import ServiceError
-from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.account import maintainer_account
 from growth_verticals.source import Maintenance
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ApplyBucketMaintenance(BaseOperator):
         from growth_verticals.tables.maintenance import BucketMaintenance, apply_bucket_maintenance
 
         declared = BucketMaintenance(unreferenced_days=self.unreferenced_days, non_current_days=self.non_current_days)
-        changes = apply_bucket_maintenance(account_from_connection(), declared)
+        changes = apply_bucket_maintenance(maintainer_account(), declared)
         self.log.info("; ".join(changes) or "the table bucket: as declared")
         return changes
 
@@ -73,7 +73,7 @@ class MaintainTable(BaseOperator):
         """Return the changes made and each job's status. Raises `ServiceError` that names the failed job."""
         from growth_verticals.tables.maintenance import apply_maintenance, job_status
 
-        account, table = account_from_connection(), self.table["table"]
+        account, table = maintainer_account(), self.table["table"]
         source = find_source(self.table["source"])
         changes = apply_maintenance(account, table, source.maintenance if table == source.table else Maintenance())
         jobs = job_status(account, table)
@@ -95,7 +95,7 @@ class MaintainTable(BaseOperator):
 def _live_tables() -> set[str]:
     from growth_verticals.tables.failures import service_errors
 
-    account = account_from_connection()
+    account = maintainer_account()
     pages = account.client("s3tables").get_paginator("list_tables").paginate(tableBucketARN=account.table_bucket_arn)
     with service_errors("listing the tables", account.s3tables_endpoint or f"S3 Tables in {account.region}"):
         return {f"{table['namespace'][0]}.{table['name']}" for page in pages for table in page["tables"]}

@@ -9,7 +9,7 @@ import pytest
 
 from growth_verticals.account import Account, Credentials
 from growth_verticals.errors import ConfigurationError
-from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.sftp import open_sftp
 from growth_verticals.source import S3, Daily, Delimited, Inbox, OnDemand, Source
@@ -69,6 +69,13 @@ def test_half_a_connection_is_refused(
     with pytest.raises(ConfigurationError, match=message) as raised:
         account_from_connection()
     assert "SK" not in str(raised.value)
+
+
+def test_maintenance_has_a_key_pair_of_its_own_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "aws_default", conn_type="aws", login="loader", password="SK")
+    assert maintainer_account().credentials == Credentials(access_key="loader", secret_key="SK")
+    connect(monkeypatch, "aws_maintainer", conn_type="aws", login="maintainer", password="SK")
+    assert maintainer_account().credentials == Credentials(access_key="maintainer", secret_key="SK")
 
 
 # --- the vendor's bucket and the inbox ----------------------------------------------------------------------------

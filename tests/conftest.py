@@ -1,4 +1,4 @@
-"""One stand-in for all integration tests, on free ports; what a test makes in it has names of its own."""
+"""One stand-in for all tests that ask for it, on free ports; what a test makes in it has names of its own."""
 
 from __future__ import annotations
 
