@@ -246,7 +246,8 @@ class _Parser(Cursor):
     def known_column(self) -> str:
         name = self.name("a column's name", is_column_name)
         if name not in self.columns and not (self.provenance and name in _PROVENANCE_TYPES):
-            self.fail("no column of this name is declared above", back=1)
+            more = ", and only the table of a declared source has it of itself" if name in _PROVENANCE_TYPES else ""
+            self.fail(f"no column of this name is declared above{more}", back=1)
         return name
 
     def type_of(self, column: str) -> str:

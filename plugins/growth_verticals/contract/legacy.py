@@ -45,7 +45,8 @@ class _Reader:
     def table(self, identifier: str) -> TableContract:
         document = self.document
         if not isinstance(document, dict) or not isinstance(document.get("fields"), list) or not document["fields"]:
-            self.fail((), "a schema is an object with the list of its fields", expected='{"fields": [{"name": …}, …]}')
+            expected = '{"fields": [{"name": …}, …]}'
+            self.fail(("fields",), "a schema is an object with the list of its fields", expected=expected)
         columns: dict[str, Column] = {}
         for number, field in enumerate(document["fields"]):
             column = self.column(("fields", number), field)

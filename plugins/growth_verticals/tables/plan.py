@@ -62,10 +62,10 @@ def make_plan(checks: Iterable[Check]) -> list[Step]:
     return [step for check in checks for step in check()]
 
 
-def refusals(plan: Iterable[Step], allowed: Iterable[str] = ()) -> list[tuple[Step, Change]]:
-    """Return the changes that may not be made."""
+def refused_changes(plan: Iterable[Step], allowed: Iterable[str] = ()) -> list[Change]:
+    """Return the changes of the plan that may not be made. While there is one, none of the plan should be."""
     words = set(allowed)
-    return [(step, change) for step in plan for change in step.changes if change.refused and change.allow not in words]
+    return [change for step in plan for change in step.changes if change.refused and change.allow not in words]
 
 
 def table_checks(account: Account, catalog: RestCatalog, source: Source, contract: TableContract) -> list[Check]:

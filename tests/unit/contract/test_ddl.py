@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growth_verticals.contract.ddl import TYPES, read_ddl
+from growth_verticals.contract.ddl import TYPES, read_ddl, read_identifier
 from growth_verticals.contract.table import Column, PartitionField
 from growth_verticals.errors import DdlError
 
@@ -67,10 +67,63 @@ def test_every_type_of_the_mapping_in_any_case(spelling: str, kept: str):
         ("decimal(5)", "decimal(5, 0)"),
         ("MAP<STRING,STRING>", "map<string, string>"),
         ("map < string , varchar(3) >", "map<string, string>"),
+        ("TIMESTAMP WITH TIME ZONE", "timestamptz"),
     ],
 )
 def test_types_with_arguments(spelling: str, kept: str):
     assert columns(f"CREATE TABLE t (a {spelling})")[0].type == kept
+
+
+@pytest.mark.parametrize(
+    ("spelling", "column", "transform"),
+    [
+        ("seen", "seen", "identity"),
+        ("identity(seen)", "seen", "identity"),
+        ("YEAR(seen)", "seen", "year"),
+        ("years(seen)", "seen", "year"),
+        ("month(seen)", "seen", "month"),
+        ("months(seen)", "seen", "month"),
+        ("day(seen)", "seen", "day"),
+        ("days(seen)", "seen", "day"),
+        ("date(seen)", "seen", "day"),
+        ("hour(seen)", "seen", "hour"),
+        ("hours(seen)", "seen", "hour"),
+        ("date_hour(seen)", "seen", "hour"),
+        ("bucket(16, id)", "id", "bucket[16]"),
+        ("bucket(id, 16)", "id", "bucket[16]"),
+        ("Truncate ( 3 , id )", "id", "truncate[3]"),
+        ("truncate(id, 3)", "id", "truncate[3]"),
+    ],
+)
+def test_partitions_in_sparks_and_athenas_spellings(spelling: str, column: str, transform: str):
+    table = read_ddl(f"CREATE TABLE t (id string, seen timestamp) PARTITIONED BY ({spelling})")
+    assert table.partition_by == (PartitionField(column=column, transform=transform),)
+
+
+def test_a_table_without_provenance_may_use_its_names():
+    table = read_ddl("CREATE TABLE t (loaded_at date) PARTITIONED BY (loaded_at)", provenance=False)
+    assert [column.name for column in table.all_columns] == ["loaded_at"]
+    with pytest.raises(DdlError, match="only the table of a declared source has it"):
+        read_ddl("CREATE TABLE t (a int) PARTITIONED BY (delivery_period)", provenance=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("it''s", "it's"),
+        (r"it\'s", "it's"),
+        (r"C:\\", "C:\\"),
+        (r"\d", r"\d"),
+        ("-- /* no comment", "-- /* no comment"),
+    ],
+)
+def test_strings_are_read_as_spark_and_athena_read_them(written: str, meant: str):
+    table = read_ddl(f"CREATE TABLE t (a int COMMENT '{written}') COMMENT 'behind'")
+    assert (table.columns[0].doc, table.doc) == (meant, "behind")
+
+
+def test_the_table_that_a_text_names_is_known_before_the_rest_is_read():
+    assert read_identifier("create table Sales.T (what ever") == "sales.t"
 
 
 def test_words_that_sql_reserves_may_name_columns():
@@ -114,6 +167,23 @@ def test_a_name_without_namespace_takes_the_callers():
         ("CREATE TABLE t (a int", 1, 22, "cannot stand here"),
         ("CREATE TABLE t (a string COMMENT 'never closed)", 1, 34, "cannot stand here"),
         ("CREATE TABLE t (/* one\n two */ a\n intt)", 3, 2, "unknown type"),
+        ("CREATE TABLE t (a timestamp with zone)", 1, 34, "cannot stand here"),
+        ("CREATE TABLE t (a string COMMENT 'C:\\') COMMENT 'x'", 1, 50, "cannot stand here"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (day(a))", 1, 40, "day does not apply to int"),
+        ("CREATE TABLE t (a date) PARTITIONED BY (hour(a))", 1, 41, "hour does not apply to date"),
+        ("CREATE TABLE t (a double) PARTITIONED BY (bucket(4, a))", 1, 43, "bucket does not apply to double"),
+        ("CREATE TABLE t (a date) PARTITIONED BY (truncate(4, a))", 1, 41, "truncate does not apply to date"),
+        ("CREATE TABLE t (a map<string,string>) PARTITIONED BY (a)", 1, 55, "identity does not apply to map"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (a, bucket(0, a))", 1, 50, "1 or more"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (a, A)", 1, 43, "partitioned by this already"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (bucket(2, a), bucket(4, a))", 1, 54, "partitioned by this already"),
+        ("CREATE TABLE t (a date) PARTITIONED BY (year(a), month(a))", 1, 50, "exclude each other"),
+        ("CREATE TABLE t (a date, a_year int) PARTITIONED BY (years(a))", 1, 53, "called a_year"),
+        ("CREATE TABLE t (a int) SORTED BY (a, a)", 1, 38, "sorted by this already"),
+        ("CREATE TABLE t (a map<string,string>) SORTED BY (a)", 1, 50, "no order"),
+        ("CREATE TABLE t (a int) USING parquet", 1, 30, "cannot stand here"),
+        ("CREATE OR REPLACE TABLE t (a int)", 1, 8, "cannot stand here"),
+        ("CREATE TABLE t (a int) LOCATION 's3://b'", 1, 24, "nothing behind it"),
     ],
 )
 def test_anything_else_is_refused_with_its_place(text: str, line: int, column: int, what: str):
@@ -131,12 +201,22 @@ def test_the_message_points_with_a_caret():
 
 
 _PIECES = st.sampled_from(
-    ["CREATE", "TABLE", "t", "(", ")", ",", "a", "b", "int", "decimal", "map", "<", ">", "5", "NOT", "NULL", "COMMENT",
-     "'x'", '"', "'", "`", ";", "--", "/*", "*/", "\n", "PARTITIONED", "BY", "SORTED", "TBLPROPERTIES", "=", "é", "."]
+    ["CREATE", "TABLE", "t", "(", ")", ",", "a", "b", "int", "decimal", "map", "<", ">", "5", "0", "NOT", "NULL",
+     "COMMENT", "'x'", '"', "'", "`", ";", "--", "/*", "*/", "\n", "PARTITIONED", "BY", "SORTED", "TBLPROPERTIES", "=",
+     "é", ".", "bucket", "days", "timestamp", "with", "time", "zone", "USING", "iceberg", "\\"]
 )  # fmt: skip
 
 
-@given(st.text() | st.lists(_PIECES).map(" ".join) | st.lists(_PIECES).map("CREATE TABLE t (a int) {}".format))
+_CLAUSES = st.lists(_PIECES).map(" ".join)
+
+
+@given(
+    st.text()
+    | _CLAUSES
+    | _CLAUSES.map("CREATE TABLE t (a int, b timestamp) {}".format)
+    | _CLAUSES.map("CREATE TABLE t (a int, b timestamp) PARTITIONED BY ({})".format)
+    | st.text().map("CREATE TABLE t (a int COMMENT '{}')".format)
+)
 def test_any_text_gives_a_table_or_that_error(text: str):
     try:
         table = read_ddl(text)

@@ -1,0 +1,45 @@
+"""Print a live table as the SQL that declares it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from growth_verticals.cli.tables.common import account_of
+from growth_verticals.contract.ddl import NO_NAMESPACE
+from growth_verticals.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE = "example: ./gv tables ddl aiq.household"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("name", help="the table, as namespace.table or, with -n, as table")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the statement; 0. `create --sql -` reads it back to the same table."""
+    from growth_verticals.contract.render import render_ddl
+    from growth_verticals.contract.schema import contract_of_table
+    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.tables.create import find_table
+
+    name = arguments.name if "." in arguments.name else f"{arguments.namespace or NO_NAMESPACE}.{arguments.name}"
+    if name.count(".") != 1 or "" in name.split("."):
+        raise ConfigurationError("this is no table's name", expected="namespace.table", found=repr(name[:80]))
+    table = find_table(open_catalog(account_of(arguments)), name)
+    if table is None:
+        raise ConfigurationError(f"there is no table {name}", next_step="`./gv tables list` shows the tables")
+    comment = table.properties.get("comment", "")
+    contract = contract_of_table(name, table.schema(), table.spec(), table.sort_order(), comment)
+    sql = render_ddl(contract)
+    if arguments.json:
+        print(json.dumps({"table": name, "sql": sql, "provenance": contract.provenance}, indent=2))
+        return 0
+    if contract.provenance:
+        print("-- Besides these, the table has the provenance columns, as every source's table.")
+    print(sql, end="")
+    return 0

@@ -1,0 +1,87 @@
+"""Show what differs between the declared tables and the table bucket; exit 2 if anything does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from growth_verticals.cli.tables.common import account_of
+from growth_verticals.contract.declared import contract_of
+from growth_verticals.declarations import find_source, read_sources
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from growth_verticals.source import Source
+    from growth_verticals.tables.plan import Change, Step
+
+EXAMPLE = """examples:
+  ./gv tables plan
+  ./gv tables plan aiq_household --json"""
+_DIFFERENT = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", nargs="*", help="only these sources (default: all, or those of --namespace)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the plan; 0 if there is nothing to do, 2 if there is."""
+    plan = planned(arguments)
+    if arguments.json:
+        print(json.dumps({"steps": [as_json(step) for step in plan]}, indent=2))
+    elif plan:
+        show(plan)
+        print("Next: ./gv tables apply")
+    else:
+        print("everything is as declared")
+    return _DIFFERENT if plan else 0
+
+
+def planned(arguments: argparse.Namespace) -> list[Step]:
+    """Return the plan for the sources that the arguments name."""
+    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.tables.plan import make_plan, table_checks
+
+    account = account_of(arguments)
+    declared = [(source, contract_of(source)) for source in chosen(arguments)]
+    catalog = open_catalog(account)
+    checks = [check for source, contract in declared for check in table_checks(account, catalog, source, contract)]
+    return make_plan(checks)
+
+
+def chosen(arguments: argparse.Namespace) -> list[Source]:
+    """Return the sources that the arguments name. Raises `UnknownSourceError`."""
+    sources = [find_source(name) for name in arguments.source] or list(read_sources().values())
+    return [source for source in sources if arguments.namespace in (None, source.namespace)]
+
+
+def show(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
+    """Print the steps, a line a change: `+` is made, `!` is refused."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for step in plan:
+        console.print(Text(step.about, "bold"), soft_wrap=True)
+        for change in step.changes:
+            if change.refused and change.allow not in allowed:
+                line = Text(f"  ! {change.words}{_reason(change)}", "red")
+            else:
+                line = Text(f"  + {change.words}", "green")
+            console.print(line, soft_wrap=True)
+
+
+def as_json(step: Step) -> dict[str, object]:
+    """Return a step as JSON."""
+    changes = [
+        {"words": change.words, "refused": change.refused or None, "allow": change.allow or None}
+        for change in step.changes
+    ]
+    return {"about": step.about, "changes": changes}
+
+
+def _reason(change: Change) -> str:
+    return f" (refused: {change.refused}{f'; --allow {change.allow}' if change.allow else ''})"
