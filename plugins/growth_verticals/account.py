@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.errors import ConfigurationError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _ARN = re.compile(r"arn:aws[a-z-]*:s3tables:([a-z0-9-]+):(\d{12}):bucket/([a-z0-9-]{3,63})")
 _TIMEOUT_S = 60
+#: Clients may be used by many threads; making one from a shared session may not.
+_creating = Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +98,22 @@ class Account:
         from botocore.config import Config
 
         keys = self.credentials
-        return _session().client(
-            service,
-            region_name=self.region,
-            endpoint_url=self.s3_endpoint if service == "s3" else self.s3tables_endpoint,
-            aws_access_key_id=keys.access_key if keys else None,
-            aws_secret_access_key=keys.secret_key if keys else None,
-            aws_session_token=keys.token if keys else None,
-            config=Config(
-                connect_timeout=10,
-                read_timeout=_TIMEOUT_S,
-                retries={"mode": "standard", "total_max_attempts": 4},
-                s3={"addressing_style": "path"} if self.s3_endpoint else None,
-            ),
+        config = Config(
+            connect_timeout=10,
+            read_timeout=_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            s3={"addressing_style": "path"} if self.s3_endpoint else None,
         )
+        with _creating:
+            return _session(frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))).client(
+                service,
+                region_name=self.region,
+                endpoint_url=self.s3_endpoint if service == "s3" else self.s3tables_endpoint,
+                aws_access_key_id=keys.access_key if keys else None,
+                aws_secret_access_key=keys.secret_key if keys else None,
+                aws_session_token=keys.token if keys else None,
+                config=config,
+            )
 
     def landing_prefix(self, source: str, period: Period) -> str:
         """Return the URI, without a slash at the end, under which the raw copies of one delivery lie."""
@@ -120,8 +125,8 @@ class Account:
 
 
 @cache
-def _session() -> Any:
-    """Return one boto3 session for the process: each costs 65 ms, and a role's keys are renewed within one."""
+def _session(_environment: frozenset[tuple[str, str]]) -> Any:
+    """Return one boto3 session for an environment: each costs 65 ms, and a role's keys are renewed within one."""
     import boto3
     from botocore.exceptions import ProfileNotFound
 

@@ -75,6 +75,7 @@ def test_sorting_a_table_without_a_sort_order_is_refused(account: Account, catal
 
 
 def test_the_buckets_settings(account: Account):
+    apply_bucket_maintenance(account, BucketMaintenance())
     declared = BucketMaintenance(unreferenced_days=5)
     try:
         assert apply_bucket_maintenance(account, declared) == [
