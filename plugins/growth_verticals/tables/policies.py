@@ -204,10 +204,12 @@ def _declared(path: Path, account: Account) -> Grant:
             raise DeclarationError("a grant has principal and as, and may have table or namespace, and why")
         if "table" in found and ("namespace" in found or found["table"].count(".") != 1):
             raise DeclarationError("a grant's table is namespace.table, without a namespace beside it")
-        scope: str = found.get("table") or found.get("namespace") or ""
-        namespace, _, table = scope.partition(".")
+        namespace: str | None = found.get("namespace")
+        table: str | None = None
+        if "table" in found:
+            namespace, table = found["table"].split(".")
         principal = principal_of(account, found["principal"])
-        return Grant(principal=principal, level=found["as"], namespace=namespace or None, table=table or None)
+        return Grant(principal=principal, level=found["as"], namespace=namespace, table=table)
     except ValueError as error:
         raise DeclarationError("a grant is a JSON object", file=path.name) from error
     except DeclarationError as error:
