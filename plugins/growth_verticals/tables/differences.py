@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.sorting import NullOrder, SortDirection
 from pyiceberg.transforms import IdentityTransform
 
 from growth_verticals.contract.render import type_in_sql
 from growth_verticals.contract.schema import iceberg_schema
+from growth_verticals.errors import CommitError
 from growth_verticals.tables.failures import service_errors
 
 if TYPE_CHECKING:
@@ -126,12 +128,23 @@ def table_properties(contract: TableContract) -> dict[str, str]:
 def alter(catalog: RestCatalog, table: Table, contract: TableContract, found: Iterable[Difference]) -> None:
     """Make the differences go, in one commit of `table` as it was read; droppable ones are taken for allowed.
 
-    A retry reads the table again and finds what was done. Raises `ServiceError`, also when the table was altered by
-    another in the meantime: then nothing was changed.
+    A retry reads the table again and finds what was done. Raises `CommitError` when another altered the table in the
+    meantime, and nothing was changed, or `ServiceError`: whether it was is for a new plan to find out.
     """
-    declared = iceberg_schema(contract)
     found = list(found)
-    with service_errors(f"altering the table {contract.identifier}", catalog.uri), table.transaction() as transaction:
+    try:
+        with service_errors(f"altering the table {contract.identifier}", catalog.uri):
+            _alter(table, contract, found)
+    except CommitFailedException as error:
+        raise CommitError(
+            f"the table {contract.identifier} was altered by another in the meantime; nothing was changed",
+            next_step="plan again",
+        ) from error
+
+
+def _alter(table: Table, contract: TableContract, found: list[Difference]) -> None:
+    declared = iceberg_schema(contract)
+    with table.transaction() as transaction:
         # Without rows there is nothing that a new NOT NULL could contradict.
         with transaction.update_schema(allow_incompatible_changes=table.current_snapshot() is None) as update:
             for difference in found:

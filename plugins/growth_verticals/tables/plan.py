@@ -16,15 +16,18 @@ from growth_verticals.source import Maintenance
 from growth_verticals.tables.create import ensure_table, find_table
 from growth_verticals.tables.differences import alter, differences
 from growth_verticals.tables.maintenance import apply_maintenance, planned_maintenance
+from growth_verticals.tables.policies import apply_grants, grant_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from pyiceberg.catalog.rest import RestCatalog
 
     from growth_verticals.account import Account
     from growth_verticals.contract.table import TableContract
     from growth_verticals.source import Source
+    from growth_verticals.tables.access import Grant
+    from growth_verticals.tables.policies import GrantChange
 
     #: Looks at the live state and returns what would set it right; the empty list where nothing differs.
     Check = Callable[[], "list[Step]"]
@@ -95,6 +98,29 @@ def check_table(
         changes = tuple(Change(words=f"set {setting}") for setting in settings)
         steps.append(Step(about=name, changes=changes, make=partial(apply_maintenance, account, name, maintenance)))
     return steps
+
+
+def check_grants(account: Account, grants: Collection[Grant]) -> list[Step]:
+    """Return what would make the live policies hold the declared grants, and no other that `gv` made.
+
+    A grant that no file declares is taken back only if a person allows it, for the principal's work may hang on it.
+    """
+    changes = tuple(
+        Change(
+            words=str(found),
+            refused="no file declares it, and the principal would lose it" if found.action == "revoke" else "",
+            allow=f"revoke:{_principal(found)}" if found.action == "revoke" else "",
+        )
+        for found in grant_differences(account, grants)
+    )
+    if not changes:
+        return []
+    return [Step(about="grants", changes=changes, make=partial(apply_grants, account, grants, revoke=True))]
+
+
+def _principal(change: GrantChange) -> str:
+    named = change.statement["Principal"]["AWS"]
+    return named if isinstance(named, str) else ",".join(named)
 
 
 def _creation(contract: TableContract) -> str:

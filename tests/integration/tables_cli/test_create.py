@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from pyiceberg.catalog.rest import RestCatalog
 from growth_verticals.account import Account
 from growth_verticals.cli.__main__ import main
 from growth_verticals.contract.ddl import read_ddl
-from growth_verticals.tables.catalog import open_catalog
 from growth_verticals.tables.create import create_request
 from growth_verticals.tables.differences import differences
 
@@ -38,12 +35,6 @@ def environment(stand_in_environment: dict[str, str], monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GV_PYTHON", sys.executable)
     return stand_in_environment
-
-
-@pytest.fixture
-def catalog(account: Account) -> Iterator[RestCatalog]:
-    with closing(open_catalog(account)) as catalog:
-        yield catalog
 
 
 def create(*words: object) -> int:

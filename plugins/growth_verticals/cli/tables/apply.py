@@ -1,12 +1,12 @@
-"""Make the tables and their maintenance settings as they are declared. Asks nothing; a drop must be allowed by name."""
+"""Make tables, maintenance settings and grants as they are declared; what would be lost must be allowed by name."""
 
 from __future__ import annotations
 
-import json
 import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
+from growth_verticals.cli.output import print_json
 from growth_verticals.cli.tables.plan import as_json, planned, show
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=allowance,
         default=[],
-        metavar="drop:NAMESPACE.TABLE.COLUMN",
-        help="allow a column to be dropped, or to be replaced by one of a narrower type; may be repeated",
+        metavar="WORD",
+        help="drop:NAMESPACE.TABLE.COLUMN lets a column be dropped, or replaced by one of a narrower type; "
+        "revoke:PRINCIPAL takes back what no file grants; may be repeated",
     )
 
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     for step in [] if refused else plan:
         step.make()
     if arguments.json:
-        print(json.dumps({"made": not refused, "steps": [as_json(step) for step in plan]}, indent=2))
+        print_json({"made": not refused, "steps": [as_json(step) for step in plan]})
     elif refused:
         print("a change is refused, so nothing was changed. Next: mend the SQL file, or allow what may be lost")
     else:
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def allowance(text: str) -> str:
-    """Return `text` if it names a column to drop. Raises `ArgumentTypeError`."""
-    if not re.fullmatch(r"drop:[a-z0-9_]+\.[a-z0-9_]+\.[^.]+", text):
-        raise ArgumentTypeError(f"{text[:80]!r} is not drop:NAMESPACE.TABLE.COLUMN")
+    """Return `text` if it names a column to drop or a principal. Raises `ArgumentTypeError`."""
+    if not re.fullmatch(r"drop:[a-z0-9_]+\.[a-z0-9_]+\.[^.]+|revoke:arn:\S+", text):
+        raise ArgumentTypeError(f"{text[:80]!r} is neither drop:NAMESPACE.TABLE.COLUMN nor revoke:PRINCIPAL")
     return text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from growth_verticals.cli.output import print_json
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.ddl import NO_NAMESPACE, read_ddl, read_identifier
 from growth_verticals.contract.legacy import read_json_schema
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     status, mismatches = create(account_of(arguments), contract)
     if arguments.json:
         report = {"table": contract.identifier, "status": status, "differences": mismatches, "warnings": warnings}
-        print(json.dumps(report, indent=2))
+        print_json(report)
     else:
         print(f"{contract.identifier}: {_STATES[status]}", *mismatches, sep="\n  ")
     return 1 if mismatches else 0
@@ -113,10 +113,10 @@ def dry_run(arguments: argparse.Namespace, contract: TableContract, warnings: li
 
     request = create_request(contract, _bucket_arn(arguments))
     if arguments.json:
-        print(json.dumps(_as_json(contract) | {"warnings": warnings, "request": request}, indent=2))
+        print_json(_as_json(contract) | {"warnings": warnings, "request": request})
         return 0
     print("the same by `aws s3tables create-table --cli-input-json`:")
-    print(json.dumps(request, indent=2))
+    print_json(request)
     print("dry run: nothing was made")
     return 0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from growth_verticals.cli.output import print_json
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.ddl import NO_NAMESPACE
 from growth_verticals.errors import ConfigurationError
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     contract = contract_of_table(name, table.schema(), table.spec(), table.sort_order(), comment)
     sql = render_ddl(contract)
     if arguments.json:
-        print(json.dumps({"table": name, "sql": sql, "provenance": contract.provenance}, indent=2))
+        print_json({"table": name, "sql": sql, "provenance": contract.provenance})
         return 0
     if contract.provenance:
         print("-- Besides these, the table has the provenance columns, as every source's table.")

@@ -1,12 +1,13 @@
-"""Show what differs between the declared tables and the table bucket; exit 2 if anything does."""
+"""Show what differs between the declared tables and grants and the table bucket; exit 2 if anything does."""
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from typing import TYPE_CHECKING
 
+from growth_verticals.cli.output import print_json
 from growth_verticals.cli.tables.common import account_of
-from growth_verticals.contract.declared import contract_of
+from growth_verticals.contract.declared import SCHEMAS, contract_of
 from growth_verticals.declarations import find_source, read_sources
 
 if TYPE_CHECKING:
@@ -19,19 +20,22 @@ if TYPE_CHECKING:
 EXAMPLE = """examples:
   ./gv tables plan
   ./gv tables plan aiq_household --json"""
+POLICIES = SCHEMAS.parent / "policies"
 _DIFFERENT = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", nargs="*", help="only these sources (default: all, or those of --namespace)")
+    parser.add_argument(
+        "source", nargs="*", help="only these sources (default: all, or those of --namespace; all has the grants too)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; 0 if there is nothing to do, 2 if there is."""
     plan = planned(arguments)
     if arguments.json:
-        print(json.dumps({"steps": [as_json(step) for step in plan]}, indent=2))
+        print_json({"steps": [as_json(step) for step in plan]})
     elif plan:
         show(plan)
         print("Next: ./gv tables apply")
@@ -41,14 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def planned(arguments: argparse.Namespace) -> list[Step]:
-    """Return the plan for the sources that the arguments name."""
+    """Return the plan for the sources that the arguments name; without any, for the declared grants too."""
     from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.plan import make_plan, table_checks
+    from growth_verticals.tables.plan import check_grants, make_plan, table_checks
+    from growth_verticals.tables.policies import declared_grants
 
     account = account_of(arguments)
     declared = [(source, contract_of(source)) for source in chosen(arguments)]
+    grants = declared_grants(POLICIES, account)
     catalog = open_catalog(account)
     checks = [check for source, contract in declared for check in table_checks(account, catalog, source, contract)]
+    if not arguments.source and arguments.namespace is None:
+        checks.append(partial(check_grants, account, grants))
     return make_plan(checks)
 
 
