@@ -88,7 +88,9 @@ def look(source: Source, period: Period) -> tuple[list[RemoteFile], bool | None]
     from growth_verticals.landing.listing import marker_present
 
     with open_origin(account_from_connection(), source) as origin:
-        return steps.list_files(origin, source, period), marker_present(origin, source, period)
+        # The marker first: a file that came with it, after the files were listed, would be left out.
+        marker = marker_present(origin, source, period)
+        return steps.list_files(origin, source, period), marker
 
 
 def describe(source: Source, period: Period, files: Sequence[RemoteFile], marker: bool | None) -> str:

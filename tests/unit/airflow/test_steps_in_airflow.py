@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.sdk import DAG, Asset, RetryAction
@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cadence import OnDemand, Quarterly
+from growth_verticals.declarations import find_source
 from growth_verticals.delivery import FileResult, LandedFile, LoadResult, RemoteFile, StagedFile
 from growth_verticals.errors import (
     CommitError,
@@ -295,6 +296,27 @@ def test_a_delivery_that_holds_still_over_two_looks_is_complete(monkeypatch: pyt
 def test_what_the_worker_saw_counts_as_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     looks(monkeypatch, triggers, ([remote()], None))
     assert fired(waiting(seen=[asdict(remote())]))["complete"]
+
+
+def test_a_file_that_comes_with_the_marker_in_the_middle_of_a_look_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, last, marker = (remote(name=f"HW_CONSUMER_2026Q3{end}") for end in ("_1.zip", "_2.zip", ".done"))
+
+    class Folder:
+        """A folder into which the rest of the delivery is put between two listings."""
+
+        listings: ClassVar = [[first]]
+
+        def list(self, _: str) -> list[RemoteFile]:
+            return self.listings.pop() if self.listings else [first, last, marker]
+
+    monkeypatch.setattr(triggers, "open_origin", lambda *_: nullcontext(Folder()))
+    monkeypatch.setattr(triggers, "account_from_connection", lambda: None)
+    source = find_source("healthwise_consumer")
+    period = source.cadence.parse("2026Q3")
+    assert triggers.look(source, period) == ([first, last], False)
+    assert triggers.look(source, period) == ([first, last], True)
 
 
 def test_a_look_that_fails_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
