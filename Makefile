@@ -22,7 +22,7 @@ $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. Next: on Debian, apt-get install python3-venv"; exit 1; }
 	@awk '/^uv==/ {on = 1} on; on && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python requirements.txt
+	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements.txt
 	@touch $@
 
 .PHONY: demo
