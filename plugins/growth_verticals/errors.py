@@ -108,8 +108,8 @@ class DdlError(ContractError):
 
     def __init__(self, what: str, *, text: str, file: str, line: int, column: int, **more: str | None) -> None:
         super().__init__(what, file=file, line=line, column=column, **more)
-        lines = text.splitlines()
-        self.excerpt = lines[line - 1].replace("\t", " ") if line <= len(lines) else ""
+        lines = text.split("\n")  # as lines are counted; splitlines would break at form feeds too
+        self.excerpt = lines[line - 1].rstrip("\r").replace("\t", " ") if line <= len(lines) else ""
 
     def __str__(self) -> str:
         column = self.column if isinstance(self.column, int) else 1

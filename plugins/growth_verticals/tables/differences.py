@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from growth_verticals.contract.table import TableContract
 
-Kind = Literal["add", "widen", "retype", "relax", "require", "drop", "repartition", "comment", "sort", "property"]
+Kind = Literal[
+    "add", "widen", "retype", "relax", "require", "drop", "repartition", "comment", "sort", "doc", "property"
+]
 
 PROPERTIES = {
     "format-version": "2",
@@ -50,6 +52,7 @@ _MISMATCH = {
     "repartition": "partitioned by {live}, not {declared}",
     "comment": "the comment of {name} differs",
     "sort": "sorted by {live}, not {declared}",
+    "doc": "the comment of the table differs",
     "property": "the property {name} is {live}, not {declared}",
 }
 _CHANGE = {
@@ -62,6 +65,7 @@ _CHANGE = {
     "repartition": "partition by {declared} instead of {live}",
     "comment": "set the comment of the column {name}",
     "sort": "sort by {declared} instead of {live}",
+    "doc": "set the comment of the table",
     "property": "set the property {name} to {declared}",
 }
 _AS_DECLARED = ("identity", SortDirection.ASC, NullOrder.NULLS_LAST)
@@ -98,7 +102,7 @@ class Difference:
     @property
     def stops_loads(self) -> bool:
         """Whether rows of the contract cannot be loaded, or not safely, while it lasts."""
-        return self.kind not in ("comment", "sort", "property")
+        return self.kind not in ("comment", "sort", "doc", "property")
 
     def _fill(self, templates: Mapping[str, str]) -> str:
         return templates[self.kind].format(name=self.name, live=self.live, declared=self.declared)
@@ -149,7 +153,7 @@ def _alter(table: Table, contract: TableContract, found: list[Difference]) -> No
         with transaction.update_schema(allow_incompatible_changes=table.current_snapshot() is None) as update:
             for difference in found:
                 _edit(update, difference, declared)
-        properties = {each.name: each.declared for each in found if each.kind == "property"}
+        properties = {each.name: each.declared for each in found if each.kind in ("doc", "property")}
         if properties:
             transaction.set_properties(properties)
         if any(each.kind == "sort" for each in found):
@@ -261,7 +265,8 @@ def _of_properties(table: Table, contract: TableContract) -> Iterator[Difference
         found = table.properties.get(name, "not set")
         # The version is no property of a table that exists.
         if found != value and name != "format-version":
-            yield Difference(kind="property", name=name, live=found, declared=value)
+            kind: Kind = "doc" if name == "comment" else "property"
+            yield Difference(kind=kind, name=name, live=found, declared=value)
 
 
 def _type(field: NestedField) -> str:

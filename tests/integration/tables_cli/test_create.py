@@ -12,6 +12,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.schema import Schema
+from pyiceberg.types import LongType, NestedField, StringType
 
 from growth_verticals.account import Account
 from growth_verticals.cli.__main__ import main
@@ -92,6 +94,14 @@ def test_a_table_that_is_there_and_equal_is_said_to_be(namespace: str, capsys: p
     for said in ("created", "already there, and as declared"):
         assert create("--sql", USERS, "-n", namespace) == 0
         assert capsys.readouterr().out == f"{namespace}.users: {said}\n"
+
+
+def test_a_table_that_another_tool_made_is_equal_if_its_columns_are(
+    namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
+):
+    schema = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "name", StringType()))
+    catalog.create_table((namespace, "users"), schema)
+    assert create("--sql", "CREATE TABLE users (id bigint NOT NULL, name text)", "-n", namespace) == 0
 
 
 def test_a_table_that_is_there_and_different_is_shown_and_left_alone(

@@ -133,7 +133,7 @@ def test_a_changed_sql_file_is_planned_applied_and_loaded(
         "let the column name be NULL",
         "widen the column price from decimal(5, 2) to decimal(9, 2)",
         "sort by colour instead of nothing",
-        "set the property comment to Plants",
+        "set the comment of the table",
     ]
     second = "id,colour,name,price,old\n5000000000,red,,1234567.00,y\n"
     refused = load(gv, tmp_path, "2026-01-02", "b.csv", second)
@@ -336,7 +336,7 @@ def test_docs_order_and_properties_do_not_stop_loads(catalog: RestCatalog, plant
         with_columns(plant, name=replace(plant.columns[1], doc="Latin", pii="N")), sort_by=("name",), doc="Plants"
     )
     found = differences(table, other)
-    assert [difference.kind for difference in found] == ["comment", "sort", "property"]
+    assert [difference.kind for difference in found] == ["comment", "sort", "doc"]
     assert ensure_table(catalog, other).name() == table.name()
     alter(catalog, table, other, found)
     assert differences(catalog.load_table(plant.identifier), other) == []

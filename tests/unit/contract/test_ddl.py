@@ -200,6 +200,12 @@ def test_the_message_points_with_a_caret():
     assert message.endswith("\n      b varchr(2)\n        ^")
 
 
+def test_the_caret_is_right_behind_other_line_ends():
+    with pytest.raises(DdlError) as caught:
+        read_ddl("-- a form feed \f and a page \u2028 end\r\nCREATE TABLE t (\r\n\ta intt)")
+    assert str(caught.value).endswith("\n     a intt)\n       ^")
+
+
 _PIECES = st.sampled_from(
     ["CREATE", "TABLE", "t", "(", ")", ",", "a", "b", "int", "decimal", "map", "<", ">", "5", "0", "NOT", "NULL",
      "COMMENT", "'x'", '"', "'", "`", ";", "--", "/*", "*/", "\n", "PARTITIONED", "BY", "SORTED", "TBLPROPERTIES", "=",
