@@ -11,6 +11,8 @@ from pyiceberg.manifest import DataFileContent
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import TimestamptzType
 
+from growth_verticals.tables.maintenance import has_retention
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -117,18 +119,18 @@ def totals(table: Table) -> tuple[int, int, int]:
 
 def _kept(table: Table, newest_first: list[Snapshot], settings: Live) -> Mapping[int, str]:
     """Return why a snapshot is kept, by its id, for those that are."""
-    refs = table.metadata.refs
+    why = None
     if not settings.enabled:
-        return {each.snapshot_id: "snapshot management is disabled" for each in newest_first}
-    if any(
-        (ref.max_ref_age_ms, ref.max_snapshot_age_ms, ref.min_snapshots_to_keep) != (None,) * 3 for ref in refs.values()
-    ):
-        return {each.snapshot_id: "retention on a branch or tag" for each in newest_first}
+        why = "snapshot management is disabled"
+    elif set(table.metadata.refs) - {"main"} or any(map(has_retention, table.metadata.refs.values())):
+        why = "snapshot management does not support branches and tags"
+    elif table.properties.get("gc.enabled", "").lower() == "false":
+        why = "gc.enabled is false"
+    if why:
+        return {each.snapshot_id: why for each in newest_first}
     minimum = int(settings.values["minSnapshotsToKeep"])
     newest = "newest" if minimum == 1 else f"one of the newest {minimum}"
-    return {each.snapshot_id: newest for each in newest_first[:minimum]} | {
-        ref.snapshot_id: f"{ref.snapshot_ref_type} {name}" for name, ref in refs.items() if name != "main"
-    }
+    return {each.snapshot_id: newest for each in newest_first[:minimum]}
 
 
 def _facts_of(snapshot: Snapshot, kept: str | None, age: timedelta) -> SnapshotFacts:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pyiceberg.table import Table
+    from pyiceberg.table.refs import SnapshotRef
 
     from growth_verticals.account import Account
     from growth_verticals.source import Maintenance
@@ -136,18 +137,29 @@ def job_status(account: Account, table_identifier: str) -> dict[str, tuple[str, 
 
 
 def retention_warnings(table: Table) -> list[str]:
-    """Return, in words, what in the table itself looks like retention and is ignored by S3 Tables, or disables it."""
+    """Return, in words, what in the table itself looks like retention and is ignored by S3 Tables, or disables it.
+
+    Source: S3 user guide, "Considerations and limitations for maintenance jobs" and the failure messages of
+    "S3 Tables maintenance job status".
+    """
     name = ".".join(table.name())
     ignored = sorted(key for key in table.properties if key.startswith("history.expire."))
-    kept = sorted(
-        ref_name
-        for ref_name, ref in table.metadata.refs.items()
-        if (ref.max_ref_age_ms, ref.max_snapshot_age_ms, ref.min_snapshots_to_keep) != (None, None, None)
-    )
-    return [f"{name}: the table property {key} does nothing in a table bucket" for key in ignored] + [
-        f"{name}: retention set on the branch or tag {ref_name} switches managed snapshot expiry off"
-        for ref_name in kept
-    ]
+    kept = sorted(ref_name for ref_name, ref in table.metadata.refs.items() if has_retention(ref))
+    named = sorted(set(table.metadata.refs) - {"main"} - set(kept))
+    uncollected = ["gc.enabled=false"] if table.properties.get("gc.enabled", "").lower() == "false" else []
+    return [
+        *(f"{name}: the table property {key} does nothing in a table bucket; with a value that differs from the "
+          "maintenance settings, snapshot management fails" for key in ignored),
+        *(f"{name}: retention set on the branch or tag {ref} switches managed snapshot expiry off" for ref in kept),
+        *(f"{name}: snapshot management does not support branches and tags, and there is {ref}" for ref in named),
+        *(f"{name}: the table property {key} switches snapshot management and the removal of unreferenced files off"
+          for key in uncollected),
+    ]  # fmt: skip
+
+
+def has_retention(ref: SnapshotRef) -> bool:
+    """Tell whether a branch or tag says itself how long to keep snapshots."""
+    return (ref.max_ref_age_ms, ref.max_snapshot_age_ms, ref.min_snapshots_to_keep) != (None, None, None)
 
 
 def _apply(account: Account, table: str | None, declared: dict[Kind, Live]) -> list[str]:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 
-from growth_verticals.account import Account
 from growth_verticals.tables.history import snapshot_history
-from growth_verticals.tables.settings import SNAPSHOTS, Live, read_settings
+from growth_verticals.tables.settings import Live
 
 from .conftest import Gv
 
@@ -65,21 +64,29 @@ def test_the_settings_decide_which_expire(gv: Gv, loaded: str):
     }
 
 
-def test_a_tag_holds_its_snapshot_and_retention_on_one_holds_all(
-    gv: Gv, account: Account, loaded: str, catalog: RestCatalog
+@pytest.mark.parametrize(
+    ("retention", "warning"),
+    [
+        ({}, "snapshot management does not support branches and tags, and there is audited"),
+        ({"max_ref_age_ms": 1000}, "the branch or tag audited switches managed snapshot expiry off"),
+    ],
+)
+def test_a_tag_keeps_every_snapshot_and_is_warned_about(
+    gv: Gv, loaded: str, catalog: RestCatalog, retention: dict[str, int], warning: str
 ):
     table = catalog.load_table(loaded)
-    oldest = table.metadata.snapshots[0].snapshot_id
-    table.manage_snapshots().create_tag(oldest, "audited").commit()
-    settings = read_settings(account, loaded)[SNAPSHOTS.name]
-    assert [each.kept for each in snapshot_history(catalog.load_table(loaded), settings)] == [
-        "newest", None, "tag audited",
-    ]  # fmt: skip
-    catalog.load_table(loaded).manage_snapshots().create_tag(oldest, "held", max_ref_age_ms=1000).commit()
+    table.manage_snapshots().create_tag(table.metadata.snapshots[0].snapshot_id, "audited", **retention).commit()
     ran = gv("snapshots", loaded)
-    assert ran.out.count("kept: retention on a branch or tag") == 3
-    assert "warning: " in ran.out
-    assert "the branch or tag held switches managed snapshot expiry off" in ran.out
+    assert ran.out.count("kept: snapshot management does not support branches and tags") == 3
+    assert warning in ran.row("warning: ")
+
+
+def test_a_table_whose_files_may_not_be_collected_keeps_its_snapshots(gv: Gv, loaded: str, catalog: RestCatalog):
+    with catalog.load_table(loaded).transaction() as transaction:
+        transaction.set_properties({"gc.enabled": "false"})
+    ran = gv("snapshots", loaded)
+    assert ran.out.count("kept: gc.enabled is false") == 3
+    assert "gc.enabled=false switches snapshot management" in ran.row("warning: ")
 
 
 def test_a_table_property_that_does_nothing_is_warned_about(gv: Gv, loaded: str, catalog: RestCatalog):

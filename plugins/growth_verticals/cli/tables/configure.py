@@ -11,7 +11,7 @@ from growth_verticals.errors import ConfigurationError, DeclarationError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from growth_verticals.account import Account
     from growth_verticals.tables.settings import Kind, Live, Setting, Value
@@ -66,7 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
     account = account_of(arguments)
     table = resolve_table(account, arguments.table, arguments.namespace) if arguments.table else None
     before = read_settings(account, table)
-    return _set(account, table, before, wanted(before), arguments)
+    after = wanted(before)
+    changes = _changes(account, table, before, after)
+    _put(account, table, changes, after)
+    words = [word for found in changes.values() for word in found]
+    if arguments.json:
+        print_json({"about": table or "table bucket", "changes": words, "settings": after})
+        return 0
+    for word in words or ["nothing to change"]:
+        print(f"{table or 'table bucket'}: {word}")
+    _note_disabled(after)
+    return 0
 
 
 def _wanted(arguments: argparse.Namespace, given: Mapping[str, str]) -> Callable[[Mapping[str, Live]], dict[str, Live]]:
@@ -112,33 +122,7 @@ def _require_level(arguments: argparse.Namespace, kind: Kind, what: str) -> None
         )
 
 
-def _set(
-    account: Account,
-    table: str | None,
-    before: Mapping[str, Live],
-    after: Mapping[str, Live],
-    arguments: argparse.Namespace,
-) -> int:
-    from growth_verticals.tables.settings import KINDS, put_settings
-
-    changes = _checked(account, table, before, after)
-    for kind in KINDS:
-        if kind.name in changes:
-            put_settings(account, table, kind, after[kind.name])
-    words = [word for found in changes.values() for word in found]
-    about = table or "table bucket"
-    if arguments.json:
-        print_json({"about": about, "changes": words, "settings": after})
-        return 0
-    for word in words or ["nothing to change"]:
-        print(f"{about}: {word}")
-    for kind in KINDS:
-        if kind.name in after and not after[kind.name].enabled:
-            print(f"note: {kind.word} is disabled, so that its values do nothing until --enable {kind.word}")
-    return 0
-
-
-def _checked(
+def _changes(
     account: Account, table: str | None, before: Mapping[str, Live], after: Mapping[str, Live]
 ) -> dict[str, list[str]]:
     """Return what changes, by kind; refuse here what only a look at the table can tell."""
@@ -154,6 +138,22 @@ def _checked(
     return changes
 
 
+def _put(account: Account, table: str | None, changes: Container[str], after: Mapping[str, Live]) -> None:
+    from growth_verticals.tables.settings import KINDS, put_settings
+
+    for kind in KINDS:
+        if kind.name in changes:
+            put_settings(account, table, kind, after[kind.name])
+
+
+def _note_disabled(after: Mapping[str, Live]) -> None:
+    from growth_verticals.tables.settings import KINDS
+
+    for kind in KINDS:
+        if kind.name in after and not after[kind.name].enabled:
+            print(f"note: {kind.word} is disabled, so that its values do nothing until --enable {kind.word}")
+
+
 # --- by questions -------------------------------------------------------------------------------------------------
 
 
@@ -166,8 +166,8 @@ def _ask_and_set(arguments: argparse.Namespace) -> int:
         before = read_settings(account, table)
         print_settings(before)
         after = {name: _ask_kind(name, live) for name, live in before.items()}
-        changes = [word for found in _checked(account, table, before, after).values() for word in found]
-        for change in changes:
+        changes = _changes(account, table, before, after)
+        for change in [word for found in changes.values() for word in found]:
             print(f"{table or 'table bucket'}: {change}")
         if changes and not arguments.yes and not _ask_yes("Set this?", otherwise=False):
             print("nothing was changed")
@@ -175,7 +175,10 @@ def _ask_and_set(arguments: argparse.Namespace) -> int:
     except EOFError:
         print("\nno answer; nothing was changed")
         return 1
-    return _set(account, table, before, after, arguments)
+    _put(account, table, changes, after)
+    print("set" if changes else "nothing to change")
+    _note_disabled(after)
+    return 0
 
 
 def _ask_table(account: Account, arguments: argparse.Namespace) -> str | None:

@@ -86,8 +86,8 @@ def carry_out(account: Account, grants: list[Grant], arguments: argparse.Namespa
         if arguments.dry_run:
             for about, policy in of.items():
                 print(f"policy of {about}, as it would be for {words}:\n{json.dumps(policy, indent=2)}")
-        if not of:
+        if not of and not any(changed.values()):
             print(f"{words}: {'does not stand' if revoke else 'stands already'}, nothing to change")
-        elif not arguments.dry_run:
+        elif of and not arguments.dry_run:
             print(f"{words}: {'taken back' if revoke else 'given'}; changed the policy of {' and '.join(of)}")
     return 0
