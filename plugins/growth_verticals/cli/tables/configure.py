@@ -23,7 +23,7 @@ examples: ./gv tables configure
           ./gv tables configure --table aiq.household --disable snapshots
           ./gv tables configure --unreferenced-days 5 --noncurrent-days 14"""
 #: Each option, and the setting of the API that it means.
-_OPTIONS = {
+OPTIONS = {
     "--target-file-size-mb": "targetFileSizeMB",
     "--strategy": "strategy",
     "--min-snapshots": "minSnapshotsToKeep",
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from growth_verticals.tables.inventory import resolve_table
     from growth_verticals.tables.settings import read_settings
 
-    given = {option: getattr(arguments, option[2:].replace("-", "_")) for option in _OPTIONS}
+    given = {option: getattr(arguments, option[2:].replace("-", "_")) for option in OPTIONS}
     given = {option: text for option, text in given.items() if text is not None}
     if not (given or arguments.enable or arguments.disable or arguments.json):
         return _ask_and_set(arguments)
@@ -85,7 +85,7 @@ def _wanted(arguments: argparse.Namespace, given: Mapping[str, str]) -> Callable
 
     values: dict[str, dict[str, Value]] = {}
     for option, text in given.items():
-        kind, setting = next((k, s) for k in KINDS for s in k.settings if s.name == _OPTIONS[option])
+        kind, setting = next((k, s) for k in KINDS for s in k.settings if s.name == OPTIONS[option])
         _require_level(arguments, kind, option)
         try:
             values.setdefault(kind.name, {})[setting.name] = setting.parse(text)
