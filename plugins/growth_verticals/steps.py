@@ -7,13 +7,15 @@ Each step may be repeated at any time: what an earlier attempt finished is found
 
 from __future__ import annotations
 
-from contextlib import closing
+import os
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from growth_verticals.contract.declared import contract_of
+from growth_verticals.errors import FileRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
@@ -49,7 +51,7 @@ def stage(account: Account, source: Source, period: Period, landed: LandedFile) 
     from growth_verticals.tables.stage import stage_file
 
     contract = contract_of(source)
-    with closing(open_landed(account, landed)) as raw:
+    with unquoted(source.name, landed.name), closing(open_landed(account, landed)) as raw:
 
         def reader() -> Reader:
             return open_reader(raw, landed.name, source, contract)
@@ -83,3 +85,20 @@ def maintain(account: Account, source: Source) -> list[str]:
     from growth_verticals.tables.maintenance import apply_maintenance
 
     return apply_maintenance(account, source.table, source.maintenance)
+
+
+@contextmanager
+def unquoted(source: str, file: str) -> Iterator[None]:
+    """Turn what Arrow raises into `FileRefusedError`: its messages quote cells, and would end in a log."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise FileRefusedError(
+            "Arrow cannot read or write these records",
+            source=source,
+            file=file,
+            found=type(error).__name__,
+            next_step="run ./gv load with GV_DEBUG=1 on a machine that may show rows; it tells which cell",
+        ) from (error if "GV_DEBUG" in os.environ else None)
