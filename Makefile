@@ -67,6 +67,10 @@ system: install  ## Deliveries through a real Airflow
 cfn-check: install  ## checkov over the CloudFormation templates, in an environment of its own: its pins are old
 	@$(VENV)/bin/uvx --quiet --from checkov==3.3.30 checkov --directory include/cfn --framework cloudformation --compact --quiet --skip-download
 
+.PHONY: fuzz
+fuzz: install  ## Property tests with new random examples, many of them
+	@GV_HYPOTHESIS=fuzz $(VENV)/bin/pytest tests/unit -k "test_properties or any_text or round_trip" --timeout 1800
+
 .PHONY: requirements
 requirements:  ## Compile requirements.in again
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

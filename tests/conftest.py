@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings
 
 from growth_verticals.account import Account, Credentials
 from local import standin
 from local.settings import Settings
+
+#: The same examples every time, so that a run that was green stays green; `make fuzz` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=2_000, deadline=None)
+settings.load_profile(os.environ.get("GV_HYPOTHESIS", "same"))
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ def main(words: list[str]) -> int:
     except (UnknownSourceError, PeriodError) as error:
         return complain(str(error), _WRONG_USAGE)
     except GrowthVerticalsError as error:
+        if "GV_DEBUG" in os.environ:
+            raise
         return complain(str(error), _FAILED)
     except KeyboardInterrupt:
         return complain("interrupted; running the command again finishes the rest", _INTERRUPTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import time
 from dataclasses import asdict
@@ -63,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         result = steps.commit(account, source, period, staged, arguments.expect_rows)
         error = None
     except DeliveryError as refusal:
+        if "GV_DEBUG" in os.environ:
+            raise
         result, error = refused(source, period, arguments.files, staged), str(refusal)
     report(result, error, time.monotonic() - started, as_json=arguments.json)
     return 1 if error else 0

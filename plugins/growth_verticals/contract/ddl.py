@@ -189,7 +189,7 @@ class _Parser(Cursor):
 
     def partition_field(self) -> None:
         start, transform, width = self.peek(), "identity", None
-        if self.tokens[self.at + 1].text != "(":
+        if self.tokens[min(self.at + 1, len(self.tokens) - 1)].text != "(":
             column = self.known_column()
         else:
             word = self.take("word", "a transform").text.lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from growth_verticals.contract.ddl import TYPES, read_ddl, read_identifier
@@ -216,6 +216,7 @@ _PIECES = st.sampled_from(
 _CLAUSES = st.lists(_PIECES).map(" ".join)
 
 
+@example("CREATE TABLE t (a int) PARTITIONED BY (")
 @given(
     st.text()
     | _CLAUSES
