@@ -131,7 +131,7 @@ def test_the_other_scripts_run_as_needed(
 ):
     usage(BY_FILE)
     append(census, 2)
-    listed = script("list-resources.sh")
+    listed = script("list-resources.sh", "-n", NAMESPACE)
     assert listed.code == 0
     assert listed.row("daily_sales") == "daily_sales 0 0 0 B -"
 
