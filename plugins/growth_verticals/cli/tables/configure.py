@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from growth_verticals.account import Account
     from growth_verticals.tables.settings import Kind, Live, Setting, Value
 
-EXAMPLE = """Without a setting it shows what stands, asks, and sets what was answered. With one it sets that at once.
+EXAMPLE = """Without a setting it shows what stands, asks, and sets what was answered; with --json it only shows.
+With a setting it sets that at once.
 
 examples: ./gv tables configure
           ./gv tables configure --table aiq.household --target-file-size-mb 256 --max-snapshot-age-hours 168
