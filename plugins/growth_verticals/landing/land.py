@@ -72,19 +72,21 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
 def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
     """Return a landed copy as a seekable stream, which is a context manager and not thread-safe.
 
-    Streaming costs one request, a seek one more; holds 1 MiB. Raises `TransferError` when the copy is gone or has
-    another size than was landed.
+    Streaming costs one request, a seek one more; holds 1 MiB. Raises `TransferError` when the copy is gone, or is not
+    the one that was landed: its size, and the receipt that speaks for its ETag, must be.
     """
     bucket, key = split_s3_uri(landed.uri)
     client = account.client("s3")
     with s3_failures(client, bucket, landed.uri):
         found = client.head_object(Bucket=bucket, Key=key)
-    if found["ContentLength"] != landed.size:
+    receipt = read_receipt(client, bucket, key)
+    told = (receipt.etag, receipt.sha256) if receipt is not None else None
+    if found["ContentLength"] != landed.size or told != (found["ETag"], landed.sha256):
         raise TransferError(
-            "the landed copy has another size than was landed",
+            "the landed copy is not what was landed",
             file=landed.uri,
-            expected=f"{landed.size:,} bytes",
-            found=f"{found['ContentLength']:,} bytes",
+            expected=f"{landed.size:,} bytes with a receipt for sha256 {landed.sha256}",
+            found=f"{found['ContentLength']:,} bytes{'' if told else ' without a receipt'}",
             next_step="find out who writes to the landing zone, and land the file again",
         )
     return open_object(client, bucket, key, landed.size, found["ETag"])
@@ -193,9 +195,16 @@ class _Zone:
         return None
 
     def complete(self, upload: Upload, sha256: str) -> LandedFile | None:
-        """Make the upload a copy, with its receipt; None when its key has been taken."""
+        """Make the upload a copy, with its receipt; None when its key has been taken.
+
+        The key is looked at once more: a store whose condition is no lock (SeaweedFS) may let two uploads in, and the
+        later one's bytes are what lies there then.
+        """
         uploaded = upload.complete()
-        return self._sign(upload.key, sha256, uploaded) if uploaded is not None else None
+        if uploaded is None:
+            return None
+        lying = self._copy(upload.key)
+        return self._sign(upload.key, sha256, uploaded) if lying is not None and lying.etag == uploaded.etag else None
 
     def landed(self, key: str, receipt: Receipt) -> LandedFile:
         """Return the copy at `key` as the later steps know it."""

@@ -70,7 +70,7 @@ class RowSink:
         self._batch_rows = self._batch_bytes = 0
         self._waiting: dict[Record, list[pa.Table]] = {}
         self._open: dict[Record, _ParquetFile] = {}
-        self._repeating: list[str] | None = None
+        self._repeating: list[str] | bool | None = None
         self._finished: list[DataFile] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -143,7 +143,7 @@ class RowSink:
 class _ParquetFile:
     """One data file that is being uploaded."""
 
-    def __init__(self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str]) -> None:
+    def __init__(self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str] | bool) -> None:
         self._table = table
         self._partition = partition
         name = f"{uuid.uuid4()}.parquet"
@@ -237,8 +237,14 @@ def _with_id(field: pa.Field, live: pa.Field) -> pa.Field:
     return pa.field(field.name, kind, field.nullable, {_FIELD_ID: live.metadata[_FIELD_ID]})
 
 
-def _repeating_columns(rows: pa.Table) -> list[str]:
-    """Return the Parquet paths of the columns for which a dictionary pays: under 30 % distinct in a sample."""
+def _repeating_columns(rows: pa.Table) -> list[str] | bool:
+    """Return the Parquet paths of the columns for which a dictionary pays: under 30 % distinct in a sample.
+
+    All columns of a file that is smaller than the sample: a dictionary costs nothing there, and such files are what
+    compaction is for, of which SeaweedFS's can take over none but dictionaries.
+    """
+    if rows.num_rows < _SAMPLE_ROWS:
+        return True
     sample = rows.slice(0, _SAMPLE_ROWS)
     paths = []
     for field in sample.schema:

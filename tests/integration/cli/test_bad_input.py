@@ -131,7 +131,7 @@ def test_a_table_that_is_not_its_sql_file_stops_the_load(
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("AWS_SECRET_ACCESS_KEY", "wrong", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "wrong", "refused"),
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9", "127.0.0.1:9"),
         ("GV_TABLE_BUCKET_ARN", "arn:aws:s3tables:us-east-1:000000000000:bucket/no-such", "no-such"),
     ],

@@ -235,7 +235,7 @@ def test_reading_takes_up_a_broken_connection_where_it_broke(account: Account, t
 
 def test_a_copy_that_is_gone_or_was_exchanged_is_told(account: Account, tmp_path: Path) -> None:
     landed = landed_bytes(account, tmp_path, b"one")
-    with pytest.raises(TransferError, match="another size"):
+    with pytest.raises(TransferError, match="not what was landed"):
         open_landed(account, replace(landed, size=4))
     with pytest.raises(TransferError, match="no longer in"):
         open_landed(account, replace(landed, uri=landed.uri + ".absent"))
@@ -244,3 +244,5 @@ def test_a_copy_that_is_gone_or_was_exchanged_is_told(account: Account, tmp_path
         account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"two")
         with pytest.raises(TransferError, match="changed after it was listed"):
             stream.read()
+    with pytest.raises(TransferError, match="not what was landed"):
+        open_landed(account, landed)

@@ -165,7 +165,11 @@ def test_row_groups_are_bounded_by_bytes(make_table: MakeTable, monkeypatch: pyt
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [4, 4, 4]
 
 
-def test_dictionaries_are_kept_for_columns_that_repeat(make_table: MakeTable):
+@pytest.mark.parametrize(("sample", "of_unique"), [(100, False), (101, True)])
+def test_dictionaries_are_kept_for_columns_that_repeat_and_in_small_files_for_all(
+    make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, sample: int, of_unique: bool
+):
+    monkeypatch.setattr(parquet, "_SAMPLE_ROWS", sample)
     table, contract = make_table(Column(name="state", type="string"), Column(name="person_id", type="string"))
     rows = batch(state=strings(["NY", "OH"] * 50), person_id=strings([f"P{n}" for n in range(100)]))
     [data_file] = write(table, contract, rows)
@@ -174,7 +178,7 @@ def test_dictionaries_are_kept_for_columns_that_repeat(make_table: MakeTable):
     has_dictionary = {
         group.column(n).path_in_schema: group.column(n).has_dictionary_page for n in range(group.num_columns)
     }
-    assert (has_dictionary["state"], has_dictionary["person_id"]) == (True, False)
+    assert (has_dictionary["state"], has_dictionary["person_id"]) == (True, of_unique)
     assert has_dictionary["source_file_sha256"]
 
 
