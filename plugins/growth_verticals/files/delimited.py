@@ -114,7 +114,7 @@ class DelimitedReader:
             return self._too_long(piece)
         check_utf8(piece.data, self._source.name, member.name, piece.first_line)
         nul = b"\0" in piece.data
-        hexadecimal = may_be_hexadecimal(piece.data)
+        hexadecimal = bool(self._integers) and (self._form.delimiter.isalnum() or may_be_hexadecimal(piece.data))
         table, short, as_text = self._read(member, piece.data, nul, hexadecimal)
         values, faults = [], {}
         for column in self._contract.columns:

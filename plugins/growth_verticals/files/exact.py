@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970
 _DAY_US = 86_400_000_000
-_MANY_X = 2_000
+_MANY_X = 8_000
 
 
 def beyond(array: pa.Array) -> pa.Array | None:
@@ -77,20 +77,23 @@ def to_date(times: pa.Array) -> pa.Array:
 
 
 def may_be_hexadecimal(data: bytes) -> bool:
-    """Whether `0x` or `0X` may stand in `data`. True when there are too many x to look at each."""
+    """Whether a cell of `data` may start with `0x` or `0X`: what stands before is no letter and no digit."""
     for letter in (b"x", b"X"):
         at = data.find(letter)
         for _ in range(_MANY_X):
             if at < 0:
                 break
-            if data[at - 1 : at] == b"0":
+            if data[at - 1 : at] == b"0" and not data[at - 2 : at - 1].isalnum():
                 return True
             at = data.find(letter, at + 1)
         else:
-            return True
+            whole = pa.array([data], pa.large_binary())
+            return bool(pc.match_substring_regex(whole, r"(?:^|[^0-9A-Za-z])0[xX]")[0].as_py())
     return False
 
 
 def any_hexadecimal(text: pa.Array) -> bool:
     """Whether an x is in a string array, which Arrow would take for a hexadecimal integer."""
-    return pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py() is True
+    characters = text.buffers()[2]  # a slice's are those of the whole, which costs time only
+    data = b"" if characters is None else characters.to_pybytes()
+    return b"x" in data or b"X" in data
