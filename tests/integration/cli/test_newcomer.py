@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_one_declaration_one_sql_file_and_a_file_make_a_source(
         "SELECT source_file, count(*), min(state_fips), count(DISTINCT source_row) FROM t GROUP BY 1 ORDER BY 1",
     )
     assert rows == [(f"counties_{year}.csv", count, "01", count) for year, count in EDITIONS.items()]
+
+
+def test_the_readmes_own_example_loads(repository: Path, environment: Mapping[str, str], namespace: str):
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for language, path in (("sql", "include/schemas/acme.sql"), ("python", "dags/sources/acme.py")):
+        block = textwrap.dedent(readme.partition(f"   ```{language}\n")[2].partition("   ```")[0])
+        (repository / path).write_text(block.replace("acme.person", f"{namespace}.person"))
+    people = repository / "people.csv"
+    people.write_text("Person ID,ZIP5,Born\nA1,01234,1980-02-29\nA2,,\n")
+    loaded = gv(repository, environment, "load", "acme", people, "--period", "2026-11-20", "--expect-rows", 2)
+    assert loaded.returncode == 0, loaded.stderr + loaded.stdout
+    assert "2 rows read = 2 loaded + 0 rejected" in loaded.stdout
 
 
 def test_a_file_of_another_shape_is_refused_whole(repository: Path, environment: Mapping[str, str]):
