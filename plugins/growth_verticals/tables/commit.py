@@ -7,6 +7,7 @@ The table itself says which files it holds (`ledger.py`), and its head moves onl
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ def commit_delivery(
 
     Files that the table holds already are left out, and so is the second of two files of equal content. A retry after
     a crash between rejects and load finds the rejects and does not add them again; rejects that another staging of a
-    file left are replaced.
+    file left are replaced. A retry after a crash behind the load finds its own data files in the table, and returns
+    what the first attempt would have.
 
     :param max_rejected: share of the records read, 0 to 1, that may be rejected.
     :param expected_rows: records of the whole delivery, rejected ones included; compared unless every file is loaded.
@@ -80,6 +82,8 @@ def commit_delivery(
         _commit_rejects(catalog, contract, source_name, period, files)
         _require_few_rejects(contract, period, files, max_rejected, source_name)
         snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, files)
+    for sha256, earlier in _landed_before(catalog, contract, staged, by_us).items():
+        snapshot_id, by_us = snapshot_id or earlier, by_us | {sha256}
     result = LoadResult(
         source=source_name,
         table=contract.identifier,
@@ -89,6 +93,30 @@ def commit_delivery(
     )
     logger.info("%s", result.summary())
     return result
+
+
+def _landed_before(
+    catalog: RestCatalog, contract: TableContract, staged: Sequence[StagedFile], by_us: set[str]
+) -> dict[str, int]:
+    """Return the snapshot that these very data files came in with, by digest: an earlier attempt of this commit.
+
+    Compaction writes other files, and forgets it: the file counts as loaded by somebody then.
+    """
+    left = [file for file in staged if file.status == "staged" and file.manifest and file.sha256 not in by_us]
+    if not left:
+        return {}
+    table = catalog.load_table(contract.identifier)
+    digests: dict[str, str] = {}
+    for file in left:
+        with suppress(DeliveryRefusedError):  # a staged manifest that maintenance removed
+            digests |= dict.fromkeys(_paths(read_staged_manifest(table, file.manifest, file.name)), file.sha256)
+    found: dict[str, int] = {}
+    snapshot = table.current_snapshot()
+    for manifest in snapshot.manifests(table.io) if snapshot and digests else ():
+        for entry in manifest.fetch_manifest_entry(table.io):
+            if entry.data_file.file_path in digests and entry.snapshot_id is not None:
+                found[digests[entry.data_file.file_path]] = entry.snapshot_id
+    return found
 
 
 def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResult]:

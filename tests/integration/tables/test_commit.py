@@ -58,13 +58,12 @@ def test_a_delivery_of_several_files_is_one_snapshot(account: Account, catalog: 
 
 def test_the_same_delivery_again_changes_nothing(account: Account, catalog: RestCatalog, person: TableContract):
     staged = [stage(catalog, person, toy) for toy in (Toy("a", bad=2), Toy("b"))]
-    commit(catalog, person, *staged)
+    first = commit(catalog, person, *staged)
     before = [catalog.load_table(person.identifier + suffix).metadata_location for suffix in ("", "_rejects")]
-    again = commit(catalog, person, *staged)
+    assert commit(catalog, person, *staged) == first
     restaged = load(catalog, person, Toy("a", bad=2), Toy("b"))
-    for result in (again, restaged):
-        assert {file.status for file in result.files} == {"already_loaded"}
-        assert (result.snapshot_id, result.rows_read) == (None, 0)
+    assert {file.status for file in restaged.files} == {"already_loaded"}
+    assert (restaged.snapshot_id, restaged.rows_read) == (None, 0)
     after = [catalog.load_table(person.identifier + suffix).metadata_location for suffix in ("", "_rejects")]
     assert after == before
     assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 10, 10), ("2026Q4", "b", 10, 10)]
@@ -118,8 +117,8 @@ def test_a_number_of_records_that_was_given_must_be_met(catalog: RestCatalog, pe
     with pytest.raises(DeliveryRefusedError, match="expected 15, found 14 in 2 file"):
         commit(catalog, person, *staged, expected_rows=15)
     assert snapshots(catalog, person.identifier) == snapshots(catalog, f"{person.identifier}_rejects") == 0
-    commit(catalog, person, *staged, expected_rows=14)
-    assert commit(catalog, person, *staged, expected_rows=15).snapshot_id is None  # all loaded: nothing to compare
+    loaded = commit(catalog, person, *staged, expected_rows=14)
+    assert commit(catalog, person, *staged, expected_rows=15) == loaded  # all loaded: nothing to compare
 
 
 def test_too_many_rejects_refuse_the_delivery_and_are_kept(
