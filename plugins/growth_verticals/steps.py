@@ -2,7 +2,8 @@
 
     list_files ─> land ─> stage ─> commit ─> maintain
 
-Each step may be repeated at any time: what an earlier attempt finished is found and not done twice.
+Each step may be repeated at any time: what an earlier attempt finished is found and not done twice. `replay` loads,
+after a fix, what was rejected on this way.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from growth_verticals.contract.declared import contract_of
 from growth_verticals.errors import FileRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
+    from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile, LoadResult, RemoteFile, StagedFile
     from growth_verticals.landing.origins import Origin
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
+    from growth_verticals.tables.replay import ReplayedFile
 
 
 def list_files(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
@@ -45,17 +48,11 @@ def stage(account: Account, source: Source, period: Period, landed: LandedFile) 
     Creates the table and its rejects table from the SQL file if missing. Memory is bounded by the block size, not by
     the file. A retry writes new Parquet files; those of the failed attempt are never referenced.
     """
-    from growth_verticals.files import open_reader
-    from growth_verticals.landing.land import open_landed
     from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.stage import stage_file
 
     contract = contract_of(source)
-    with unquoted(source.name, landed.name), closing(open_landed(account, landed)) as raw:
-
-        def reader() -> Reader:
-            return open_reader(raw, landed.name, source, contract)
-
+    with _reader_of(account, source, contract, landed) as reader:
         return stage_file(open_catalog(account), contract, source.name, period, landed, reader)
 
 
@@ -85,6 +82,57 @@ def maintain(account: Account, source: Source) -> list[str]:
     from growth_verticals.tables.maintenance import apply_maintenance
 
     return apply_maintenance(account, source.table, source.maintenance)
+
+
+def replay(
+    account: Account, source: Source, period: Period, names: Collection[str] | None = None
+) -> list[ReplayedFile]:
+    """Read the period's rejected records again from the landed copies, and load those that pass now, exactly once.
+
+    See `tables/replay.py` for what a retry finds and what is raised.
+
+    :param names: of the files to replay; all by default.
+    """
+    from growth_verticals.landing.find import find_landed
+    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.tables.replay import replay_rejected
+
+    contract = contract_of(source)
+
+    @contextmanager
+    def open_again(name: str, sha256: str) -> Iterator[Reader | None]:
+        landed = find_landed(account, source.name, period, name, sha256)
+        if landed is None:
+            yield None
+            return
+        with _reader_of(account, source, contract, landed) as reader:
+            yield reader()
+
+    return replay_rejected(open_catalog(account), contract, source.name, period, open_again, names)
+
+
+def header_line(account: Account, source: Source, period: Period, name: str, sha256: str) -> str | None:
+    """Return a landed file's header line with its line end; nothing if it has none, None if the copy is gone."""
+    from growth_verticals.files import sendback
+    from growth_verticals.landing.find import find_landed
+
+    landed = find_landed(account, source.name, period, name, sha256)
+    if landed is None:
+        return None
+    with _reader_of(account, source, contract_of(source), landed) as reader:
+        return sendback.header_line(reader())
+
+
+@contextmanager
+def _reader_of(
+    account: Account, source: Source, contract: TableContract, landed: LandedFile
+) -> Iterator[Callable[[], Reader]]:
+    """Yield what opens a reader of the landed copy, which is closed behind it."""
+    from growth_verticals.files import open_reader
+    from growth_verticals.landing.land import open_landed
+
+    with unquoted(source.name, landed.name), closing(open_landed(account, landed)) as raw:
+        yield lambda: open_reader(raw, landed.name, source, contract)
 
 
 @contextmanager

@@ -10,10 +10,13 @@ import os
 import sys
 import traceback
 
-from growth_verticals.cli import doctor, load, sources, standin, tables, undo
+from growth_verticals.cli import doctor, load, rejects, replay, sources, standin, tables, undo
 from growth_verticals.errors import GrowthVerticalsError, PeriodError, UnknownSourceError
 
-COMMANDS = {"sources": sources, "load": load, "undo": undo, "doctor": doctor, "tables": tables}
+COMMANDS = {
+    "sources": sources, "load": load, "rejects": rejects, "replay": replay, "undo": undo, "doctor": doctor,
+    "tables": tables,
+}  # fmt: skip
 _FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
 
 

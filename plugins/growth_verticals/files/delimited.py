@@ -85,6 +85,8 @@ class DelimitedReader:
             if each.type.split("(")[0] in _TYPED and each.name not in formats and not form.trim
         }
         self._integers = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
+        #: The first header line with its line end, as soon as there is a block.
+        self.header = ""
         #: Columns with bad cells in a block just seen: read as text at once. Any thread may replace it; a stale value
         #: costs time, not correctness.
         self._suspects: frozenset[str] = frozenset()
@@ -101,6 +103,7 @@ class DelimitedReader:
             header = cutting.first_record()
             if not header:
                 raise self._refusal("the file has no header line", name, line)
+            self.header = self.header or header.decode()
             names = self._cells(header)
             member = _Member(name, resolve(names, self._source, self._contract, name, line), cutting.dialect)
             for piece in cutting.pieces():

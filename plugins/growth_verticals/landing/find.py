@@ -1,0 +1,37 @@
+"""Finding a landed copy again by what is in it."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from growth_verticals.delivery import LandedFile
+from growth_verticals.landing.receipts import read_receipt
+from growth_verticals.landing.uris import s3_uri, split_s3_uri
+
+if TYPE_CHECKING:
+    from growth_verticals.account import Account
+    from growth_verticals.cadence import Period
+
+
+def find_landed(account: Account, source_name: str, period: Period, name: str, sha256: str) -> LandedFile | None:
+    """Return the landed copy of that name and content; None if no receipt of the period tells of one.
+
+    One request a copy of that name. The receipt is believed; `open_landed` holds the copy to it.
+    """
+    bucket, prefix = split_s3_uri(account.landing_prefix(source_name, period))
+    client = account.client("s3")
+    for number in count(1):  # the keys that `land.py` chooses
+        key = f"{prefix}/{name}" if number == 1 else f"{prefix}/redelivery-{number}/{name}"
+        receipt = read_receipt(client, bucket, key)
+        if receipt is None:
+            return None
+        if receipt.sha256 == sha256:
+            return LandedFile(
+                name=receipt.name,
+                uri=s3_uri(bucket, key),
+                size=receipt.size,
+                sha256=receipt.sha256,
+                origin=receipt.origin,
+            )
+    raise AssertionError("counting does not end")

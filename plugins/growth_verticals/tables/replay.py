@@ -1,0 +1,330 @@
+"""Replay: loading the rejected records that pass by the contract of now, exactly once, and nothing else.
+
+The records are read again from their file, not from what the rejects table kept of them. Those that pass are appended
+to the table under their old provenance; then the file's rejects are replaced by those that still do not pass.
+
+    look ─> read again ─> append to the table ─> replace in the rejects table
+
+A crash in between leaves records in both tables. The next replay asks the table which of the rejected records it
+holds (period, sha256, source_row), appends the others and takes all of them out of the rejects table. Both commits
+hold only on a head that was asked; a table that has become another one meanwhile ends the replay.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyroaring import BitMap64
+
+from growth_verticals.contract.table import rejects_contract
+from growth_verticals.errors import CommitError, DeliveryRefusedError
+from growth_verticals.tables.create import ensure_table
+from growth_verticals.tables.failures import service_errors
+from growth_verticals.tables.head import append_files, move_head
+from growth_verticals.tables.ledger import loaded_rows, row_numbers, rows_of
+from growth_verticals.tables.parquet import RowSink
+from growth_verticals.tables.rejected import count_reasons, rejected_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from contextlib import AbstractContextManager
+
+    from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table, Transaction
+
+    from growth_verticals.cadence import Period
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.reader import Block, Parsed, Reader
+    from growth_verticals.tables.rejected import RejectedRows
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayedFile:
+    """What became of a file's rejected records.
+
+    :param status: `replayed`; `not_loaded` where the table holds no row of the file, which is to be loaded as a whole;
+        `raw_copy_gone` where the file is not there to be read again.
+    :param rows_loaded: records that left the rejects table for the table, also if an earlier replay appended them.
+    :param rows_rejected: records that are rejected still.
+    """
+
+    name: str
+    sha256: str
+    status: Literal["replayed", "not_loaded", "raw_copy_gone"]
+    rows_loaded: int
+    rows_rejected: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reread:
+    """A file's rejected records after they were read again: `before` = `held` + `passed` + `failed`.
+
+    :param before: source_row of those in the rejects table.
+    :param held: of those that the table has, left by a replay that did not end.
+    :param passed: of those that stand in `data_files`.
+    :param failed: of those that stand in `reject_files`.
+    :param same: whether nothing is new: none passed or was held, and the reasons are the same.
+    """
+
+    name: str
+    sha256: str
+    before: BitMap64
+    held: BitMap64
+    passed: BitMap64
+    failed: BitMap64
+    data_files: list[DataFile]
+    reject_files: list[DataFile]
+    same: bool
+
+
+def replay_rejected(
+    catalog: RestCatalog,
+    contract: TableContract,
+    source_name: str,
+    period: Period,
+    open_reader: Callable[[str, str], AbstractContextManager[Reader | None]],
+    names: Collection[str] | None = None,
+) -> list[ReplayedFile]:
+    """Read a period's rejected records again and load those that pass. One snapshot a table, or none.
+
+    A retry finds what an earlier call appended and does not append it again, whatever became of that call. Two at once
+    append once; the slower one may end in `CommitError`. A file is cut from its start to its end, and only the blocks
+    that have rejected records are parsed. Memory: two blocks, two row groups, and a bit a record of the period at most.
+
+    :param open_reader: given a file's name and sha256, returns a reader of its bytes by the contract and declaration
+        of now; None where the bytes are gone.
+    :param names: of the files to replay; all by default.
+
+    Raises what the reader raises, and `DeliveryRefusedError` when a file's records do not start where they did when it
+    was loaded; nothing is changed then. Raises `CommitError` when a head could not be moved, or a table was changed
+    meanwhile; the same call again is safe.
+    """
+    table = ensure_table(catalog, contract)
+    rejects_table = ensure_table(catalog, rejects_contract(contract))
+    with service_errors(f"looking for rejected records of {contract.identifier}", catalog.uri):
+        rejected = rejected_rows(rejects_table, period, names)
+        loaded = loaded_rows(table, period.key, rejected)
+    results, files = [], []
+    for sha256, file in sorted(rejected.items(), key=lambda item: item[1].name):
+        if not loaded[sha256]:
+            results.append(_left(file, sha256, "not_loaded"))
+            continue
+        with open_reader(file.name, sha256) as reader:
+            if reader is None:
+                results.append(_left(file, sha256, "raw_copy_gone"))
+                continue
+            reread = _Rereading(table, rejects_table, contract, source_name, period, file, sha256).run(
+                reader, loaded[sha256]
+            )
+        files.append(reread)
+        results.append(
+            ReplayedFile(
+                name=file.name,
+                sha256=sha256,
+                status="replayed",
+                rows_loaded=len(reread.held) + len(reread.passed),
+                rows_rejected=len(reread.failed),
+            )
+        )
+    _append_passed(catalog, contract, source_name, period, [file for file in files if file.passed])
+    _replace_rejects(catalog, contract, source_name, period, [file for file in files if not file.same])
+    for result in results:
+        logger.info(
+            "%s %s: %s: %s, %d rejected records loaded, %d rejected still",
+            *(source_name, period.key, result.name, result.status, result.rows_loaded, result.rows_rejected),
+        )
+    return results
+
+
+def _left(file: RejectedRows, sha256: str, status: Literal["not_loaded", "raw_copy_gone"]) -> ReplayedFile:
+    return ReplayedFile(name=file.name, sha256=sha256, status=status, rows_loaded=0, rows_rejected=len(file.rows))
+
+
+# --- reading again ------------------------------------------------------------------------------------------------
+
+
+class _Rereading:
+    """Reads one file's rejected records again, and stages them as rows or as rejects."""
+
+    def __init__(
+        self,
+        table: Table,
+        rejects_table: Table,
+        contract: TableContract,
+        source_name: str,
+        period: Period,
+        file: RejectedRows,
+        sha256: str,
+    ) -> None:
+        constants = {
+            "delivery_period": period.key,
+            "source_file": file.name,
+            "source_file_sha256": sha256,
+            "loaded_at": datetime.now(UTC),
+        }
+        self._rows = RowSink(table, contract, constants)
+        self._rejects = RowSink(rejects_table, rejects_contract(contract), constants)
+        self._source_name = source_name
+        self._file = file
+        self._sha256 = sha256
+        self._passed, self._failed = BitMap64(), BitMap64()
+        self._reasons: Counter[tuple[str | None, ...]] = Counter()
+
+    def run(self, reader: Reader, loaded: BitMap64) -> _Reread:
+        """Return the file's records that are not in the table, staged. `loaded`: source_row of those that are."""
+        before = self._file.rows
+        wanted, known = before - loaded, before | loaded
+        try:
+            self._read(reader, wanted, known)
+            if wanted != self._passed | self._failed:
+                raise self._moved()
+            data_files, reject_files = self._rows.close(), self._rejects.close()
+        except BaseException:
+            self._rows.abandon()
+            self._rejects.abandon()
+            raise
+        return _Reread(
+            name=self._file.name,
+            sha256=self._sha256,
+            before=before,
+            held=before & loaded,
+            passed=self._passed,
+            failed=self._failed,
+            data_files=data_files,
+            reject_files=reject_files,
+            same=before == self._failed and self._file.reasons == self._reasons,
+        )
+
+    def _read(self, reader: Reader, wanted: BitMap64, known: BitMap64) -> None:
+        for block, end in _with_ends(reader.blocks(), known.max() + 1):
+            if end < block.first_row:
+                raise self._moved()  # row numbers that start again tell no record
+            places = BitMap64(range(block.first_row, end))
+            if in_block := wanted & places:
+                parsed = reader.parse(block)
+                if _source_rows(parsed) != known & places:
+                    raise self._moved()
+                self._stage(parsed, pa.array(in_block, pa.int64()))
+
+    def _stage(self, parsed: Parsed, wanted: pa.Array) -> None:
+        rows, rejects = (
+            batch.filter(pc.is_in(batch.column("source_row"), value_set=wanted))
+            for batch in (parsed.rows, parsed.rejects)
+        )
+        if rows.num_rows:
+            self._rows.write(rows)
+            self._passed.update(row_numbers(rows.column("source_row")))
+        if rejects.num_rows:
+            self._rejects.write(rejects)
+            self._failed.update(row_numbers(rejects.column("source_row")))
+            self._reasons += count_reasons(rejects)
+
+    def _moved(self) -> DeliveryRefusedError:
+        return DeliveryRefusedError(
+            "the file's records do not start in the lines where they started when it was loaded, so which of them are "
+            "loaded cannot be told",
+            source=self._source_name,
+            file=self._file.name,
+            next_step="take the file back with ./gv undo and load it again, if the declaration now reads it right",
+        )
+
+
+def _with_ends(blocks: Iterator[Block], last_end: int) -> Iterator[tuple[Block, int]]:
+    """Yield each block and the row behind its last one."""
+    block = next(blocks, None)
+    while block is not None:
+        following = next(blocks, None)
+        yield block, following.first_row if following is not None else max(last_end, block.first_row)
+        block = following
+
+
+def _source_rows(parsed: Parsed) -> BitMap64:
+    found = BitMap64(row_numbers(parsed.rows.column("source_row")))
+    found.update(row_numbers(parsed.rejects.column("source_row")))
+    return found
+
+
+# --- the commits --------------------------------------------------------------------------------------------------
+
+
+def _append_passed(
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[_Reread]
+) -> None:
+    """Append the rows that passed, on a head that holds their files and none of these rows."""
+
+    def change(table: Table) -> Callable[[Transaction], None] | None:
+        loaded = loaded_rows(table, period.key, {file.sha256 for file in files})
+        missing = [file for file in files if not file.passed & loaded[file.sha256]]
+        for file in files:
+            there = loaded[file.sha256]
+            if not there or (file not in missing and not file.passed <= there):
+                raise _changed(contract.identifier, "nothing of this call is in it")
+        if not missing:
+            return None
+
+        def apply(transaction: Transaction) -> None:
+            added = [part for file in missing for part in file.data_files]
+            append_files(transaction, added, _summary(source_name, period, len(missing)))
+
+        return apply
+
+    if files:
+        move_head(catalog, contract.identifier, change)
+
+
+def _replace_rejects(
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[_Reread]
+) -> None:
+    """Make the rejects table hold, of these files, the records that failed."""
+    identifier = rejects_contract(contract).identifier
+    names, ours = {file.name for file in files}, {file.sha256 for file in files}
+
+    def change(table: Table) -> Callable[[Transaction], None] | None:
+        held = rejected_rows(table, period, names)
+        live = {task.file.file_path for task in table.scan(row_filter=rows_of(period.key, ours)).plan_files()}
+        stale = []
+        for file in files:
+            now = held[file.sha256].rows if file.sha256 in held else BitMap64()
+            if now == file.failed and (now != file.before or live.issuperset(_paths(file.reject_files))):
+                continue
+            if now != file.before:
+                raise _changed(identifier, f"the records that passed are in {contract.identifier} and may be in both")
+            stale.append(file)
+        if not stale:
+            return None
+
+        def apply(transaction: Transaction) -> None:
+            summary = _summary(source_name, period, len(stale))
+            transaction.delete(rows_of(period.key, {file.sha256 for file in stale}), snapshot_properties=summary)
+            if added := [part for file in stale for part in file.reject_files]:
+                append_files(transaction, added, summary)
+
+        return apply
+
+    if files:
+        move_head(catalog, identifier, change)
+
+
+def _paths(data_files: list[DataFile]) -> set[str]:
+    return {data_file.file_path for data_file in data_files}
+
+
+def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:
+    """For people who look at the table's history."""
+    return {"gv.source": source_name, "gv.period": period.key, "gv.files": str(files)}
+
+
+def _changed(identifier: str, state: str) -> CommitError:
+    return CommitError(
+        f"{identifier} was changed by another replay, load or undo while this one was reading; {state}",
+        next_step="let one of them run at a time, and run the replay again: it asks both tables first",
+    )

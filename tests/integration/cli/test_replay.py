@@ -1,0 +1,149 @@
+"""`./gv replay`: after a fix, the rejected records that pass are loaded once, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from growth_verticals.account import Account
+from growth_verticals.tables.catalog import open_catalog
+
+from .conftest import Acme
+
+PERIOD = "2026-11-20"
+GOOD = 40
+HEADER = "Person Id,Born,Visits,Note"
+BAD = ("B1,1980-03-04,n/a,", "B2,soon,n/a,", "B3,1980-03-04,many,", 'B4,1980-03-04,n/a,"two\nlines"', "B5,too short")
+FIXED = "Delimited(nulls=('n/a',))"
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """A file of 40 good records, each tenth behind a bad one; the note of one good record goes over three lines."""
+    lines = [f"P{number},1970-01-{number % 28 + 1:02},{number},ok" for number in range(GOOD)]
+    lines[5] = 'P5,1970-01-06,5,"over\n\nlines"'
+    for place, record in reversed([*zip((0, 10, 20, 30, 40), BAD, strict=True)]):
+        lines.insert(place, record)
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    return path
+
+
+def line_of(person_id: str, people: Path) -> int:
+    """Return the 1-based line where a person's record starts."""
+    lines = people.read_text().split("\n")
+    return next(number for number, line in enumerate(lines, start=1) if line.startswith(f"{person_id},"))
+
+
+def test_what_passes_now_is_loaded_once_and_the_rest_stays_with_its_new_reasons(acme: Acme, people: Path):
+    assert acme.gv("load", "acme", people, "--period", PERIOD).returncode == 0
+    assert acme.counts() == [GOOD, len(BAD)]
+    loaded_at = acme.read("SELECT max(loaded_at) FROM t")
+
+    acme.declare(FIXED)
+    replayed = acme.gv("replay", "acme", "--period", PERIOD)
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout == "replayed  people.csv  2 loaded, 3 still rejected\n"
+    assert acme.counts() == [GOOD + 2, 3]
+
+    sql = "SELECT person_id, visits, note, delivery_period, source_file, source_row, loaded_at > ? FROM t"
+    sql = sql.replace("?", f"'{loaded_at[0][0].isoformat()}'") + " WHERE person_id LIKE 'B%' ORDER BY 1"
+    assert acme.read(sql) == [
+        ("B1", None, None, PERIOD, "people.csv", line_of("B1", people), True),
+        ("B4", None, "two\nlines", PERIOD, "people.csv", line_of("B4", people), True),
+    ]
+    assert acme.read("SELECT count(DISTINCT source_row), count(DISTINCT source_file_sha256) FROM t") == [(GOOD + 2, 1)]
+    assert acme.read("SELECT source_row, column_name, reason FROM t ORDER BY 1", "_rejects") == [
+        (line_of("B2", people), "born", "not_a_date"),  # and `visits` no more
+        (line_of("B3", people), "visits", "not_an_integer"),
+        (line_of("B5", people), None, "too_few_columns"),
+    ]
+
+    again = acme.gv("replay", "acme", "--period", PERIOD, "--json")
+    assert [(file["rows_loaded"], file["rows_rejected"]) for file in json.loads(again.stdout)] == [(0, 3)]
+    assert acme.gv("load", "acme", people, "--period", PERIOD).stdout.startswith("already_loaded")
+    assert acme.counts() == [GOOD + 2, 3]
+    acme.gv("undo", "acme", "--period", PERIOD, "--yes")
+    assert acme.counts() == [0, 0]
+    assert "holds nothing of" in acme.gv("replay", "acme", "--period", PERIOD).stdout
+
+
+def test_a_replay_that_changes_nothing_makes_no_snapshot(acme: Acme, people: Path):
+    acme.gv("load", "acme", people, "--period", PERIOD)
+    before = [snapshots(acme, table) for table in ("", "_rejects")]
+    replayed = acme.gv("replay", "acme", "--period", PERIOD)
+    assert replayed.stdout == "replayed  people.csv  0 loaded, 5 still rejected\n"
+    assert [snapshots(acme, table) for table in ("", "_rejects")] == before
+
+
+def test_a_file_that_was_refused_whole_is_left_and_is_to_be_loaded_again(acme: Acme, people: Path):
+    acme.declare("Delimited()", max_rejected=0.01)
+    assert acme.gv("load", "acme", people, "--period", PERIOD).returncode == 1
+    other = people.with_name("other.csv")
+    other.write_text(f"{HEADER}\nO1,,1,\n")
+    assert acme.gv("load", "acme", other, "--period", PERIOD).returncode == 0
+
+    acme.declare(FIXED)
+    refused = acme.gv("replay", "acme", "--period", PERIOD)
+    assert refused.returncode == 1
+    assert "no row of this file is in the table" in refused.stdout
+    assert acme.counts() == [1, len(BAD)]
+    assert acme.gv("load", "acme", people, "--period", PERIOD).stdout.startswith("loaded")
+    assert acme.counts() == [1 + GOOD + 2, 3]
+
+
+def test_only_the_files_that_are_named_are_replayed(acme: Acme, people: Path):
+    other = people.with_name("other.csv")
+    other.write_text(f"{HEADER}\nO1,,1,\nO2,,n/a,\n")
+    assert acme.gv("load", "acme", people, other, "--period", PERIOD).returncode == 0
+    acme.declare(FIXED)
+    replayed = acme.gv("replay", "acme", "--period", PERIOD, "--file", "other.csv")
+    assert replayed.stdout == "replayed  other.csv  1 loaded, 0 still rejected\n"
+    assert acme.counts() == [GOOD + 2, len(BAD)]
+
+
+def test_without_its_raw_copy_a_file_is_left_until_it_is_there_again(acme: Acme, people: Path):
+    acme.gv("load", "acme", people, "--period", PERIOD)
+    account = Account.from_environment()
+    bucket, _, prefix = account.landing_uri.removeprefix("s3://").partition("/")
+    for name in ("people.csv", "people.csv.receipt.json"):
+        account.client("s3").delete_object(Bucket=bucket, Key=f"{prefix}/acme/{PERIOD}/{name}")
+    acme.declare(FIXED)
+    left = acme.gv("replay", "acme", "--period", PERIOD)
+    assert left.returncode == 1
+    assert "not in the landing zone any more" in left.stdout
+    assert acme.counts() == [GOOD, len(BAD)]
+
+    assert acme.gv("load", "acme", people, "--period", PERIOD).stdout.startswith("already_loaded")
+    assert acme.gv("replay", "acme", "--period", PERIOD).returncode == 0
+    assert acme.counts() == [GOOD + 2, 3]
+
+
+def test_a_declaration_that_parts_the_file_into_other_records_loads_nothing(acme: Acme, people: Path):
+    acme.gv("load", "acme", people, "--period", PERIOD)
+    acme.declare("Delimited(nulls=('n/a',), quote=None)")
+    refused = acme.gv("replay", "acme", "--period", PERIOD)
+    assert refused.returncode == 1
+    assert "people.csv: the file's records do not start in the lines where they started" in refused.stderr
+    assert acme.counts() == [GOOD, len(BAD)]
+
+
+def test_json_lines_are_replayed_by_the_same_rules(acme: Acme, tmp_path: Path):
+    records = [{"person_id": f"P{number}", "visits": number} for number in range(GOOD)]
+    records[7]["visits"] = records[9]["visits"] = "n/a"
+    records[11]["visits"] = "many"
+    path = tmp_path / "people.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    acme.declare("JsonLines()")
+    assert acme.gv("load", "acme", path, "--period", PERIOD).returncode == 0
+    acme.declare("JsonLines(nulls=('n/a',))")
+    assert acme.gv("replay", "acme", "--period", PERIOD).stdout.endswith("2 loaded, 1 still rejected\n")
+    assert acme.read("SELECT source_row FROM t WHERE visits IS NULL ORDER BY 1") == [(8,), (10,)]
+
+
+def snapshots(acme: Acme, table: str) -> int:
+    with closing(open_catalog(Account.from_environment())) as catalog:
+        return len(catalog.load_table(acme.table + table).metadata.snapshots)
