@@ -1,0 +1,1 @@
+"""What `make bench` runs: made-up files, the engine and its peers in turn, and the table of goals."""

@@ -1,0 +1,56 @@
+"""One run of the engine in a process of its own: a landed file's bytes, on local disk, into one snapshot.
+
+    python -m benchmarks.engine SHAPE FILE NAMESPACE
+
+All that a load does but the raw copy: hash, validation, provenance, rejects, upload, commit. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from hashlib import file_digest
+from pathlib import Path
+
+
+def main(shape_name: str, path: Path, namespace: str) -> None:
+    from growth_verticals.account import Account
+    from growth_verticals.cadence import OnDemand
+    from growth_verticals.contract.ddl import read_ddl
+    from growth_verticals.delivery import LandedFile
+    from growth_verticals.files import open_reader
+    from growth_verticals.source import Delimited, Inbox, JsonLines, Source
+    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.tables.commit import commit_delivery
+    from growth_verticals.tables.stage import stage_file
+
+    from benchmarks.shapes import SHAPES
+
+    shape = SHAPES[shape_name]
+    source = Source(
+        name=shape.name,
+        table=f"{namespace}.{shape.name}",
+        cadence=OnDemand(),
+        delivery=Inbox(),
+        format=JsonLines() if path.suffix == ".jsonl" else Delimited(delimiter=shape.delimiter, member="*"),
+    )
+    contract = read_ddl(shape.ddl(namespace))
+    period = OnDemand().parse("2026-11-20")
+    catalog = open_catalog(Account.from_environment())
+    started = time.perf_counter()
+    with path.open("rb") as raw:
+        sha256 = file_digest(raw, "sha256").hexdigest()
+        landed = LandedFile(name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="bench")
+        staged = stage_file(
+            catalog, contract, source.name, period, landed, lambda: open_reader(raw, path.name, source, contract)
+        )
+    result = commit_delivery(
+        catalog, contract, source.name, period, [staged], max_rejected=0.05, expected_rows=None
+    )
+    inner = time.perf_counter() - started
+    print(json.dumps({"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

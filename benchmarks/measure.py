@@ -1,0 +1,101 @@
+"""Whole processes, timed from outside: wall, CPU and peak memory as the kernel counts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process. `wall`, `cpu` and `inner` (what it timed itself, start-up apart) in seconds, `peak_mb` in MiB."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    inner: float
+    said: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Medians of several runs of one thing; `peak_mb` is the highest."""
+
+    runs: int
+    wall: float
+    inner: float
+    cpu: float
+    peak_mb: float
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> Figures:
+        median = statistics.median
+        return cls(
+            runs=len(runs),
+            wall=median(run.wall for run in runs),
+            inner=median(run.inner for run in runs),
+            cpu=median(run.cpu for run in runs),
+            peak_mb=max(run.peak_mb for run in runs),
+        )
+
+    def as_json(self) -> dict[str, float]:
+        return {name: round(value, 3) for name, value in asdict(self).items()}
+
+
+class RunError(Exception):
+    """A process failed; the message is the end of what it said."""
+
+
+def run(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Run:
+    """Run one process to its end. Its last line on standard output is JSON with `inner`. Raises `RunError`."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.perf_counter()
+        process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=err, env=dict(environment), cwd=folder)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        lines = out.read().decode(errors="replace").strip().splitlines()
+        if process.returncode:
+            err.seek(0)
+            raise RunError(err.read().decode(errors="replace")[-2_000:] or f"exit code {process.returncode}")
+    said = json.loads(lines[-1])
+    inner = said.get("inner", said.get("seconds", wall))
+    return Run(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, inner, said)
+
+
+def in_turn(contestants: Mapping[str, Callable[[], Run]], times: int) -> dict[str, list[Run]]:
+    """Run each contestant in turn, `times` times over: what slows the machine down slows all down.
+
+    One that fails is left out from then on, and said so.
+    """
+    runs: dict[str, list[Run]] = {name: [] for name in contestants}
+    failed: set[str] = set()
+    for turn in range(times):
+        for name, contestant in contestants.items():
+            if name in failed:
+                continue
+            try:
+                runs[name].append(contestant())
+            except RunError as error:
+                failed.add(name)
+                print(f"  {name} failed: {error}", file=sys.stderr)
+                continue
+            last = runs[name][-1]
+            print(
+                f"  {turn + 1}/{times} {name:<24} wall {last.wall:7.2f} s  inner {last.inner:7.2f} s  "
+                f"cpu {last.cpu:7.2f} s  peak {last.peak_mb:6.0f} MB",
+                flush=True,
+            )
+    return {name: made for name, made in runs.items() if made}

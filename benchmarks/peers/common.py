@@ -1,0 +1,99 @@
+"""What every peer's script shares: its job, the catalog, the report. Runs in the peer's own environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """:param table: `namespace.table`, which exists and has the file's columns. :param columns: name to SQL type."""
+
+    path: Path
+    table: str
+    columns: dict[str, str]
+    delimiter: str
+
+
+def job() -> Job:
+    given = json.loads(sys.argv[1])
+    return Job(Path(given["path"]), given["table"], given["columns"], given["delimiter"])
+
+
+def catalog_properties() -> dict[str, str]:
+    region = os.environ["AWS_REGION"]
+    return {
+        "type": "rest",
+        "uri": os.environ["GV_CATALOG_URI"],
+        "warehouse": os.environ["GV_TABLE_BUCKET_ARN"],
+        "rest.sigv4-enabled": "true",
+        "rest.signing-name": "s3tables",
+        "rest.signing-region": region,
+        "client.region": region,
+        "s3.region": region,
+        "s3.endpoint": os.environ["AWS_ENDPOINT_URL_S3"],
+        "s3.access-key-id": os.environ["AWS_ACCESS_KEY_ID"],
+        "s3.secret-access-key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "s3.force-virtual-addressing": "false",
+    }
+
+
+def open_catalog() -> Any:
+    from pyiceberg.catalog import load_catalog
+
+    return load_catalog("bench", **catalog_properties())
+
+
+def polars_schema(columns: dict[str, str]) -> dict[str, Any]:
+    import polars
+
+    known = {
+        "BIGINT": polars.Int64,
+        "INT": polars.Int32,
+        "DOUBLE": polars.Float64,
+        "BOOLEAN": polars.Boolean,
+        "DATE": polars.Date,
+        "TIMESTAMP": polars.Datetime("us"),
+        "STRING": polars.String,
+    }
+    return {name: known.get(kind) or polars.Decimal(*_decimal(kind)) for name, kind in columns.items()}
+
+
+def arrow_schema(columns: dict[str, str]) -> Any:
+    import pyarrow as pa
+
+    known = {
+        "BIGINT": pa.int64(),
+        "INT": pa.int32(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+        "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us"),
+        "STRING": pa.string(),
+    }
+    return pa.schema([(name, known.get(kind) or pa.decimal128(*_decimal(kind))) for name, kind in columns.items()])
+
+
+def arrow_csv_options(task: Job) -> dict[str, Any]:
+    import pyarrow.csv as arrow_csv
+
+    return {
+        "parse_options": arrow_csv.ParseOptions(delimiter=task.delimiter, newlines_in_values=True),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=arrow_schema(task.columns), strings_can_be_null=True
+        ),
+    }
+
+
+def report(inner: float) -> None:
+    print(json.dumps({"inner": inner}))
+
+
+def _decimal(kind: str) -> tuple[int, int]:
+    precision, scale = kind.removeprefix("DECIMAL(").removesuffix(")").split(",")
+    return int(precision), int(scale)

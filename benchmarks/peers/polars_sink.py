@@ -1,0 +1,20 @@
+"""polars: scan_csv -> sink_iceberg. No bad row is captured, nothing is hashed."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from common import job, open_catalog, polars_schema, report
+
+import polars
+
+task = job()
+table = open_catalog().load_table(task.table)
+schema = polars_schema(task.columns)
+started = time.perf_counter()
+scan = polars.scan_csv if task.path.suffix != ".jsonl" else polars.scan_ndjson
+options = {"separator": task.delimiter} if task.path.suffix != ".jsonl" else {}
+scan(task.path, schema=schema, **options).sink_iceberg(table, mode="append")
+report(time.perf_counter() - started)
+sys.exit()
