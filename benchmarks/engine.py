@@ -15,6 +15,7 @@ from pathlib import Path
 
 
 def main(shape_name: str, path: Path, namespace: str) -> None:
+    from benchmarks.shapes import SHAPES
     from growth_verticals.account import Account
     from growth_verticals.cadence import OnDemand
     from growth_verticals.contract.ddl import read_ddl
@@ -24,8 +25,6 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
     from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.commit import commit_delivery
     from growth_verticals.tables.stage import stage_file
-
-    from benchmarks.shapes import SHAPES
 
     shape = SHAPES[shape_name]
     source = Source(
@@ -45,9 +44,7 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
         staged = stage_file(
             catalog, contract, source.name, period, landed, lambda: open_reader(raw, path.name, source, contract)
         )
-    result = commit_delivery(
-        catalog, contract, source.name, period, [staged], max_rejected=0.05, expected_rows=None
-    )
+    result = commit_delivery(catalog, contract, source.name, period, [staged], max_rejected=0.05, expected_rows=None)
     inner = time.perf_counter() - started
     print(json.dumps({"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected}))
 

@@ -6,12 +6,15 @@ import random
 import shutil
 import subprocess
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.shapes import SHAPES, Made, Shape
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SEED = 20_260_801
 _CHUNK_ROWS = 40_000

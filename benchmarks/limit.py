@@ -25,10 +25,10 @@ def main(shape_name: str, path: Path, folder: Path) -> None:
     import pyarrow.compute as pc
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
-    from growth_verticals.contract.ddl import read_ddl
-    from growth_verticals.contract.schema import arrow_schema
 
     from benchmarks.shapes import SHAPES
+    from growth_verticals.contract.ddl import read_ddl
+    from growth_verticals.contract.schema import arrow_schema
 
     shape = SHAPES[shape_name]
     schema = arrow_schema(read_ddl(shape.ddl("bench")).columns)

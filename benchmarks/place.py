@@ -62,7 +62,9 @@ class Place:
             "columns": {column.name: column.sql for column in made.columns},
             "delimiter": made.delimiter,
         }
-        return run([python, Path(__file__).parent / "peers" / f"{script}.py", json.dumps(job)], self._environment, STATE)
+        return run(
+            [python, Path(__file__).parent / "peers" / f"{script}.py", json.dumps(job)], self._environment, STATE
+        )
 
     @cached_property
     def _copy(self) -> Path:

@@ -1,8 +1,8 @@
 """The three made-up files, column by column: what SQL declares and how values are made.
 
-    consumer   60 columns, comma      people, addresses, scores
-    household  300 columns, pipe      mostly codes, many of them empty
-    events     8 columns, comma or JSON lines
+consumer   60 columns, comma      people, addresses, scores
+household  300 columns, pipe      mostly codes, many of them empty
+events     8 columns, comma or JSON lines
 """
 
 from __future__ import annotations

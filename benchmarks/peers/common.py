@@ -50,18 +50,18 @@ def open_catalog() -> Any:
 
 
 def polars_schema(columns: dict[str, str]) -> dict[str, Any]:
-    import polars
+    import polars as pl
 
     known = {
-        "BIGINT": polars.Int64,
-        "INT": polars.Int32,
-        "DOUBLE": polars.Float64,
-        "BOOLEAN": polars.Boolean,
-        "DATE": polars.Date,
-        "TIMESTAMP": polars.Datetime("us"),
-        "STRING": polars.String,
+        "BIGINT": pl.Int64,
+        "INT": pl.Int32,
+        "DOUBLE": pl.Float64,
+        "BOOLEAN": pl.Boolean,
+        "DATE": pl.Date,
+        "TIMESTAMP": pl.Datetime("us"),
+        "STRING": pl.String,
     }
-    return {name: known.get(kind) or polars.Decimal(*_decimal(kind)) for name, kind in columns.items()}
+    return {name: known.get(kind) or pl.Decimal(*_decimal(kind)) for name, kind in columns.items()}
 
 
 def arrow_schema(columns: dict[str, str]) -> Any:
@@ -84,9 +84,7 @@ def arrow_csv_options(task: Job) -> dict[str, Any]:
 
     return {
         "parse_options": arrow_csv.ParseOptions(delimiter=task.delimiter, newlines_in_values=True),
-        "convert_options": arrow_csv.ConvertOptions(
-            column_types=arrow_schema(task.columns), strings_can_be_null=True
-        ),
+        "convert_options": arrow_csv.ConvertOptions(column_types=arrow_schema(task.columns), strings_can_be_null=True),
     }
 
 
