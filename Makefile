@@ -23,6 +23,8 @@ $(VENV)/.installed: requirements.txt
 	@awk '/^uv==/ {on = 1} on; on && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements.txt
+	@command -v gpg >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y gnupg >/dev/null; } || \
+	    echo "No gpg: OpenPGP files cannot be read, and their tests are skipped. Next: apt-get install gnupg"
 	@touch $@
 
 .PHONY: demo

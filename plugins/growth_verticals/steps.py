@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile, LoadResult, RemoteFile, StagedFile
+    from growth_verticals.files.pgp import KeyFinder
     from growth_verticals.landing.origins import Origin
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
@@ -42,8 +43,12 @@ def land(account: Account, origin: Origin, source: Source, period: Period, file:
     return land_file(account, origin, source.name, period, file)
 
 
-def stage(account: Account, source: Source, period: Period, landed: LandedFile) -> StagedFile:
+def stage(
+    account: Account, source: Source, period: Period, landed: LandedFile, keys: KeyFinder | None = None
+) -> StagedFile:
     """Write one landed file's rows as Parquet under the table's location, referenced by no snapshot yet.
+
+    :param keys: finds the OpenPGP keys that the declaration names; default in the environment.
 
     Creates the table and its rejects table from the SQL file if missing. Memory is bounded by the block size, not by
     the file. A retry writes new Parquet files; those of the failed attempt are never referenced.
@@ -52,7 +57,7 @@ def stage(account: Account, source: Source, period: Period, landed: LandedFile) 
     from growth_verticals.tables.stage import stage_file
 
     contract = contract_of(source)
-    with _reader_of(account, source, contract, landed) as reader:
+    with _reader_of(account, source, contract, landed, keys) as reader:
         return stage_file(open_catalog(account), contract, source.name, period, landed, reader)
 
 
@@ -125,14 +130,18 @@ def header_line(account: Account, source: Source, period: Period, name: str, sha
 
 @contextmanager
 def _reader_of(
-    account: Account, source: Source, contract: TableContract, landed: LandedFile
+    account: Account,
+    source: Source,
+    contract: TableContract,
+    landed: LandedFile,
+    keys: KeyFinder | None = None,
 ) -> Iterator[Callable[[], Reader]]:
     """Yield what opens a reader of the landed copy, which is closed behind it."""
     from growth_verticals.files import open_reader
     from growth_verticals.landing.land import open_landed
 
     with unquoted(source.name, landed.name), closing(open_landed(account, landed)) as raw:
-        yield lambda: open_reader(raw, landed.name, source, contract)
+        yield lambda: open_reader(raw, landed.name, source, contract, keys)
 
 
 @contextmanager

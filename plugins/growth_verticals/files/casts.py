@@ -20,9 +20,10 @@ from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.dates import pattern, to_iso
 from growth_verticals.files.exact import any_hexadecimal, beyond, bisect, to_date
 from growth_verticals.files.rejects import Faults, Reason, true_rows
+from growth_verticals.source import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from growth_verticals.contract.table import Column
     from growth_verticals.source import Format
@@ -62,6 +63,7 @@ class Caster:
     def __post_init__(self) -> None:
         self.kind = arrow_type(self.column)
         self._nulls = pa.array(self.form.nulls, pa.string())
+        self._notation = notation(self.form)
 
     def __call__(self, text: pa.Array, *, nul: bool = True, hexadecimal: bool = True) -> tuple[pa.Array, Faults]:
         """Return a string array's values in the column's type, and which cells are bad and why (their value is NULL).
@@ -103,6 +105,11 @@ class Caster:
             return self._booleans(text)
         if kind == "uuid":
             return _uuids(text)
+        if self._notation is not None and kind in NUMBERS:
+            plain = self._notation(text, kind)
+            values, faults = self._exactly(plain, plain, kind)
+            unmatched = true_rows(pc.and_(plain.is_null(), text.is_valid()))
+            return values, faults | dict.fromkeys(unmatched, _REASONS[kind])
         if self.date_format is not None:
             iso = to_iso(text, self.date_format)
             values, faults = self._exactly(iso, text, kind)
@@ -158,6 +165,7 @@ class Caster:
         return pc.if_else(known, true, None), dict.fromkeys(true_rows(bad), Reason.NOT_A_BOOLEAN)
 
 
+NUMBERS = ("int", "long", "float", "double", "decimal")
 _PATTERNS = {
     "int": _INTEGER,
     "long": _INTEGER,
@@ -178,6 +186,29 @@ _REASONS = {
     "timestamp": Reason.NOT_A_TIMESTAMP,
     "timestamptz": Reason.NOT_A_TIMESTAMP,
 }
+
+
+def notation(form: Format) -> Callable[[pa.Array, str], pa.Array] | None:
+    """Return what turns numbers of a source's own notation into plain ones (NULL where they are not in it).
+
+    None if the notation is the plain one. The function takes a string array and the column's kind.
+    """
+    if not isinstance(form, Text) or (form.decimal == "." and form.thousands is None):
+        return None
+    mark, group = re.escape(form.decimal), re.escape(form.thousands or "")
+    whole = rf"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)" if group else "[0-9]+"
+    number = rf"[+-]?(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    patterns = dict.fromkeys(NUMBERS, rf"^[ \t]*{number}[ \t]*$")
+    patterns |= dict.fromkeys(("int", "long"), rf"^[ \t]*[+-]?{whole}[ \t]*$")
+
+    def plain(text: pa.Array, kind: str) -> pa.Array:
+        fits = pc.match_substring_regex(text, patterns[kind])
+        text = pc.if_else(fits, pc.ascii_trim(text, characters=" \t"), None)
+        if form.thousands is not None:
+            text = pc.replace_substring(text, form.thousands, "")
+        return pc.replace_substring(text, form.decimal, ".")
+
+    return plain
 
 
 def _trimmed(text: pa.Array) -> pa.Array:

@@ -1,15 +1,15 @@
-"""What is around a file's bytes: nothing, gzip, or a zip archive. Checked against the bytes, never taken on trust."""
+"""Compressed streams, and what a file's first bytes say that it is. `layers.py` puts them together."""
 
 from __future__ import annotations
 
-import stat
+import io
 import zipfile
 import zlib
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from isal import igzip, igzip_lib, isal_zlib
+import pyarrow as pa
+from isal import igzip, igzip_lib
 
 from growth_verticals.errors import FileRefusedError
 
@@ -23,18 +23,20 @@ class ByteStream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-#: A zip member that inflates to more than this many times its size is taken for a bomb, unless it is small anyway.
+#: What inflates to more than this many times its size is taken for a bomb, unless it is small anyway.
 MAX_RATIO = 100
 HARMLESS_BYTES = 2**20
-MAX_ARCHIVE_BYTES = 2**42
 _CHUNK = 2**18
-_LOCAL_HEADER_BYTES = 30
+#: What may be around a file, by the end of its name, in the words of `looks_like`.
+KINDS = {"gz": "gzip data", "zst": "Zstandard data", "bz2": "bzip2 data", "zip": "a zip archive"}
+_CODECS = {"zst": "zstd", "bz2": "bz2"}
 _DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
     igzip_lib.IsalError,  # type: ignore[assignment]  # its stub has an instance
     NotImplementedError,
+    pa.ArrowException,
 )
 
 _MAGIC = (
@@ -63,33 +65,6 @@ def looks_like(head: bytes) -> str | None:
         if head.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
             return words
     return None
-
-
-def open_members(raw: BinaryIO, name: str, pattern: str, source: str) -> Iterator[tuple[str, ByteStream]]:
-    """Yield the name and the plain bytes of each file in `raw`, in order of name: one, unless `name` ends in `.zip`.
-
-    A stream is good until the next one is asked for; it raises `FileRefusedError` from `read` as soon as its bytes
-    prove damaged. Raises the same for an empty file, for a file that is not what its name says, and for an archive
-    that is unsafe (paths outside it, links, encryption, entries that are there twice or overlap, a bomb), or
-    has no member that `pattern` matches. Memory: a few hundred kB, and a zip's directory.
-    """
-    raw.seek(0)
-    head = raw.read(64)
-    raw.seek(0)
-    if not head:
-        raise FileRefusedError(
-            "the file is empty", source=source, file=name, next_step="ask the vendor to send the file again"
-        )
-    suffix = name.lower().rpartition(".")[2]
-    expected = {"gz": "gzip data", "zip": "a zip archive"}.get(suffix)
-    if expected and looks_like(head) != expected:
-        raise not_what_it_says(name, source, expected, looks_like(head))
-    if suffix == "gz":
-        yield name, _Gzip(raw, name, source)
-    elif suffix == "zip":
-        yield from _zip_members(raw, name, pattern, source)
-    else:
-        yield name, raw
 
 
 def not_what_it_says(name: str, source: str, expected: str, found: str | None) -> FileRefusedError:
@@ -126,124 +101,10 @@ def damaged(name: str, source: str, what: str, found: str, cause: object) -> Fil
     )
 
 
-class _Gzip:
-    """Every member of a gzip file, one after the other, with its checksum and length checked."""
-
-    def __init__(self, raw: BinaryIO, name: str, source: str) -> None:
-        self._where = name, source
-        self._plain = igzip.GzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call]
-
-    def read(self, size: int, /) -> bytes:
-        with refuse_damage(*self._where, "gzip"):
-            return self._plain.read(size)
-
-
-class _ZipMember:
-    """One member of a zip archive, inflated by isal, which zipfile cannot use: its own reader takes twice as long."""
-
-    def __init__(self, raw: BinaryIO, entry: zipfile.ZipInfo, name: str, source: str) -> None:
-        self._raw, self._entry, self._where = raw, entry, (name, source)
-        self._left = entry.compress_size
-        self._inflate = None if entry.compress_type == zipfile.ZIP_STORED else isal_zlib.decompressobj(-zlib.MAX_WBITS)
-        self._waiting = b""
-        self._crc = 0
-        self._size = 0
-        with refuse_damage(name, source, "zip archive"):
-            self._raw.seek(_data_offset(raw, entry))
-
-    def read(self, size: int, /) -> bytes:
-        with refuse_damage(*self._where, "zip archive"):
-            data = self._next(size)
-            self._crc = isal_zlib.crc32(data, self._crc)
-            self._size += len(data)
-            if self._size > self._entry.file_size or (not data and self._size < self._entry.file_size):
-                raise zipfile.BadZipFile("the size differs from the directory's")
-            if not data and self._crc != self._entry.CRC:
-                raise zipfile.BadZipFile("the checksum differs from the directory's")
-            return data
-
-    def _next(self, size: int) -> bytes:
-        """Return some bytes; none only at the member's end."""
-        if self._inflate is None:
-            return self._compressed(size)
-        while not self._inflate.eof:
-            data = self._inflate.decompress(self._waiting or self._compressed(_CHUNK), size)
-            self._waiting = self._inflate.unconsumed_tail
-            if data:
-                return data
-            if not self._waiting and not self._left and not self._inflate.eof:
-                raise EOFError("the member ends in the middle")
-        return b""
-
-    def _compressed(self, size: int) -> bytes:
-        data = self._raw.read(min(size, self._left))
-        if not data and self._left and size:
-            raise EOFError("the archive ends in the middle")
-        self._left -= len(data)
-        return data
-
-
-def _zip_members(raw: BinaryIO, name: str, pattern: str, source: str) -> Iterator[tuple[str, ByteStream]]:
-    with refuse_damage(name, source, "zip archive"):
-        entries = zipfile.ZipFile(raw).infolist()
-    _check_safe(entries, name, source)
-    wanted = sorted(
-        (entry for entry in entries if not entry.is_dir() and _matches(entry.filename, pattern)),
-        key=lambda entry: entry.filename,
-    )
-    if not wanted:
-        raise FileRefusedError(
-            "the archive has no such member",
-            source=source,
-            file=name,
-            expected=f"names like {pattern}",
-            found=", ".join(entry.filename for entry in entries[:5]) or "nothing",
-            next_step="ask the vendor what was sent, or correct the format's member pattern",
-        )
-    for entry in wanted:
-        inner = f"{name}!{entry.filename}"
-        yield inner, _ZipMember(raw, entry, inner, source)
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """Whether a member is wanted, by path or by name. What macOS puts beside each file never is."""
-    if path.startswith("__MACOSX/") or path.endswith(".DS_Store"):
-        return False
-    return fnmatchcase(path, pattern) or fnmatchcase(path.rpartition("/")[2], pattern)
-
-
-def _check_safe(entries: list[zipfile.ZipInfo], name: str, source: str) -> None:
-    """Refuse an archive for one bad entry, wanted or not: who made it may have made the others bad too."""
-    seen: set[str] = set()
-    end = 0
-    for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        path = entry.filename.replace("\\", "/")
-        wrong = None
-        if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
-            wrong = "a path outside the archive"
-        elif stat.S_ISLNK(entry.external_attr >> 16):
-            wrong = "a link"
-        elif path in seen:
-            wrong = "a name that is there twice"
-        elif entry.flag_bits & 1:
-            wrong = "encryption"
-        elif entry.header_offset < end:
-            wrong = "entries that overlap"
-        elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            wrong = "a compression other than deflate"
-        elif entry.file_size > max(HARMLESS_BYTES, MAX_RATIO * entry.compress_size):
-            wrong = "a member that inflates more than a hundredfold"
-        seen.add(path)
-        end = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size
-        if wrong is not None:
-            raise _unsafe(name, source, wrong)
-    if sum(entry.file_size for entry in entries) > MAX_ARCHIVE_BYTES:
-        raise _unsafe(name, source, f"more than {MAX_ARCHIVE_BYTES:,} bytes")
-
-
-def _unsafe(name: str, source: str, found: str) -> FileRefusedError:
+def unsafe(name: str, source: str, what: str, found: str) -> FileRefusedError:
+    """Return the error for a file that could do harm when it is unpacked."""
     return FileRefusedError(
-        "the zip archive is not safe to open",
+        f"the {what} is not safe to open",
         source=source,
         file=name,
         found=found,
@@ -251,11 +112,55 @@ def _unsafe(name: str, source: str, found: str) -> FileRefusedError:
     )
 
 
-def _data_offset(raw: BinaryIO, entry: zipfile.ZipInfo) -> int:
-    """Return where a member's data starts: its local header has a length of its own."""
-    raw.seek(entry.header_offset)
-    header = raw.read(_LOCAL_HEADER_BYTES)
-    if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\x03\x04":
-        raise zipfile.BadZipFile("an entry's header is not where the directory says")
-    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")  # name, extra field
-    return entry.header_offset + _LOCAL_HEADER_BYTES + lengths
+class Counted(io.RawIOBase):
+    """A stream that counts what was read of it. What unpacks it may close this, and not the stream."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size if size >= 0 else _CHUNK)
+        self.count += len(data)
+        return data
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class Unpacked:
+    """The plain bytes of a compressed stream, every member of it, checked by its own checksums and for its end.
+
+    :param kind: `gz`, `zst` or `bz2`.
+
+    `read` raises `FileRefusedError` for damage, a missing end, other bytes behind the end, and for a bomb. Memory:
+    some hundred kB; Zstandard's window, which the file chooses, is 128 MB at most.
+    """
+
+    def __init__(self, packed: ByteStream, kind: str, name: str, source: str) -> None:
+        self._where = name, source
+        self._what = KINDS[kind]
+        self._packed = Counted(packed)
+        self._size = 0
+        if kind == "gz":
+            self._plain: ByteStream = igzip.GzipFile(fileobj=self._packed, mode="rb")  # type: ignore[no-untyped-call]
+        else:
+            self._plain = pa.CompressedInputStream(self._packed, _CODECS[kind])
+
+    def read(self, size: int, /) -> bytes:
+        with refuse_damage(*self._where, self._what):
+            data = self._plain.read(size)
+        self._size += len(data)
+        refuse_bomb(self._size, self._packed.count, *self._where, self._what)
+        return data
+
+
+def refuse_bomb(size: int, packed: int, name: str, source: str, what: str) -> None:
+    """Raise `FileRefusedError` if `packed` bytes have become `size` bytes and that is too many."""
+    if size > max(HARMLESS_BYTES, MAX_RATIO * packed):
+        raise unsafe(name, source, what, "data that inflate more than a hundredfold")

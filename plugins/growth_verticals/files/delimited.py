@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,17 +17,20 @@ import pyarrow.csv as arrow_csv
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import DeclarationError, FileRefusedError
-from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
+from growth_verticals.files.casts import NUMBERS, Caster, as_map, declared_formats, notation, nul_faults
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece, unclosed_quote
+from growth_verticals.files.escapes import EscapedStream, Escapes
 from growth_verticals.files.exact import beyond, may_be_hexadecimal
-from growth_verticals.files.headers import EXTRA, expected_texts, resolve
-from growth_verticals.files.records import Dialect, Records, UnclosedQuoteError, split
+from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts, resolve
+from growth_verticals.files.lines import Count, SkippingStream, without_trailer
+from growth_verticals.files.records import Dialect, UnclosedQuoteError
 from growth_verticals.files.rejects import Reason, Rejected, part
-from growth_verticals.files.text import Utf8Stream, check_utf8
+from growth_verticals.files.rows import BlockRows
+from growth_verticals.files.text import check_utf8
 from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from growth_verticals.contract.table import TableContract
     from growth_verticals.files.compression import ByteStream
@@ -48,6 +50,7 @@ class _Member:
     name: str
     layout: Layout
     dialect: Dialect
+    count: Count
     options: dict[tuple[frozenset[str], bool], arrow_csv.ConvertOptions] = field(default_factory=dict)
 
 
@@ -69,20 +72,26 @@ class DelimitedReader:
         block_bytes: int = BLOCK_BYTES,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
-        if not (form.delimiter + (form.quote or "")).isascii():
-            raise DeclarationError("a delimiter and a quote are ASCII characters", source=source.name)
+        if not (form.delimiter + (form.quote or "") + (form.escape or "")).isascii():
+            raise DeclarationError("a delimiter, a quote and an escape are ASCII characters", source=source.name)
         self._members = members
         self._source = source
         self._form = form
         self._contract = contract
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
+        self._escapes = Escapes(form) if form.escape else None
+        self._layout: Layout | None = None
+        if not form.header:
+            columns = form.columns or tuple(each.name for each in contract.columns if not each.type.startswith("map<"))
+            self._layout = declared_layout(columns, source, contract)
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = expected_texts(contract, formats)
+        typed = set(_TYPED) - set(NUMBERS if notation(form) else ())
         self._typed = {
             each.name: arrow_type(each)
             for each in contract.columns
-            if each.type.split("(")[0] in _TYPED and each.name not in formats and not form.trim
+            if each.type.split("(")[0] in typed and each.name not in formats and not form.trim
         }
         self._integers = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
         #: The first header line with its line end, as soon as there is a block.
@@ -94,27 +103,44 @@ class DelimitedReader:
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for a header that does not fit."""
         line = 1
-        dialect = Dialect(self._form.delimiter.encode(), self._form.quote.encode() if self._form.quote else None)
+        form, quote = self._form, self._form.quote
+        dialect = Dialect(form.delimiter.encode(), quote.encode() if quote else None, escapes=self._escapes)
         for name, stream in self._members:
-            text = Utf8Stream(stream, self._form.encoding, self._source.name, name)
-            cutting = Cutting(text, dialect, source=self._source.name, file=name, first_line=line, **self._sizes)
+            if self._escapes is None:
+                text = SkippingStream(stream, form, self._source.name, name)
+            else:
+                text = EscapedStream(stream, form, self._source.name, name, self._escapes)
+            cutting = Cutting(
+                text, dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
+            )
             if cutting.empty:
                 raise self._refusal("the file is empty", name, None)
-            header = cutting.first_record()
-            if not header:
-                raise self._refusal("the file has no header line", name, line)
-            self.header = self.header or header.decode()
-            names = self._cells(header)
-            member = _Member(name, resolve(names, self._source, self._contract, name, line), cutting.dialect)
-            for piece in cutting.pieces():
+            layout = self._layout or self._header(cutting, name)
+            member = _Member(name, layout, cutting.dialect, Count(form, source=self._source.name, file=name))
+            for piece in without_trailer(cutting, member.count):
                 yield Block((member, piece), piece.first_line)
             line = cutting.line
 
+    def _header(self, cutting: Cutting, name: str) -> Layout:
+        """Take the header line; return the layout that it tells."""
+        line = cutting.line
+        header = cutting.first_record()
+        if not header:
+            raise self._refusal("the file has no header line", name, line)
+        self.header = self.header or cutting.dialect.as_written(header)
+        return resolve(self._cells(header), self._source, self._contract, name, line)
+
     def parse(self, block: Block) -> Parsed:
-        """Parse one block; see `Reader.parse`. Memory: about five times the block's bytes."""
+        """Parse one block; see `Reader.parse`. Memory: about five times the block's bytes.
+
+        Raises `DeliveryRefusedError` if the count in a trailer proves wrong.
+        """
         member, piece = block.data
-        if piece.too_long:
-            return self._too_long(piece)
+        parsed = self._too_long(member, piece) if piece.too_long else self._parse(member, piece)
+        member.count.parsed(piece.first_line, parsed.rows_read)
+        return parsed
+
+    def _parse(self, member: _Member, piece: Piece) -> Parsed:
         check_utf8(piece.data, self._source.name, member.name, piece.first_line)
         nul = b"\0" in piece.data
         hexadecimal = bool(self._integers) and (self._form.delimiter.isalnum() or may_be_hexadecimal(piece.data))
@@ -135,7 +161,7 @@ class DelimitedReader:
             others = set(member.layout.names) - member.layout.known
             faults |= {name: nul_faults(_whole(table[name])) for name in others}
         self._remember({name for name in self._typed if faults.get(name)})
-        rows = _Rows(table.num_rows, short, piece, member.dialect)
+        rows = BlockRows(table.num_rows, short, piece, member.dialect)
         try:
             return part(
                 *(self._contract.columns, values, rows.lines(), faults, self._expected, rows.raw),
@@ -168,6 +194,8 @@ class DelimitedReader:
                 if column := re.match(r"In CSV column #(\d+)", str(error)):
                     failed = frozenset({member.layout.names[int(column[1])]})
             else:
+                if self._escapes is not None:
+                    table = self._escapes.show(data, table)
                 typed = member.layout.known & self._typed.keys() - as_text
                 failed = frozenset(name for name in typed if beyond(_whole(table[name])) is not None)
                 if not failed:
@@ -217,8 +245,8 @@ class DelimitedReader:
                 member.options[as_text, nul] = options
         return options
 
-    def _too_long(self, piece: Piece) -> Parsed:
-        raw = piece.data.decode(errors="ignore")
+    def _too_long(self, member: _Member, piece: Piece) -> Parsed:
+        raw = member.dialect.as_written(piece.data)
         rejected = Rejected(piece.first_line, None, Reason.TOO_LONG, "a shorter record", raw)
         nothing = [pa.nulls(0, arrow_type(column)) for column in self._contract.columns]
         return part(self._contract.columns, nothing, pa.array([], pa.int64()), {}, {}, str, whole=[rejected])
@@ -233,58 +261,11 @@ class DelimitedReader:
             quotechar=quote,
             quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         )
-        return next(cells)
+        return [self._escapes.cell(cell) if self._escapes else cell for cell in next(cells)]
 
     def _refusal(self, what: str, file: str, line: int | None) -> FileRefusedError:
         next_step = "ask the vendor to send the file again"
         return FileRefusedError(what, source=self._source.name, file=file, line=line, next_step=next_step)
-
-
-class _Rows:
-    """Which record of a block a row is: its line and its text. The block is split up only if need be."""
-
-    def __init__(self, count: int, short: list[arrow_csv.InvalidRow], piece: Piece, dialect: Dialect) -> None:
-        self._count = count
-        self._short = short
-        self._piece = piece
-        self._dialect = dialect
-
-    def lines(self) -> pa.Array:
-        """Return the 1-based line of each row, int64."""
-        first = self._piece.first_line
-        if not self._short and self._count == self._piece.lines:
-            return pa.arange(first, first + self._count)
-        lines = self._records.lines
-        return pa.array([first + lines[place] for place in self._places], pa.int64())
-
-    def raw(self, row: int) -> str:
-        return self._records.raws[self._places[row]].decode()
-
-    def wrong_length(self, columns: int) -> list[Rejected]:
-        """Return the records that have fewer or more cells than the header."""
-        rejected = []
-        for invalid in self._short:
-            place = invalid.number - 1
-            few = invalid.actual_columns < columns
-            reason = Reason.TOO_FEW_COLUMNS if few else Reason.TOO_MANY_COLUMNS
-            line = self._piece.first_line + self._records.lines[place]
-            rejected.append(Rejected(line, None, reason, f"{columns} columns", self._records.raws[place].decode()))
-        return rejected
-
-    @cached_property
-    def _records(self) -> Records:
-        records = split(self._piece.data, self._dialect)
-        if len(records.raws) != self._count + len(self._short):
-            raise AssertionError("records were told apart in two ways")
-        return records
-
-    @cached_property
-    def _places(self) -> Sequence[int]:
-        """The place of each row among the records."""
-        if not self._short:
-            return range(self._count)
-        gone = {invalid.number - 1 for invalid in self._short}
-        return [place for place in range(self._count + len(gone)) if place not in gone]
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from growth_verticals.errors import ContractError, FileRefusedError
+from growth_verticals.errors import ContractError, DeclarationError, FileRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +52,8 @@ class Names:
 
     def __init__(self, source: Source, contract: TableContract) -> None:
         self._aliases = {normalise(vendor): ours for vendor, ours in source.aliases.items()}
+        #: For formats whose values nest: the path of each alias with points in it → our column.
+        self.paths = {tuple(vendor.split(".")): ours for vendor, ours in source.aliases.items() if "." in vendor}
         self.columns = frozenset(column.name for column in contract.columns if not column.type.startswith("map<"))
         if source.extra_columns == "keep" and EXTRA not in {column.name for column in contract.columns} - self.columns:
             raise ContractError(
@@ -110,6 +112,31 @@ def resolve(header: Sequence[str], source: Source, contract: TableContract, file
         logger.warning("%s: %s: columns not in the SQL file, ignored: %s", source.name, file, list(unknown))
     extras = unknown if source.extra_columns == "keep" else ()
     return Layout(names, frozenset(names) & known.columns, extras)
+
+
+def declared_layout(columns: Sequence[str], source: Source, contract: TableContract) -> Layout:
+    """Return the layout of files that have no header, whose columns the declaration names in their order.
+
+    Raises `DeclarationError` when a column is there twice, when a required one is missing, or when one is unknown and
+    the policy is `refuse`.
+    """
+    known = Names(source, contract)
+    names = tuple(map(known.ours, columns))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    unknown = [name for name in names if name not in known.columns]
+    missing = [each.name for each in contract.columns if each.required and each.name not in names]
+    wrong: tuple[str, list[str]] | None = None
+    if twice:
+        wrong = "the declared columns name one twice", twice
+    elif missing:
+        wrong = "the declared columns miss required ones of the SQL file", missing
+    elif unknown and source.extra_columns == "refuse":
+        wrong = "the declared columns are not all in the SQL file, and extra columns are to be refused", unknown
+    elif len(unknown) == len(names):
+        wrong = "the declared columns are none of the SQL file's", unknown
+    if wrong is not None:
+        raise DeclarationError(wrong[0], source=source.name, found=", ".join(sorted(wrong[1])))
+    return Layout(names, frozenset(names) & known.columns, tuple(unknown) if source.extra_columns == "keep" else ())
 
 
 def check_unique(names: Iterable[str], source: Source, file: str, line: int | None) -> None:

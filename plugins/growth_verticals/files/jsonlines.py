@@ -19,6 +19,7 @@ from growth_verticals.files.casts import Caster, declared_formats
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece
 from growth_verticals.files.exact import beyond
 from growth_verticals.files.headers import EXTRA, Names, check_unique, expected_texts
+from growth_verticals.files.jsonpaths import Pairs, Paths
 from growth_verticals.files.records import Dialect
 from growth_verticals.files.rejects import Faults, Reason, Rejected, part
 from growth_verticals.files.text import Utf8Stream, check_utf8
@@ -64,6 +65,7 @@ class JsonLinesReader:
         self._contract = contract
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
         self._names = Names(source, contract)
+        self._paths = Paths(self._names.paths)
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = expected_texts(contract, formats)
@@ -104,7 +106,8 @@ class JsonLinesReader:
         texts = self._texts
         while True:
             native = {name: kind for name, kind in self._native.items() if name not in texts}
-            schema = pa.schema([(name, native.get(name, pa.string())) for name in sorted(self._names.columns)])
+            kinds = {name: native.get(name, pa.string()) for name in sorted(self._names.columns)}
+            schema = pa.schema(self._paths.schema(kinds))
             try:
                 table = arrow_json.read_json(
                     pa.BufferReader(data),
@@ -126,6 +129,9 @@ class JsonLinesReader:
         if self._source.extra_columns == "keep" or b"\\u0000" in piece.data or not piece.data.strip():
             return None
         if (table := self._table(piece.data)) is None:
+            return None
+        table = self._paths.flattened(table)
+        if table is None:
             return None
         unknown = set(table.column_names) - self._names.columns
         if any(self._names.ours(key) in self._names.columns for key in unknown):
@@ -175,18 +181,27 @@ class JsonLinesReader:
     def _record(self, text: str, member: _Member, line: int) -> dict[str, Any] | None:
         """Return one line's values by our column names, the unknown ones under `extra`; None if it is not an object."""
         try:
-            pairs = json.loads(text, object_pairs_hook=_Pairs, parse_int=_Literal, parse_float=_Literal,
+            pairs = json.loads(text, object_pairs_hook=Pairs, parse_int=_Literal, parse_float=_Literal,
                                parse_constant=_refuse_constant)  # fmt: skip
             text.encode() if "\\u" not in text else json.dumps(pairs, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             return None
-        if not isinstance(pairs, _Pairs) or len({key for key, _ in pairs}) != len(pairs):
+        if not isinstance(pairs, Pairs):
             return None
-        names = [self._names.ours(key) or f"column_{place}" for place, (key, _) in enumerate(pairs, start=1)]
+        try:
+            found = list(self._paths.walk(pairs))
+        except KeyError:
+            return None
+        names = [
+            self._names.paths.get(path)
+            or (self._names.ours(path[0]) if len(path) == 1 else ".".join(path))
+            or f"column_{place}"
+            for place, (path, _) in enumerate(found, start=1)
+        ]
         check_unique(names, self._source, member.name, line)
         record: dict[str, Any] = {}
         extra: list[tuple[str, str]] = []
-        for name, (_, value) in zip(names, pairs, strict=True):
+        for name, (_, value) in zip(names, found, strict=True):
             if name in self._names.columns:
                 record[name] = value
             elif self._source.extra_columns == "refuse":
@@ -260,10 +275,6 @@ class _Literal(str):
     __slots__ = ()
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object, its keys as they stand in the file."""
-
-
 def _text(value: Any) -> str:
     """Return a parsed value as text: a string itself, anything else as JSON with numbers as they stand in the file."""
     return value if isinstance(value, str) else _json(value)
@@ -272,7 +283,7 @@ def _text(value: Any) -> str:
 def _json(value: Any) -> str:
     if isinstance(value, _Literal):
         return value
-    if isinstance(value, _Pairs):
+    if isinstance(value, Pairs):
         return "{" + ",".join(f"{_json(key)}:{_json(each)}" for key, each in value) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_json, value)) + "]"

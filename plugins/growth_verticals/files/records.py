@@ -7,7 +7,10 @@ newline outside quotes ends a record. Everything here works on bytes in UTF-8 (o
 from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 - a NamedTuple's types are looked up
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from growth_verticals.files.escapes import Escapes
 
 
 class Dialect(NamedTuple):
@@ -16,6 +19,11 @@ class Dialect(NamedTuple):
     delimiter: bytes
     quote: bytes | None
     eol: bytes = b"\n"
+    escapes: Escapes | None = None
+
+    def as_written(self, data: bytes) -> str:
+        """Return bytes of a block as the text that the file has; half a character at an end is left out."""
+        return (self.escapes.as_written(data) if self.escapes else data).decode(errors="ignore")
 
 
 class Records(NamedTuple):

@@ -12,6 +12,7 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+from growth_verticals.files.escapes import Escapes
 from growth_verticals.files.rejects import CUT_MARK
 from growth_verticals.source import Delimited, Excel, Parquet
 
@@ -105,14 +106,25 @@ def _harmless(record: str, form: Delimited) -> str:
     """Return a delimited record whose cells are text to a spreadsheet; the record itself if all are."""
     if form.quote is None:
         return form.delimiter.join(map(_escaped, record.split(form.delimiter)))
-    reader = csv.reader(io.StringIO(record, newline=""), delimiter=form.delimiter, quotechar=form.quote)
-    cells = [cell for row in reader for cell in row]
+    escapes = Escapes(form) if form.escape else None
+    text = escapes.hide(record.encode()).decode() if escapes else record
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter, quotechar=form.quote)
+    cells = [escapes.cell(cell) if escapes else cell for row in reader for cell in row]
     escaped = [_escaped(cell) for cell in cells]
     if escaped == cells and not is_cut(record):
         return record
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=form.delimiter, quotechar=form.quote, lineterminator="").writerow(escaped)
-    return text.getvalue()
+    out = io.StringIO(newline="")
+    # Cells are quoted for what ends a line, so that must be both characters.
+    writer = csv.writer(
+        out,
+        delimiter=form.delimiter,
+        quotechar=form.quote,
+        escapechar=form.escape,
+        doublequote=form.escape is None,
+        lineterminator="\r\n",
+    )
+    writer.writerow(escaped)
+    return out.getvalue().removesuffix("\r\n")
 
 
 def _escaped(cell: str) -> str:

@@ -10,8 +10,20 @@ from growth_verticals.landing.receipts import read_receipt
 from growth_verticals.landing.uris import s3_uri, split_s3_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
+
+
+def landed_keys(prefix: str, name: str) -> Iterator[str]:
+    """Yield the keys under which files of that name are landed, first copy first, without end.
+
+    :param prefix: of the delivery's folder, without a slash at the end.
+    """
+    yield f"{prefix}/{name}"
+    for number in count(2):
+        yield f"{prefix}/redelivery-{number}/{name}"
 
 
 def find_landed(account: Account, source_name: str, period: Period, name: str, sha256: str) -> LandedFile | None:
@@ -21,8 +33,7 @@ def find_landed(account: Account, source_name: str, period: Period, name: str, s
     """
     bucket, prefix = split_s3_uri(account.landing_prefix(source_name, period))
     client = account.client("s3")
-    for number in count(1):  # the keys that `land.py` chooses
-        key = f"{prefix}/{name}" if number == 1 else f"{prefix}/redelivery-{number}/{name}"
+    for key in landed_keys(prefix, name):
         receipt = read_receipt(client, bucket, key)
         if receipt is None:
             return None
@@ -34,4 +45,4 @@ def find_landed(account: Account, source_name: str, period: Period, name: str, s
                 sha256=receipt.sha256,
                 origin=receipt.origin,
             )
-    raise AssertionError("counting does not end")
+    raise AssertionError("the keys do not end")

@@ -14,12 +14,12 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
 from growth_verticals.delivery import LandedFile
 from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
 from growth_verticals.landing.failures import LIST_AGAIN, s3_failures, status_of
+from growth_verticals.landing.find import landed_keys
 from growth_verticals.landing.ranges import open_object
 from growth_verticals.landing.receipts import RECEIPT_SUFFIX, Receipt, read_receipt, write_receipt
 from growth_verticals.landing.upload import Upload, Uploaded, part_size_for
@@ -217,9 +217,7 @@ class _Zone:
         )
 
     def _keys(self) -> Iterator[str]:
-        yield f"{self._prefix}/{self._file.name}"
-        for number in count(2):
-            yield f"{self._prefix}/redelivery-{number}/{self._file.name}"
+        return landed_keys(self._prefix, self._file.name)
 
     def _copy(self, key: str) -> _Copy | None:
         from botocore.exceptions import ClientError

@@ -12,6 +12,7 @@ from growth_verticals import steps
 from growth_verticals.delivery import LandedFile, RemoteFile, StagedFile
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
+from growth_verticals.hooks.pgp import keys_of
 from growth_verticals.hooks.run import request_of
 from growth_verticals.operators.source import SourceOperator
 
@@ -58,7 +59,8 @@ class StageFile(SourceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the `StagedFile`. A retry writes new Parquet files; those of the failed try are never referenced."""
         period = request_of(context, self.source).period
-        return asdict(steps.stage(account_from_connection(), self.source, period, LandedFile(**self.landed)))
+        account, keys = account_from_connection(), keys_of(self.source.name)
+        return asdict(steps.stage(account, self.source, period, LandedFile(**self.landed), keys))
 
 
 class CommitDelivery(SourceOperator):

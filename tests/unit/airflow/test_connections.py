@@ -11,6 +11,7 @@ from growth_verticals.account import Account, Credentials
 from growth_verticals.errors import ConfigurationError
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
+from growth_verticals.hooks.pgp import keys_of
 from growth_verticals.hooks.sftp import open_sftp
 from growth_verticals.source import S3, Daily, Delimited, Inbox, OnDemand, Source
 
@@ -147,3 +148,22 @@ def test_a_connection_that_cannot_tell_who_answers_is_refused(
     connect(monkeypatch, "sftp_x", conn_type="sftp", host="127.0.0.1", port=9, login="u", extra=extra)
     with pytest.raises(ConfigurationError, match=message), open_sftp("sftp_x", "feed"):
         pass
+
+
+# --- OpenPGP keys -------------------------------------------------------------------------------------------------
+
+
+def test_a_key_and_its_passphrase_are_a_connection_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "pgp_ours", conn_type="generic", password="correct horse", extra={"key": "armored"})
+    connect(monkeypatch, "pgp_vendor", conn_type="generic", extra={"key": "certificate"})
+    find = keys_of("probe")
+    assert (find("pgp_ours").data, find("pgp_ours").passphrase) == (b"armored", "correct horse")
+    assert (find("pgp_vendor").data, find("pgp_vendor").passphrase) == (b"certificate", None)
+
+
+def test_a_connection_that_is_missing_or_holds_no_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "pgp_ours", conn_type="generic", password="correct horse")
+    for name, told in (("pgp_ours", "holds no key"), ("pgp_missing", "AIRFLOW_CONN_PGP_MISSING")):
+        with pytest.raises(ConfigurationError, match=told) as refused:
+            keys_of("probe")(name)
+        assert "correct horse" not in str(refused.value)

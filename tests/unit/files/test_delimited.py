@@ -390,3 +390,35 @@ def test_spaces_around_cells_go_where_that_is_declared(kind: str, text: str, loa
 
 def test_spaces_around_a_date_of_a_declared_format_never_count():
     assert cell("date", " 19081209 ", Delimited(dates={"*": "%Y%m%d"})) == date(1908, 12, 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "loaded"),
+    [
+        ("decimal(9, 2)", "1234,5", Decimal("1234.50")),
+        ("decimal(9, 2)", "1.234,5", Decimal("1234.50")),
+        ("decimal(9, 2)", "-1.234.567,25", Decimal("-1234567.25")),
+        ("decimal(9, 2)", " 12,5 ", Decimal("12.50")),
+        ("decimal(9, 2)", "1234.5", "<not_a_decimal>"),
+        ("decimal(9, 2)", "12.34,5", "<not_a_decimal>"),
+        ("decimal(9, 2)", "1,2,3", "<not_a_decimal>"),
+        ("decimal(9, 2)", "1,234", "<too_precise>"),
+        ("int", "1.234", 1234),
+        ("int", "1234", 1234),
+        ("int", "1,5", "<not_an_integer>"),
+        ("int", "3.000.000.000", "<out_of_range>"),
+        ("double", "1.234,5e1", 12345.0),
+        ("string", "1.234,5", "1.234,5"),
+    ],
+)
+def test_numbers_of_a_declared_notation_are_exact_and_no_others_are_taken(kind: str, text: str, loaded: object) -> None:
+    form = Delimited(delimiter="|", decimal=",", thousands=".")
+    got = read(f"id|value\n1|{text}\n", contract(id="int", value=kind), form)
+    assert (got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>") == loaded
+
+
+def test_a_decimal_comma_alone_takes_no_point() -> None:
+    form = Delimited(delimiter=";", decimal=",")
+    got = read("id;value\n1;1.000\n2;1,5\n", contract(id="int", value="decimal(9, 2)"), form)
+    assert got.column("value") == [Decimal("1.50")]
+    assert got.reasons == [(2, "value", "not_a_decimal")]

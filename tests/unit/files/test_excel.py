@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import zipfile
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.excel import ExcelReader
@@ -173,3 +176,35 @@ def test_the_sheet_is_the_named_one_or_the_only_filled_one() -> None:
 def test_what_is_not_a_whole_workbook_is_refused(data: bytes) -> None:
     with pytest.raises(FileRefusedError):
         read(data, contract(id="int"), Excel(), name="f.xlsx")
+
+
+#: What Excel itself can hold: 15 digits of a number, days since 1900, and text that XML allows.
+WRITTEN = st.fixed_dictionaries(
+    {
+        "words": st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF), min_size=1, max_size=12),
+        "whole": st.none() | st.integers(-(10**15) + 1, 10**15 - 1),
+        "exact": st.none() | st.decimals(-999_999, 999_999, places=3, allow_nan=False, allow_infinity=False),
+        "day": st.none() | st.dates(date(1900, 3, 1)),
+        "flag": st.none() | st.booleans(),
+    }
+)
+
+
+@given(st.lists(WRITTEN, max_size=8))
+def test_typed_values_in_are_typed_values_out(rows: list[dict[str, Any]]):
+    kinds = {"words": "string", "whole": "long", "exact": "decimal(9, 3)", "day": "date", "flag": "boolean"}
+
+    def cell_of(value: Any) -> str | None:
+        if isinstance(value, bool):
+            return flag(value)
+        if isinstance(value, str):
+            return text(html.escape(value))
+        if isinstance(value, date):
+            return number(str((value - date(1899, 12, 30)) // timedelta(days=1)), 1)
+        return None if value is None else number(str(value))
+
+    written = [[text(name) for name in kinds], *([cell_of(row[name]) for name in kinds] for row in rows)]
+    got = sheet(*written, **kinds)
+    filled = [row for row in rows if any(value is not None for value in row.values())]
+    assert got.rejects == []
+    assert [{name: row[name] for name in kinds} for row in got.rows] == filled

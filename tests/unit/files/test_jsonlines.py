@@ -12,7 +12,7 @@ import pytest
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.jsonlines import JsonLinesReader
 from growth_verticals.source import JsonLines
-from tests.unit.files.reading import contract, drain, read, source
+from tests.unit.files.reading import Read, contract, drain, read, source
 
 EVENTS = contract(id="int!", name="string", at="timestamp", score="decimal(7, 3)", seen="boolean")
 
@@ -151,3 +151,54 @@ def test_numbers_that_come_as_strings_and_as_numbers_by_turns_are_the_same() -> 
     data = "\n".join(lines).encode()
     reader = JsonLinesReader([("f", io.BytesIO(data))], source(), JsonLines(), EVENTS, block_bytes=400)
     assert drain(reader).column("id") == list(range(400))
+
+
+USERS = contract(id="int!", zip5="string", score="int")
+NESTED = {"user.address.zip": "zip5", "user.score": "score"}
+
+
+def users(*lines: str, **more: object) -> Read:
+    return read("\n".join(lines) + "\n", USERS, JsonLines(), aliases=NESTED, **more)
+
+
+def test_a_value_within_is_a_column_where_an_alias_names_its_path():
+    got = users(
+        '{"id": 1, "user": {"address": {"zip": "01234"}, "score": 7}}',
+        '{"id": 2, "user": {"address": null, "score": null}}',
+        '{"id": 3, "user": null}',
+        '{"id": 4}',
+    )
+    assert got.rejects == []
+    assert [(row["zip5"], row["score"]) for row in got.rows] == [("01234", 7), *[(None, None)] * 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"id": 2, "user": {"address": {"zip": ["1"]}, "score": 7}}', "wrong_type"),
+        ('{"id": 2, "user": {"address": {"zip": "1"}, "score": "x"}}', "not_an_integer"),
+        ('{"id": 2, "user": {"address": "1 Main St"}}', "wrong_type"),
+        ('{"id": 2, "user": {"score": 7, "score": 8}}', "not_json"),
+        ('{"id": 2, "user": {"address": {"zip": "1", "zip": "2"}}}', "not_json"),
+    ],
+)
+def test_a_bad_value_within_rejects_its_record_alone(line: str, reason: str):
+    good = '{"id": 1, "user": {"address": {"zip": "01234"}, "score": 7}}'
+    got = users(good, line, good)
+    assert got.column("source_row") == [1, 3]
+    assert [each["reason"] for each in got.rejects] == [reason]
+
+
+def test_what_else_is_within_goes_by_the_policy_for_extra_columns():
+    line = '{"id": 1, "user": {"address": {"zip": "01234", "city": "Elm"}}}'
+    assert users(line).column("zip5") == ["01234"]
+    with pytest.raises(FileRefusedError, match=r"user\.address\.city"):
+        users(line, extra_columns="refuse")
+    table = contract(id="int!", zip5="string", extra="map<string, string>")
+    got = read(line + "\n", table, JsonLines(), aliases={"user.address.zip": "zip5"}, extra_columns="keep")
+    assert got.column("extra") == [[("user.address.city", "Elm")]]
+
+
+def test_a_column_that_stands_within_and_without_is_told():
+    with pytest.raises(FileRefusedError, match="zip5"):
+        users('{"id": 1, "zip5": "1", "user": {"address": {"zip": "2"}}}')

@@ -9,7 +9,7 @@ import pytest
 from pyiceberg.table import Table
 
 from growth_verticals.contract.table import Column, TableContract
-from growth_verticals.tables.ledger import count_loaded_rows, loaded_files
+from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, loaded_rows, row_numbers
 from growth_verticals.tables.parquet import RowSink
 
 from .conftest import MakeTable
@@ -121,3 +121,20 @@ def test_rows_are_counted(ledger: Ledger):
     assert count_loaded_rows(ledger[0], "2026Q4", {A, B}) == 7
     assert count_loaded_rows(ledger[0], "2026Q4", {B, C}) == 2
     assert count_loaded_rows(ledger[0], "2026Q4", set()) == 0
+
+
+def test_rows_are_told_one_by_one(ledger: Ledger):
+    load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN, rows=5)
+    load(*ledger, "2026Q3", B, rows=2)
+    for _ in range(2):
+        rows = loaded_rows(ledger[0], "2026Q4", {A, B, TWIN, MIDDLE})
+        assert {sha256: list(numbers) for sha256, numbers in rows.items()} == {
+            A: [0, 1, 2, 3, 4], B: [], TWIN: [0, 1, 2, 3, 4], MIDDLE: [],
+        }  # fmt: skip
+        compact(ledger[0])
+
+
+@pytest.mark.parametrize("numbers", [[], [1], [3, 2, 2**40]])
+def test_row_numbers_are_those_of_the_array_and_not_of_the_one_that_it_is_cut_from(numbers: list[int]):
+    cut = pa.array([7, *numbers, 9], pa.int64()).slice(1, len(numbers))
+    assert list(row_numbers(cut)) == numbers

@@ -1,0 +1,143 @@
+"""Fixed width text: each column in its place on the line. Cells are cut as text and cast as delimited text is.
+
+format=FixedWidth(columns={"person_id": 10, "last_name": 30, "zip5": (61, 5)}, trailer="T*{rows}")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from growth_verticals.contract.schema import arrow_type
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
+from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting
+from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts
+from growth_verticals.files.lines import Count, SkippingStream, without_trailer
+from growth_verticals.files.records import Dialect
+from growth_verticals.files.rejects import Faults, Reason, Rejected, part
+from growth_verticals.files.text import check_utf8
+from growth_verticals.reader import Block, Parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.source import FixedWidth, Source
+
+_LINES = Dialect(b"", None)
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+    count: Count
+
+
+class FixedWidthReader:
+    """One file of fixed width text, or the members of one zip archive, whose lines are numbered on.
+
+    A line that is longer or shorter than the layout is rejected. Parameters as for `DelimitedReader`. Memory: about
+    ten times a block's bytes.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[tuple[str, ByteStream]],
+        source: Source,
+        form: FixedWidth,
+        contract: TableContract,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        self._members = members
+        self._source = source
+        self._form = form
+        self._contract = contract
+        self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
+        self._layout = declared_layout(tuple(form.columns), source, contract)
+        self._places = dict(zip(self._layout.names, form.places.values(), strict=True))
+        self._width = max(end for _, end in self._places.values())
+        formats = declared_formats(contract.columns, form)
+        self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
+        self._expected = expected_texts(contract, formats)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield blocks; see `Reader.blocks`."""
+        line = 1
+        for name, stream in self._members:
+            text = SkippingStream(stream, self._form, self._source.name, name)
+            cutting = Cutting(
+                text, _LINES, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
+            )
+            if cutting.empty:
+                next_step = "ask the vendor to send the file again"
+                raise FileRefusedError("the file is empty", source=self._source.name, file=name, next_step=next_step)
+            count = Count(self._form, source=self._source.name, file=name)
+            for piece in without_trailer(cutting, count):
+                yield Block((_Member(name, count), piece), piece.first_line)
+            line = cutting.line
+
+    def parse(self, block: Block) -> Parsed:
+        """Parse one block; see `Reader.parse`. Raises `DeliveryRefusedError` if a trailer's count proves wrong."""
+        member, piece = block.data
+        if piece.too_long:
+            raw = piece.data.decode(errors="ignore")
+            parsed = self._part([], [], [Rejected(piece.first_line, None, Reason.TOO_LONG, "a shorter record", raw)])
+        else:
+            check_utf8(piece.data, self._source.name, member.name, piece.first_line)
+            parsed = self._lines(piece.data, piece.first_line)
+        member.count.parsed(piece.first_line, parsed.rows_read)
+        return parsed
+
+    def _lines(self, data: bytes, first_line: int) -> Parsed:
+        """Parse whole lines; blank ones are no records."""
+        numbers, lines, whole = [], [], []
+        expected = f"{self._width} characters"
+        for number, line in enumerate(data.splitlines(), start=first_line):
+            if not line:
+                continue
+            text = line.decode()
+            if len(text) == self._width:
+                numbers.append(number)
+                lines.append(text)
+            else:
+                reason = Reason.TOO_FEW_COLUMNS if len(text) < self._width else Reason.TOO_MANY_COLUMNS
+                whole.append(Rejected(number, None, reason, expected, text))
+        return self._part(numbers, lines, whole)
+
+    def _part(self, numbers: list[int], lines: list[str], whole: list[Rejected]) -> Parsed:
+        cells = _Cells(lines)
+        values = []
+        faults: dict[str, Faults] = {}
+        for column in self._contract.columns:
+            if column.name in self._layout.known:
+                array, faults[column.name] = self._casters[column.name](cells[self._places[column.name]])
+            elif column.name == EXTRA and self._layout.extras:
+                array = as_map({extra: cells[self._places[extra]] for extra in self._layout.extras})
+            else:
+                array = pa.nulls(len(lines), arrow_type(column))
+            values.append(array)
+        for name in set(self._layout.names) - self._layout.known:
+            faults[name] = nul_faults(cells[self._places[name]])
+        rows = pa.array(numbers, pa.int64())
+        return part(self._contract.columns, values, rows, faults, self._expected, lines.__getitem__, whole)
+
+
+class _Cells:
+    """The cells of lines, a column at a time: cut from bytes where each is a character, which is faster by far."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._bytes = pa.array(lines, pa.binary()) if all(map(str.isascii, lines)) else None
+
+    def __getitem__(self, place: tuple[int, int]) -> pa.Array:
+        start, end = place
+        if self._bytes is not None:
+            return pc.cast(pc.binary_slice(self._bytes, start - 1, end), pa.string())
+        return pa.array([line[start - 1 : end] for line in self._lines], pa.string())
