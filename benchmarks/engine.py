@@ -10,8 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from growth_verticals.reader import Reader
 
 
 def main(shape_name: str, path: Path, namespace: str) -> None:
@@ -24,7 +31,7 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
     from growth_verticals.source import Delimited, Inbox, JsonLines, Source
     from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.commit import commit_delivery
-    from growth_verticals.tables.stage import stage_file
+    from growth_verticals.tables.stage import stage_files
 
     shape = SHAPES[shape_name]
     source = Source(
@@ -37,14 +44,18 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
     contract = read_ddl(shape.ddl(namespace))
     period = OnDemand().parse("2026-11-20")
     catalog = open_catalog(Account.from_environment())
+
+    @contextmanager
+    def open_landed(landed: LandedFile) -> Iterator[Reader]:
+        with path.open("rb") as raw:
+            yield open_reader(raw, landed.name, source, contract)
+
     started = time.perf_counter()
     with path.open("rb") as raw:
         sha256 = file_digest(raw, "sha256").hexdigest()
-        landed = LandedFile(name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="bench")
-        staged = stage_file(
-            catalog, contract, source.name, period, landed, lambda: open_reader(raw, path.name, source, contract)
-        )
-    result = commit_delivery(catalog, contract, source.name, period, [staged], max_rejected=0.05, expected_rows=None)
+    landed = LandedFile(name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="bench")
+    staged = stage_files(catalog, contract, source.name, period, [landed], open_landed)
+    result = commit_delivery(catalog, contract, source.name, period, staged, max_rejected=0.05, expected_rows=None)
     inner = time.perf_counter() - started
     print(json.dumps({"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected}))
 

@@ -48,7 +48,8 @@ class StagedFile:
     `rows_read == rows_loaded + rows_rejected` holds when status is `staged`. With `already_loaded` the table holds
     this (period, sha256), nothing was staged, and the counts are 0.
 
-    :param manifest: URI of the Iceberg manifest that lists the data files; None when there is no row to load.
+    :param manifest: URI of the Iceberg manifest that lists the data files of all the files that were staged together;
+        None when there is no row to load.
     :param rejects_manifest: the same for the rejects table.
     """
 

@@ -16,7 +16,8 @@ from growth_verticals.contract.declared import contract_of
 from growth_verticals.errors import FileRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
@@ -44,21 +45,25 @@ def land(account: Account, origin: Origin, source: Source, period: Period, file:
 
 
 def stage(
-    account: Account, source: Source, period: Period, landed: LandedFile, keys: KeyFinder | None = None
-) -> StagedFile:
-    """Write one landed file's rows as Parquet under the table's location, referenced by no snapshot yet.
-
-    :param keys: finds the OpenPGP keys that the declaration names; default in the environment.
+    account: Account, source: Source, period: Period, landed: Sequence[LandedFile], keys: KeyFinder | None = None
+) -> list[StagedFile]:
+    """Write landed files' rows as Parquet under the table's location, referenced by no snapshot yet.
 
     Creates the table and its rejects table from the SQL file if missing. Memory is bounded by the block size, not by
-    the file. A retry writes new Parquet files; those of the failed attempt are never referenced.
+    the files. A retry writes new Parquet files; those of the failed attempt are never referenced.
+
+    :param landed: files that are committed together or not at all.
+    :param keys: finds the OpenPGP keys that the declaration names; default in the environment.
     """
     from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.stage import stage_file
+    from growth_verticals.tables.stage import stage_files
 
     contract = contract_of(source)
-    with _reader_of(account, source, contract, landed, keys) as reader:
-        return stage_file(open_catalog(account), contract, source.name, period, landed, reader)
+
+    def open_one(file: LandedFile) -> AbstractContextManager[Reader]:
+        return _reader_of(account, source, contract, file, keys)
+
+    return stage_files(open_catalog(account), contract, source.name, period, landed, open_one)
 
 
 def commit(
@@ -111,7 +116,7 @@ def replay(
             yield None
             return
         with _reader_of(account, source, contract, landed) as reader:
-            yield reader()
+            yield reader
 
     return replay_rejected(open_catalog(account), contract, source.name, period, open_again, names)
 
@@ -125,7 +130,7 @@ def header_line(account: Account, source: Source, period: Period, name: str, sha
     if landed is None:
         return None
     with _reader_of(account, source, contract_of(source), landed) as reader:
-        return sendback.header_line(reader())
+        return sendback.header_line(reader)
 
 
 @contextmanager
@@ -135,13 +140,13 @@ def _reader_of(
     contract: TableContract,
     landed: LandedFile,
     keys: KeyFinder | None = None,
-) -> Iterator[Callable[[], Reader]]:
-    """Yield what opens a reader of the landed copy, which is closed behind it."""
+) -> Iterator[Reader]:
+    """Yield a reader of the landed copy, which is closed behind it."""
     from growth_verticals.files import open_reader
     from growth_verticals.landing.land import open_landed
 
     with unquoted(source.name, landed.name), closing(open_landed(account, landed)) as raw:
-        yield lambda: open_reader(raw, landed.name, source, contract, keys)
+        yield open_reader(raw, landed.name, source, contract, keys)
 
 
 @contextmanager

@@ -72,15 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def stage_all(account: Account, source: Source, period: Period, paths: list[Path]) -> list[StagedFile]:
-    """Land and stage each file, in the order given."""
+    """Land each file, in the order given, and stage them together."""
     from growth_verticals.landing.origins import LocalOrigin
 
     origin = LocalOrigin()
-    staged = []
-    for path in paths:
-        landed = steps.land(account, origin, source, period, origin.file(path))
-        staged.append(steps.stage(account, source, period, landed))
-    return staged
+    landed = [steps.land(account, origin, source, period, origin.file(path)) for path in paths]
+    return steps.stage(account, source, period, landed)
 
 
 def current_period(source: Source) -> Period:

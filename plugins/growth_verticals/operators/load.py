@@ -60,7 +60,8 @@ class StageFile(SourceOperator):
         """Return the `StagedFile`. A retry writes new Parquet files; those of the failed try are never referenced."""
         period = request_of(context, self.source).period
         account, keys = account_from_connection(), keys_of(self.source.name)
-        return asdict(steps.stage(account, self.source, period, LandedFile(**self.landed), keys))
+        [staged] = steps.stage(account, self.source, period, [LandedFile(**self.landed)], keys)
+        return asdict(staged)
 
 
 class CommitDelivery(SourceOperator):

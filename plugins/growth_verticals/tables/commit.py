@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.create import ensure_table
 from growth_verticals.tables.failures import service_errors
+from growth_verticals.tables.groups import Group, grouped, loaded_apart, open_staged, paths_of
 from growth_verticals.tables.head import append_files, move_head
 from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, rows_of
 from growth_verticals.tables.manifest import read_staged_manifest
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pyiceberg.catalog.rest import RestCatalog
-    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
     from growth_verticals.cadence import Period
@@ -32,15 +31,6 @@ if TYPE_CHECKING:
     from growth_verticals.delivery import StagedFile
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _File:
-    """A staged file that the table does not hold, with the data files that its manifests list."""
-
-    staged: StagedFile
-    data_files: list[DataFile]
-    reject_files: list[DataFile]
 
 
 def commit_delivery(
@@ -71,17 +61,16 @@ def commit_delivery(
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
         loaded = loaded_files(table, period.key, digests)
-    files = [
-        _open_staged(table, rejects_table, file, source_name)
-        for file in {file.sha256: file for file in reversed(staged)}.values()
-        if file.sha256 not in loaded
-    ]
+    groups = [open_staged(table, rejects_table, period, files, loaded, source_name) for files in grouped(staged)]
+    left = [file for group in groups for file in group.files if file.sha256 not in loaded]
     snapshot_id, by_us = None, set[str]()
-    if files:
-        _require_expected(table, rejects_table, period, files, loaded, expected_rows, source_name)
-        _commit_rejects(catalog, contract, source_name, period, files)
-        _require_few_rejects(contract, period, files, max_rejected, source_name)
-        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, files)
+    if left:
+        counts = _counted(table, rejects_table, period, left, loaded)
+        _require_expected(period, counts, expected_rows, source_name)
+        _commit_rejects(catalog, contract, source_name, period, groups)
+        _require_few_rejects(contract, period, counts, max_rejected, source_name)
+        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, groups)
+        by_us |= {file.sha256 for file in left if not file.rows_loaded}
     for sha256, earlier in _landed_before(catalog, contract, staged, by_us).items():
         snapshot_id, by_us = snapshot_id or earlier, by_us | {sha256}
     result = LoadResult(
@@ -106,16 +95,18 @@ def _landed_before(
     if not left:
         return {}
     table = catalog.load_table(contract.identifier)
-    digests: dict[str, str] = {}
-    for file in left:
+    digests: dict[str, set[str]] = {}
+    for files in grouped(left):
         with suppress(DeliveryRefusedError):  # a staged manifest that maintenance removed
-            digests |= dict.fromkeys(_paths(read_staged_manifest(table, file.manifest, file.name)), file.sha256)
+            paths = paths_of(read_staged_manifest(table, files[0].manifest, files[0].name))
+            with_rows = {file.sha256 for file in files if file.rows_loaded}
+            digests |= dict.fromkeys(paths, with_rows)
     found: dict[str, int] = {}
     snapshot = table.current_snapshot()
     for manifest in snapshot.manifests(table.io) if snapshot and digests else ():
         for entry in manifest.fetch_manifest_entry(table.io):
-            if entry.data_file.file_path in digests and entry.snapshot_id is not None:
-                found[digests[entry.data_file.file_path]] = entry.snapshot_id
+            if entry.snapshot_id is not None:
+                found |= dict.fromkeys(digests.get(entry.data_file.file_path, ()), entry.snapshot_id)
     return found
 
 
@@ -142,59 +133,42 @@ def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResu
 # --- checks before anything moves ---------------------------------------------------------------------------------
 
 
-def _open_staged(table: Table, rejects_table: Table, file: StagedFile, source_name: str) -> _File:
-    """Read the file's manifests. Raises `DeliveryRefusedError` unless every count agrees with every other."""
-    if file.status == "already_loaded":
-        raise DeliveryRefusedError(
-            f"{'.'.join(table.name())} held this file when it was staged, and does not now",
-            source=source_name,
-            file=file.name,
-            next_step="find out who removed its rows; then clear the stage task of this run to load it again",
-        )
-    data_files = read_staged_manifest(table, file.manifest, source_name)
-    reject_files = read_staged_manifest(rejects_table, file.rejects_manifest, source_name)
-    in_files = (_rows(data_files), _rows(reject_files))
-    if in_files != (file.rows_loaded, file.rows_rejected) or sum(in_files) != file.rows_read:
-        raise DeliveryRefusedError(
-            "the counts of a staged file disagree",
-            source=source_name,
-            file=file.name,
-            expected=f"{file.rows_read:,} read = {file.rows_loaded:,} to load + {file.rows_rejected:,} rejected",
-            found=f"{in_files[0]:,} and {in_files[1]:,} rows in its data files",
-            next_step="clear the stage task of this run; if it happens again, the reader of this format miscounts",
-        )
-    return _File(file, data_files, reject_files)
+class _Counts(NamedTuple):
+    """Records of a whole delivery, those loaded before included."""
+
+    files: int
+    read: int
+    rejected: int
 
 
-def _require_expected(
-    table: Table,
-    rejects_table: Table,
-    period: Period,
-    files: Sequence[_File],
-    loaded: set[str],
-    expected_rows: int | None,
-    source_name: str,
-) -> None:
-    if expected_rows is None:
-        return
-    found = sum(file.staged.rows_read for file in files)
+def _counted(
+    table: Table, rejects_table: Table, period: Period, left: Sequence[StagedFile], loaded: set[str]
+) -> _Counts:
     with service_errors("counting the rows of files loaded before", table.location()):
-        found += count_loaded_rows(table, period.key, loaded) + count_loaded_rows(rejects_table, period.key, loaded)
-    if found != expected_rows:
+        rejected = count_loaded_rows(rejects_table, period.key, loaded)
+        read = count_loaded_rows(table, period.key, loaded) + rejected
+    return _Counts(
+        len(left) + len(loaded),
+        read + sum(file.rows_read for file in left),
+        rejected + sum(file.rows_rejected for file in left),
+    )
+
+
+def _require_expected(period: Period, counts: _Counts, expected_rows: int | None, source_name: str) -> None:
+    if expected_rows is not None and counts.read != expected_rows:
         raise DeliveryRefusedError(
             f"the delivery for {period.key} does not have the number of records that was given for it",
             source=source_name,
             expected=f"{expected_rows:,}",
-            found=f"{found:,} in {len(files) + len(loaded)} file(s)",
+            found=f"{counts.read:,} in {counts.files} file(s)",
             next_step="ask the sender which is right; nothing of this delivery was loaded by this run",
         )
 
 
 def _require_few_rejects(
-    contract: TableContract, period: Period, files: Sequence[_File], max_rejected: float, source_name: str
+    contract: TableContract, period: Period, counts: _Counts, max_rejected: float, source_name: str
 ) -> None:
-    read = sum(file.staged.rows_read for file in files)
-    rejected = sum(file.staged.rows_rejected for file in files)
+    _, read, rejected = counts
     if read and rejected / read > max_rejected:
         raise DeliveryRefusedError(
             f"{rejected:,} of {read:,} records were rejected, {rejected / read:.2%}; nothing was loaded",
@@ -210,21 +184,27 @@ def _require_few_rejects(
 
 
 def _commit_rejects(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: Sequence[_File]
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, groups: Sequence[Group]
 ) -> None:
     """Make the rejects table hold exactly these files' rejected records, among those of (period, sha256)."""
-    ours = {file.staged.sha256: file.reject_files for file in files}
+    ours = {group.digests: group.reject_files for group in groups if not group.is_done}
+    digests = frozenset[str]().union(*ours)
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = loaded_files(table, period.key, ours)
-        live = {task.file.file_path for task in table.scan(row_filter=rows_of(period.key, ours)).plan_files()}
-        done = {sha for sha, parts in ours.items() if (live.issuperset(_paths(parts)) if parts else sha not in held)}
-        stale, added = held - done, [part for sha, parts in ours.items() if sha not in done for part in parts]
+        held = loaded_files(table, period.key, digests)
+        live = {task.file.file_path for task in table.scan(row_filter=rows_of(period.key, digests)).plan_files()}
+        undone = {
+            group: parts
+            for group, parts in ours.items()
+            if not (live.issuperset(paths_of(parts)) if parts else group.isdisjoint(held))
+        }
+        stale = held & frozenset[str]().union(*undone)
+        added = [part for parts in undone.values() for part in parts]
         if not stale and not added:
             return None
 
         def apply(transaction: Transaction) -> None:
-            properties = _summary(source_name, period, len(ours) - len(done))
+            properties = _summary(source_name, period, sum(map(len, undone)))
             if stale:
                 transaction.delete(rows_of(period.key, stale), snapshot_properties=properties)
             if added:
@@ -232,46 +212,44 @@ def _commit_rejects(
 
         return apply
 
-    move_head(catalog, f"{contract.identifier}_rejects", change)
+    if digests:
+        move_head(catalog, f"{contract.identifier}_rejects", change)
 
 
 def _commit_rows(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: Sequence[_File]
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, groups: Sequence[Group]
 ) -> tuple[int | None, set[str]]:
-    """Append the files that the table does not hold. Return the snapshot that did, and the digests it added."""
+    """Append the groups that the table does not hold. Return the snapshot that did, and the digests it added."""
     attempted: dict[int, set[str]] = {}
+    with_rows = [group for group in groups if group.data_files]
+    digests = {sha256 for group in with_rows for sha256 in group.with_rows}
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = loaded_files(table, period.key, with_rows)
-        missing = {sha: parts for sha, parts in with_rows.items() if sha not in held}
+        held = loaded_files(table, period.key, digests)
+        for group in with_rows:
+            apart = [file for file in group.files if file.sha256 in group.with_rows - held]
+            if apart and group.with_rows & held:
+                raise loaded_apart(contract.identifier, source_name, apart[0])
+        missing = [group for group in with_rows if group.with_rows.isdisjoint(held)]
         if not missing:
             return None
 
         def apply(transaction: Transaction) -> None:
-            added = [part for parts in missing.values() for part in parts]
-            attempted[append_files(transaction, added, _summary(source_name, period, len(missing)))] = set(missing)
+            added = [part for group in missing for part in group.data_files]
+            files = {sha256 for group in missing for sha256 in group.with_rows}
+            attempted[append_files(transaction, added, _summary(source_name, period, len(files)))] = files
 
         return apply
 
-    with_rows = {file.staged.sha256: file.data_files for file in files if file.data_files}
-    without_rows = {file.staged.sha256 for file in files if not file.data_files}
     if not with_rows:
-        return None, without_rows
+        return None, set()
     metadata = move_head(catalog, contract.identifier, change).metadata
-    for snapshot_id, digests in attempted.items():
+    for snapshot_id, added in attempted.items():
         if metadata.snapshot_by_id(snapshot_id) is not None:
-            return snapshot_id, digests | without_rows
-    return None, without_rows
+            return snapshot_id, added
+    return None, set()
 
 
 def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:
     """For people who look at the table's history. Nothing reads it back: snapshots expire."""
     return {"gv.source": source_name, "gv.period": period.key, "gv.files": str(files)}
-
-
-def _paths(data_files: Sequence[DataFile]) -> set[str]:
-    return {data_file.file_path for data_file in data_files}
-
-
-def _rows(data_files: Sequence[DataFile]) -> int:
-    return sum(data_file.record_count for data_file in data_files)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table import TableProperties, Transaction
 
-from growth_verticals.errors import CommitError
+from growth_verticals.errors import CommitError, DeliveryRefusedError
 from growth_verticals.tables.file_io import KeepingFileIO
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def move_head(
     """Commit what `change` asks for, on the head that it looked at, until it asks for nothing. Return that table.
 
     :param change: given the current table, returns None if all is as it should be, else what fills a transaction on
-        it. It is called anew before every attempt and once after the last.
+        it. It is called anew before every attempt and once after the last. What it raises as `DeliveryRefusedError`
+        ends the attempts.
 
     A late request of an attempt that was given up either finds its head gone, or landed and is seen by the next look.
     Raises `CommitError` after `ATTEMPTS`; the files written by failed attempts stay, referenced by nothing.
@@ -56,7 +57,7 @@ def move_head(
             transaction = Transaction(table)
             apply(transaction)
             return transaction.commit_transaction()
-        except CommitError:
+        except (CommitError, DeliveryRefusedError):
             raise
         except Exception as error:  # noqa: BLE001 - by its type nobody can tell whether the commit landed
             name = type(error).__name__

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,6 +22,8 @@ from pyiceberg.io.pyarrow import (
 )
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import TableProperties
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER_ID, NullOrder, SortDirection
+from pyiceberg.transforms import IdentityTransform
 from pyiceberg.utils.properties import property_as_int
 
 from growth_verticals.contract.schema import arrow_schema
@@ -44,21 +47,22 @@ OPEN_FILES = 4
 _SAMPLE_ROWS = 20_000
 _REPEATS_BELOW = 0.3
 _FIELD_ID = b"PARQUET:field_id"
+_DIRECTIONS = {SortDirection.ASC: "ascending", SortDirection.DESC: "descending"}
+_NULLS = {NullOrder.NULLS_FIRST: "at_start", NullOrder.NULLS_LAST: "at_end"}
 
 
 class RowSink:
-    """Takes batches of one landed file's rows and writes them as data files of `table`. One thread at a time.
+    """Takes batches of landed files' rows and writes them as data files of `table`. One thread at a time.
 
+    Rows are sorted within a row group by the table's sort order; a file of one row group says that it is sorted.
     Memory: one row group (48 MiB of Arrow data) and its encoded form; for a table that is partitioned by more than
     provenance, 64 MiB more and four uploads of 10 MiB. Files that are written when something fails stay behind,
     referenced by nothing.
-
-    :param constants: the provenance columns that are the same for every row, with their values.
     """
 
-    def __init__(self, table: Table, contract: TableContract, constants: Mapping[str, Any]) -> None:
+    def __init__(self, table: Table, contract: TableContract) -> None:
         self._table = table
-        self._constants = constants
+        self._order = _Order.of(table)
         self._arrow_schema = arrow_schema(contract.all_columns)
         self._file_schema = _with_field_ids(self._arrow_schema, table)
         self._target_bytes: int = property_as_int(  # type: ignore[assignment] # the default is a number
@@ -66,16 +70,19 @@ class RowSink:
             TableProperties.WRITE_TARGET_FILE_SIZE_BYTES,
             TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT,
         )
-        self._batches: list[pa.RecordBatch] = []
+        self._batches: list[pa.Table] = []
         self._batch_rows = self._batch_bytes = 0
         self._waiting: dict[Record, list[pa.Table]] = {}
         self._open: dict[Record, _ParquetFile] = {}
         self._repeating: list[str] | bool | None = None
         self._finished: list[DataFile] = []
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows: the contract's own columns and `source_row`, by name. Raises `ServiceError` if the store fails."""
-        self._batches.append(batch)
+    def write(self, batch: pa.RecordBatch, constants: Mapping[str, Any]) -> None:
+        """Add rows: the contract's own columns and `source_row`, by name. Raises `ServiceError` if the store fails.
+
+        :param constants: the provenance columns that are the same for every row of the batch, with their values.
+        """
+        self._batches.append(self._complete(batch, constants))
         self._batch_rows += batch.num_rows
         self._batch_bytes += batch.nbytes
         if self._batch_rows >= ROW_GROUP_ROWS or self._batch_bytes >= ROW_GROUP_BYTES:
@@ -98,7 +105,7 @@ class RowSink:
         self._open.clear()
 
     def _split(self) -> None:
-        rows = self._complete(pa.Table.from_batches(self._batches))
+        rows = pa.concat_tables(self._batches)
         self._batches, self._batch_rows, self._batch_bytes = [], 0, 0
         if self._repeating is None:
             self._repeating = _repeating_columns(rows)
@@ -110,10 +117,10 @@ class RowSink:
         while self._waiting and sum(map(_bytes, self._waiting.values())) > allowed:
             self._write_largest()
 
-    def _complete(self, rows: pa.Table) -> pa.Table:
+    def _complete(self, rows: pa.RecordBatch, constants: Mapping[str, Any]) -> pa.Table:
         columns = [
-            pa.repeat(pa.scalar(self._constants[field.name], field.type), rows.num_rows)
-            if field.name in self._constants
+            pa.repeat(pa.scalar(constants[field.name], field.type), rows.num_rows)
+            if field.name in constants
             else rows.column(field.name)
             for field in self._arrow_schema
         ]
@@ -121,7 +128,7 @@ class RowSink:
 
     def _write_largest(self) -> None:
         partition = max(self._waiting, key=lambda key: _bytes(self._waiting[key]))
-        rows = pa.concat_tables(self._waiting.pop(partition)).cast(self._file_schema)
+        rows = self._order.sorted(pa.concat_tables(self._waiting.pop(partition))).cast(self._file_schema)
         with service_errors(f"writing rows of {'.'.join(self._table.name())}", self._table.location()):
             file = self._open.pop(partition, None) or self._new_file(partition)
             self._open[partition] = file  # the last is the most recently used
@@ -132,7 +139,7 @@ class RowSink:
                 self._finish(next(iter(self._open)))
 
     def _new_file(self, partition: Record) -> _ParquetFile:
-        return _ParquetFile(self._table, partition, self._file_schema, self._repeating or [])
+        return _ParquetFile(self._table, partition, self._file_schema, self._repeating or [], self._order)
 
     def _finish(self, partition: Record) -> None:
         with service_errors(f"finishing a data file of {'.'.join(self._table.name())}", self._table.location()):
@@ -140,12 +147,37 @@ class RowSink:
         del self._open[partition]
 
 
+@dataclass(frozen=True)
+class _Order:
+    """A table's sort order as Arrow takes it; no keys where it has none, or one that Arrow's sort does not know."""
+
+    order_id: int
+    keys: list[tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, table: Table) -> _Order:
+        order = table.sort_order()
+        if any(not isinstance(field.transform, IdentityTransform) for field in order.fields):
+            return cls(UNSORTED_SORT_ORDER_ID, [])
+        names = [table.schema().find_field(field.source_id).name for field in order.fields]
+        places = [(_DIRECTIONS[field.direction], _NULLS[field.null_order]) for field in order.fields]
+        return cls(order.order_id, [(name, *place) for name, place in zip(names, places, strict=True)])
+
+    def sorted(self, rows: pa.Table) -> pa.Table:
+        """Return the rows in order; rows of equal keys stay as they came."""
+        return rows.take(pc.sort_indices(rows, sort_keys=self.keys)) if self.keys else rows
+
+
 class _ParquetFile:
     """One data file that is being uploaded."""
 
-    def __init__(self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str] | bool) -> None:
+    def __init__(
+        self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str] | bool, order: _Order
+    ) -> None:
         self._table = table
         self._partition = partition
+        self._order = order
+        self._writes = 0
         name = f"{uuid.uuid4()}.parquet"
         if table.spec().fields:
             name = f"{table.spec().partition_to_path(partition, table.schema())}/{name}"
@@ -169,6 +201,7 @@ class _ParquetFile:
         return position
 
     def write(self, rows: pa.Table) -> None:
+        self._writes += 1
         self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
 
     def close(self) -> DataFile:
@@ -190,7 +223,7 @@ class _ParquetFile:
             file_format=FileFormat.PARQUET,
             partition=self._partition,
             file_size_in_bytes=size,
-            sort_order_id=None,
+            sort_order_id=self._order.order_id if self._order.keys and self._writes == 1 else None,
             spec_id=table.spec().spec_id,
             equality_ids=None,
             key_metadata=None,

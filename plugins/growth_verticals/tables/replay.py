@@ -165,14 +165,14 @@ class _Rereading:
         file: RejectedRows,
         sha256: str,
     ) -> None:
-        constants = {
+        self._constants = {
             "delivery_period": period.key,
             "source_file": file.name,
             "source_file_sha256": sha256,
             "loaded_at": datetime.now(UTC),
         }
-        self._rows = RowSink(table, contract, constants)
-        self._rejects = RowSink(rejects_table, rejects_contract(contract), constants)
+        self._rows = RowSink(table, contract)
+        self._rejects = RowSink(rejects_table, rejects_contract(contract))
         self._source_name = source_name
         self._file = file
         self._sha256 = sha256
@@ -221,10 +221,10 @@ class _Rereading:
             for batch in (parsed.rows, parsed.rejects)
         )
         if rows.num_rows:
-            self._rows.write(rows)
+            self._rows.write(rows, self._constants)
             self._passed.update(row_numbers(rows.column("source_row")))
         if rejects.num_rows:
-            self._rejects.write(rejects)
+            self._rejects.write(rejects, self._constants)
             self._failed.update(row_numbers(rejects.column("source_row")))
             self._reasons += count_reasons(rejects)
 

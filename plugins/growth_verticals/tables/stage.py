@@ -1,17 +1,17 @@
-"""Staging: a landed file's rows as Parquet under the table's location, referenced by no snapshot yet.
+"""Staging: landed files' rows as Parquet under the table's location, referenced by no snapshot yet.
 
-Two workers take blocks from one reader; each parses its block and writes its own Parquet file, which is the fastest
-way on two cores (docs/performance.md).
+Two workers take blocks from one reader after the other; each parses its block and writes its own Parquet file, which
+is the fastest way on two cores (docs/performance.md).
 """
 
 from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
@@ -22,7 +22,8 @@ from growth_verticals.tables.manifest import write_staged_manifest
 from growth_verticals.tables.parquet import RowSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
@@ -37,71 +38,100 @@ logger = logging.getLogger(__name__)
 WORKERS = 2
 
 
-def stage_file(
+def stage_files(
     catalog: RestCatalog,
     contract: TableContract,
     source_name: str,
     period: Period,
-    landed: LandedFile,
-    open_reader: Callable[[], Reader],
-) -> StagedFile:
-    """Write one landed file's rows, and its rejected records, as data files that a commit may adopt.
+    landed: Sequence[LandedFile],
+    open_reader: Callable[[LandedFile], AbstractContextManager[Reader]],
+) -> list[StagedFile]:
+    """Write landed files' rows, and their rejected records, as data files that a commit may adopt; in the same order.
 
-    Creates the table and its rejects table if missing. If the table already holds this (period, sha256), nothing is
-    read. Memory does not grow with the file: the process peaks at 400 MB, and at 700 MB for a table that is
-    partitioned by its data. A retry stages anew; what the failed attempt wrote is never referenced.
+    Creates the table and its rejects table if missing. A file whose (period, sha256) the table already holds is not
+    read, and the second of two with equal content neither. Several files share data files, so that many small ones
+    cost no more than a large one; they are committed together or not at all. Memory does not grow with the files: the
+    process peaks at 400 MB, and at 700 MB for a table that is partitioned by its data. A retry stages anew; what the
+    failed attempt wrote is never referenced.
 
-    Raises what the reader raises, as itself; `TableMismatchError`; or `ServiceError`.
+    Raises what a reader raises, as itself; `TableMismatchError`; or `ServiceError`.
     """
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
-        if loaded_files(table, period.key, {landed.sha256}):
-            logger.info("%s %s: %s is already loaded", source_name, period.key, landed.name)
-            return StagedFile(name=landed.name, sha256=landed.sha256, status="already_loaded")
-    constants = {
-        "delivery_period": period.key,
-        "source_file": landed.name,
-        "source_file_sha256": landed.sha256,
-        "loaded_at": datetime.now(UTC),
-    }
-    sinks = [RowSink(table, contract, constants) for _ in range(WORKERS)]
-    rejects = RowSink(rejects_table, rejects_contract(contract), constants)
+        loaded = loaded_files(table, period.key, {file.sha256 for file in landed})
+    first = {file.sha256: file for file in reversed(landed) if file.sha256 not in loaded}
+    counting = {sha256: _Counted(file, _constants(file, period)) for sha256, file in first.items()}
+    sinks = [RowSink(table, contract) for _ in range(WORKERS)]
+    rejects = RowSink(rejects_table, rejects_contract(contract))
     try:
-        written = _write_all(open_reader(), sinks, rejects)
+        data_files, reject_files = _write_all(list(counting.values())[::-1], open_reader, sinks, rejects)
     except BaseException:
         for sink in (*sinks, rejects):
             sink.abandon()
         raise
-    staged = StagedFile(
-        name=landed.name,
-        sha256=landed.sha256,
-        status="staged",
-        rows_read=written.rows_read,
-        rows_loaded=_rows(written.data_files),
-        rows_rejected=_rows(written.reject_files),
-        manifest=write_staged_manifest(table, written.data_files),
-        rejects_manifest=write_staged_manifest(rejects_table, written.reject_files),
-    )
-    logger.info(
-        "%s %s: staged %s: %d rows read = %d to load + %d rejected, in %d data file(s)",
-        *(source_name, period.key, landed.name, staged.rows_read, staged.rows_loaded, staged.rows_rejected),
-        len(written.data_files),
-    )
+    manifest = write_staged_manifest(table, data_files)
+    rejects_manifest = write_staged_manifest(rejects_table, reject_files)
+    staged = []
+    for file in landed:
+        counted = counting.pop(file.sha256, None)
+        if counted is None:
+            logger.info("%s %s: %s is already loaded", source_name, period.key, file.name)
+            staged.append(StagedFile(name=file.name, sha256=file.sha256, status="already_loaded"))
+            continue
+        logger.info(
+            "%s %s: staged %s: %d rows read = %d to load + %d rejected",
+            *(source_name, period.key, file.name, counted.read, counted.loaded, counted.rejected),
+        )
+        staged.append(
+            StagedFile(
+                name=file.name,
+                sha256=file.sha256,
+                status="staged",
+                rows_read=counted.read,
+                rows_loaded=counted.loaded,
+                rows_rejected=counted.rejected,
+                manifest=manifest,
+                rejects_manifest=rejects_manifest,
+            )
+        )
     return staged
 
 
 @dataclass
-class _Written:
-    rows_read: int = 0
-    data_files: list[DataFile] = field(default_factory=list)
-    reject_files: list[DataFile] = field(default_factory=list)
+class _Counted:
+    """A file that is being staged."""
+
+    file: LandedFile
+    constants: Mapping[str, Any]
+    read: int = 0
+    loaded: int = 0
+    rejected: int = 0
+
+
+def _constants(file: LandedFile, period: Period) -> dict[str, Any]:
+    return {
+        "delivery_period": period.key,
+        "source_file": file.name,
+        "source_file_sha256": file.sha256,
+        "loaded_at": datetime.now(UTC),
+    }
+
+
+def _blocks(
+    files: Sequence[_Counted], open_reader: Callable[[LandedFile], AbstractContextManager[Reader]]
+) -> Iterator[tuple[_Counted, Reader, Block]]:
+    """Yield the blocks of all files, one file after the other."""
+    for counted in files:
+        with open_reader(counted.file) as reader:
+            for block in reader.blocks():
+                yield counted, reader, block
 
 
 class _Queue:
-    """A reader's blocks, for several threads to take from until one of them fails."""
+    """The files' blocks, for several threads to take from until one of them fails."""
 
-    def __init__(self, blocks: Iterator[Block]) -> None:
+    def __init__(self, blocks: Iterator[tuple[_Counted, Reader, Block]]) -> None:
         self._blocks = blocks
         self._lock = Lock()
         self.failure: BaseException | None = None
@@ -109,7 +139,7 @@ class _Queue:
     def __iter__(self) -> _Queue:
         return self
 
-    def __next__(self) -> Block:
+    def __next__(self) -> tuple[_Counted, Reader, Block]:
         with self._lock:
             if self.failure is not None:
                 raise StopIteration
@@ -120,26 +150,33 @@ class _Queue:
         self.failure = self.failure or failure
 
 
-def _write_all(reader: Reader, sinks: list[RowSink], rejects: RowSink) -> _Written:
-    """Run one worker a sink over the reader's blocks. The first exception stops all and is raised as itself."""
-    queue = _Queue(iter(reader.blocks()))
-    written = _Written()
+def _write_all(
+    files: Sequence[_Counted],
+    open_reader: Callable[[LandedFile], AbstractContextManager[Reader]],
+    sinks: list[RowSink],
+    rejects: RowSink,
+) -> tuple[list[DataFile], list[DataFile]]:
+    """Run one worker a sink over the files' blocks. The first exception stops all and is raised as itself."""
+    queue = _Queue(_blocks(files, open_reader))
+    data_files: list[DataFile] = []
     lock = Lock()
 
     def work(sink: RowSink) -> None:
         try:
-            for block in queue:
+            for counted, reader, block in queue:
                 parsed = reader.parse(block)
                 if parsed.rows.num_rows:
-                    sink.write(parsed.rows)
+                    sink.write(parsed.rows, counted.constants)
                 with lock:
-                    written.rows_read += parsed.rows_read
+                    counted.read += parsed.rows_read
+                    counted.loaded += parsed.rows.num_rows
+                    counted.rejected += parsed.rejects.num_rows
                     if parsed.rejects.num_rows:
-                        rejects.write(parsed.rejects)
+                        rejects.write(parsed.rejects, counted.constants)
             if queue.failure is None:
-                data_files = sink.close()
+                written = sink.close()
                 with lock:
-                    written.data_files += data_files
+                    data_files.extend(written)
         except BaseException as failure:  # noqa: BLE001 - kept, and raised by the thread that waits
             queue.stop(failure)
 
@@ -153,9 +190,4 @@ def _write_all(reader: Reader, sinks: list[RowSink], rejects: RowSink) -> _Writt
             raise
     if queue.failure is not None:
         raise queue.failure
-    written.reject_files = rejects.close()
-    return written
-
-
-def _rows(data_files: list[DataFile]) -> int:
-    return sum(data_file.record_count for data_file in data_files)
+    return data_files, rejects.close()

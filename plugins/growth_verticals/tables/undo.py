@@ -49,7 +49,8 @@ def undo_load(catalog: RestCatalog, contract: TableContract, period: Period, sha
     """Remove every row of these files from the table, then every rejected record of theirs.
 
     One snapshot a table. A retry removes what is left. Data files that hold nothing else are dropped unread; one that
-    holds other files' rows too, after compaction, is rewritten, in memory. Raises `CommitError`, `ServiceError`.
+    holds other files' rows too (staged together, or compacted) is rewritten, in memory. Raises `CommitError`,
+    `ServiceError`.
     """
     wanted = set(sha256s)
 

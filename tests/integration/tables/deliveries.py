@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -15,7 +16,7 @@ from growth_verticals.contract.table import Column, PartitionField, TableContrac
 from growth_verticals.delivery import LandedFile, LoadResult, StagedFile
 from growth_verticals.reader import Block, Parsed
 from growth_verticals.tables.commit import commit_delivery
-from growth_verticals.tables.stage import stage_file
+from growth_verticals.tables.stage import stage_files
 
 SOURCE = "toy_person"
 PERIOD = Quarterly().parse("2026Q4")
@@ -63,9 +64,10 @@ class Toy:
         digest = sha256((self.content or f"{self.name} {self.good} {self.bad}").encode()).hexdigest()
         return LandedFile(name=self.name, uri=f"s3://landing/{self.name}", size=1, sha256=digest, origin="file:///toy")
 
-    def open(self) -> Toy:
+    @contextmanager
+    def open(self) -> Iterator[Toy]:
         self.opened += 1
-        return self
+        yield self
 
     def blocks(self) -> Iterator[Block]:
         total = self.good + self.bad
@@ -99,7 +101,13 @@ class Toy:
 
 
 def stage(catalog: RestCatalog, contract: TableContract, toy: Toy, period=PERIOD) -> StagedFile:
-    return stage_file(catalog, contract, SOURCE, period, toy.landed, toy.open)
+    return stage_together(catalog, contract, toy, period=period)[0]
+
+
+def stage_together(catalog: RestCatalog, contract: TableContract, *toys: Toy, period=PERIOD) -> list[StagedFile]:
+    by_digest = {toy.landed.sha256: toy for toy in toys}
+    landed = [toy.landed for toy in toys]
+    return stage_files(catalog, contract, SOURCE, period, landed, lambda file: by_digest[file.sha256].open())
 
 
 def commit(

@@ -148,7 +148,7 @@ def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch) -> None:
     staged = StagedFile(
         name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_loaded=1198, rows_rejected=2, manifest="s3://m"
     )
-    monkeypatch.setattr(steps, "stage", lambda *_: staged)
+    monkeypatch.setattr(steps, "stage", lambda *_: [staged])
     landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz"}
     task = StageFile(task_id="stage", source=SCHEDULED, landed=landed)
     assert task.execute(context(key="2026Q3")) == asdict(staged)

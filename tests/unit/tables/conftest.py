@@ -10,7 +10,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from growth_verticals.contract.schema import iceberg_schema, partition_spec
+from growth_verticals.contract.schema import iceberg_schema, partition_spec, sort_order
 from growth_verticals.contract.table import Column, PartitionField, TableContract
 
 MakeTable = Callable[..., tuple[Table, TableContract]]
@@ -22,7 +22,10 @@ def make_table(tmp_path: Path) -> MakeTable:
     catalog.create_namespace("toy")
 
     def make(
-        *columns: Column, partition_by: tuple[str, ...] = ("delivery_period",), properties: dict[str, str] | None = None
+        *columns: Column,
+        partition_by: tuple[str, ...] = ("delivery_period",),
+        sort_by: tuple[str, ...] = (),
+        properties: dict[str, str] | None = None,
     ) -> tuple[Table, TableContract]:
         """Create a table; `partition_by` is `column` or `column:transform`."""
         parts = (text.partition(":") for text in partition_by)
@@ -30,11 +33,16 @@ def make_table(tmp_path: Path) -> MakeTable:
             namespace="toy",
             name=f"t{uuid.uuid4().hex}",
             columns=columns,
+            sort_by=sort_by,
             partition_by=tuple(PartitionField(column=name, transform=how or "identity") for name, _, how in parts),
         )
         schema = iceberg_schema(contract)
         table = catalog.create_table(
-            contract.identifier, schema, partition_spec=partition_spec(contract, schema), properties=properties or {}
+            contract.identifier,
+            schema,
+            partition_spec=partition_spec(contract, schema),
+            sort_order=sort_order(contract, schema),
+            properties=properties or {},
         )
         return table, contract
 

@@ -29,11 +29,12 @@ def load(table: Table, contract: TableContract, period: str, *digests: str, rows
                 "source_file_sha256": digest,
                 "loaded_at": datetime(2026, 11, 22, tzinfo=UTC),
             }
-            sink = RowSink(table, contract, constants)
+            sink = RowSink(table, contract)
             sink.write(
                 pa.record_batch(
                     {"n": pa.array(range(rows), pa.int32()), "source_row": pa.array(range(rows), pa.int64())}
-                )
+                ),
+                constants,
             )
             for data_file in sink.close():
                 append.append_data_file(data_file)

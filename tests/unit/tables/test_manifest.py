@@ -22,18 +22,15 @@ from .conftest import MakeTable
 def staged(make_table: MakeTable) -> tuple[Table, list[DataFile]]:
     table, contract = make_table(Column(name="n", type="int"), Column(name="m", type="map<string, string>"))
     maps = {"m": pa.array([None] * 3, pa.map_(pa.string(), pa.string()))}
-    sink = RowSink(
-        table,
-        contract,
-        {
-            "delivery_period": "2026Q4",
-            "source_file": "toy.csv",
-            "source_file_sha256": "a" * 64,
-            "loaded_at": datetime(2026, 11, 22, tzinfo=UTC),
-        },
-    )
+    sink = RowSink(table, contract)
+    constants = {
+        "delivery_period": "2026Q4",
+        "source_file": "toy.csv",
+        "source_file_sha256": "a" * 64,
+        "loaded_at": datetime(2026, 11, 22, tzinfo=UTC),
+    }
     numbers = {"n": pa.array([1, 2, None], pa.int32()), "source_row": pa.array([2, 3, 4])}
-    sink.write(pa.record_batch({**numbers, **maps}))
+    sink.write(pa.record_batch({**numbers, **maps}), constants)
     return table, sink.close()
 
 

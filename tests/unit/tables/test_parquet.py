@@ -40,9 +40,9 @@ def strings(values: list[str | None]) -> pa.Array:
 
 
 def write(table: Table, contract: TableContract, *batches: pa.RecordBatch) -> list[DataFile]:
-    sink = RowSink(table, contract, CONSTANTS)
+    sink = RowSink(table, contract)
     for rows in batches:
-        sink.write(rows)
+        sink.write(rows, CONSTANTS)
     return sink.close()
 
 
@@ -165,6 +165,37 @@ def test_row_groups_are_bounded_by_bytes(make_table: MakeTable, monkeypatch: pyt
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [4, 4, 4]
 
 
+def read_back(table: Table, data_file: DataFile, column: str) -> list[list[Any]]:
+    """Return a column's values, row group by row group."""
+    with table.io.new_input(data_file.file_path).open() as stream:
+        file = pq.ParquetFile(stream)
+        return [file.read_row_group(group).column(column).to_pylist() for group in range(file.num_row_groups)]
+
+
+def test_rows_are_sorted_within_a_row_group_and_a_file_of_one_says_so(
+    make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 4)
+    columns = (Column(name="state", type="string"), Column(name="n", type="int"))
+    table, contract = make_table(*columns, sort_by=("state", "n"))
+    first = batch(state=strings(["TX", None, "NY", "NY"]), n=pa.array([1, 2, 4, 3], pa.int32()))
+    [one] = write(table, contract, first)
+    assert read_back(table, one, "state") == [["NY", "NY", "TX", None]]
+    assert read_back(table, one, "n") == [[3, 4, 1, 2]]
+    assert read_back(table, one, "source_row") == [[5, 4, 2, 3]]
+    assert one.sort_order_id == table.sort_order().order_id
+    [two] = write(table, contract, first, first)
+    assert read_back(table, two, "state") == [["NY", "NY", "TX", None]] * 2
+    assert two.sort_order_id is None
+
+
+def test_a_table_without_a_sort_order_keeps_the_order_of_its_rows(make_table: MakeTable):
+    table, contract = make_table(Column(name="state", type="string"))
+    [data_file] = write(table, contract, batch(state=strings(["TX", None, "NY"])))
+    assert read_back(table, data_file, "state") == [["TX", None, "NY"]]
+    assert data_file.sort_order_id is None
+
+
 @pytest.mark.parametrize(("sample", "of_unique"), [(100, False), (101, True)])
 def test_dictionaries_are_kept_for_columns_that_repeat_and_in_small_files_for_all(
     make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, sample: int, of_unique: bool
@@ -192,9 +223,9 @@ def tight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("tight")
 def test_many_partitions_hold_few_files_open_and_lose_no_row(make_table: MakeTable):
     table, contract = make_table(Column(name="state", type="string"), partition_by=("delivery_period", "state"))
-    sink, most_open = RowSink(table, contract, CONSTANTS), 0
+    sink, most_open = RowSink(table, contract), 0
     for block in range(20):
-        sink.write(batch(state=strings([f"S{(block + n) % 12}" for n in range(60)])))
+        sink.write(batch(state=strings([f"S{(block + n) % 12}" for n in range(60)])), CONSTANTS)
         most_open = max(most_open, len(sink._open))
     data_files = sink.close()
     assert most_open == 2
@@ -210,8 +241,8 @@ def test_many_partitions_hold_few_files_open_and_lose_no_row(make_table: MakeTab
 def test_abandoned_uploads_leave_no_open_file(make_table: MakeTable, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1)
     table, contract = make_table(Column(name="state", type="string"))
-    sink = RowSink(table, contract, CONSTANTS)
-    sink.write(batch(state=strings(["NY"])))
+    sink = RowSink(table, contract)
+    sink.write(batch(state=strings(["NY"])), CONSTANTS)
     [file] = sink._open.values()
     sink.abandon()
     assert file._stream.closed
