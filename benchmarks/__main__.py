@@ -1,0 +1,50 @@
+"""`make bench`: measures scenarios, writes the results, prints the table of goals.
+
+    python -m benchmarks [--quick] [--only SCENARIO ...]
+
+A scenario's figures replace those of its last time in benchmarks/results.json (`--quick`: .state/bench/quick.json).
+Each gets a stand-in of its own, whose data go when it ends: all of them together would fill a disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.measure import RunError
+from benchmarks.place import STATE, bench_place
+from benchmarks.results import Results
+from benchmarks.scenarios import FULL, QUICK, SCENARIOS
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the engine and its peers.")
+    parser.add_argument("--quick", action="store_true", help="smaller files and fewer runs, in under three minutes")
+    parser.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="SCENARIO", help=" ".join(SCENARIOS))
+    arguments = parser.parse_args(words)
+    scale = QUICK if arguments.quick else FULL
+    STATE.mkdir(parents=True, exist_ok=True)
+    path = STATE / "quick.json" if arguments.quick else Path(__file__).parent / "results.json"
+    results = Results(path, scale.as_json())
+    started, failed = time.perf_counter(), []
+    for name in arguments.only or SCENARIOS:
+        print(f"{name} ({time.perf_counter() - started:.0f} s)", flush=True)
+        with bench_place() as place:
+            try:
+                place.appends(place.small_files(3, 2_000))  # a store's first writes make room, and are slow
+                runs, figures = SCENARIOS[name](place, scale)
+            except (RunError, KeyError, AssertionError) as error:
+                failed.append(name)
+                print(f"  {name} failed: {error!r}", file=sys.stderr)
+                continue
+        results.add(name, figures, runs)
+    if arguments.quick:
+        print(f"\nSmall: 1 GB is {scale.big // 10**6} MB here, and so on. Ratios of files this small say little.")
+    print(f"\n{results.table()}\n{time.perf_counter() - started:.0f} s, written to {path}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
