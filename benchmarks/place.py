@@ -82,7 +82,7 @@ class Place:
         return self._python("benchmarks.appends", folder, self._namespace())
 
     def peer(self, peer: Peer, shape: str, path: Path) -> Run:
-        """A script of `peers/` into a table that exists, without the provenance columns."""
+        """A script of `peers/` into a table that exists, without the provenance columns. Says the table's `rows`."""
         made = SHAPES[shape]
         job = {
             "path": str(path),
@@ -91,9 +91,11 @@ class Place:
             "delimiter": made.delimiter,
         }
         python = python_of(STATE / "venvs", peer.environment)
-        return run(
-            [python, Path(__file__).parent / "peers" / f"{peer.script}.py", json.dumps(job)], self._environment, STATE
-        )
+        script = Path(__file__).parent / "peers" / f"{peer.script}.py"
+        done = run([python, script, json.dumps(job)], self._environment, STATE)
+        if (snapshot := self._catalog.load_table(job["table"]).current_snapshot()) is None:
+            return done
+        return replace(done, said=done.said | {"rows": int(snapshot.summary["total-records"])})
 
     def _declare(self, shape: str) -> str:
         """Add the source to the copy, for a table that is not there yet; return the table's name."""

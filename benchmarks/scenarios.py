@@ -79,6 +79,7 @@ def peers(place: Place, scale: Scale) -> tuple[Runs, Samples]:
     contestants = {"engine": _engine(place, "consumer", path)}
     contestants |= {name: _peer(place, name, "consumer", path) for name in PEERS}
     runs = in_turn(contestants, scale.runs)
+    _require_same_rows(runs)
     return runs, {f"1 GB CSV: engine / {name}": _ratio(runs, "engine", name) for name in PEERS if name in runs}
 
 
@@ -95,6 +96,7 @@ def shapes(place: Place, scale: Scale) -> tuple[Runs, Samples]:
         if suffix == ".csv":
             contestants["limit"] = _limit(place, path, shape)
         made = _in_turn(scale, f"{label}: ", **contestants)
+        _require_same_rows(made)
         for other in contestants.keys() - {"engine"}:
             samples[f"{label}: engine / {other}"] = _ratio(made, f"{label}: engine", f"{label}: {other}")
         runs |= made
@@ -212,6 +214,12 @@ def _in_turn(scale: Scale, prefix: str, **contestants: Callable[[], Run]) -> Run
 
 def _ratio(runs: Mapping[str, Sequence[Run]], ours: str, theirs: str) -> list[float]:
     return [our.inner / their.inner for our, their in zip(runs[ours], runs[theirs], strict=False)]
+
+
+def _require_same_rows(runs: Mapping[str, Sequence[Run]]) -> None:
+    rows = {name: {run.said["rows"] for run in made} for name, made in runs.items()}
+    if len(set().union(*rows.values())) != 1:
+        raise AssertionError(f"not all loaded the same rows: {rows}")
 
 
 def _growth(seconds: Sequence[float]) -> float:

@@ -103,8 +103,9 @@ def arrow_csv_options(task: Job) -> dict[str, Any]:
     }
 
 
-def report(inner: float) -> None:
-    print(json.dumps({"inner": inner}))
+def report(inner: float, rows: int | None = None) -> None:
+    """:param rows: of a peer that does not write into the table that it was given."""
+    print(json.dumps({"inner": inner, "rows": rows}))
 
 
 def _decimal(kind: str) -> tuple[int, int]:
