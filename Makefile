@@ -72,8 +72,8 @@ fuzz: install  ## Property tests with new random examples, many of them
 	@GV_HYPOTHESIS=fuzz $(VENV)/bin/pytest tests/unit -k "test_properties or any_text or round_trip" --timeout 1800
 
 .PHONY: bench bench-quick
-bench: install  ## Measure the engine against its limit, its goals and its peers, on files up to 4 GB (two hours)
-	@$(RUN)/python -m benchmarks
+bench: install  ## Measure the engine against its limit, its goals and its peers, on files up to 4 GB; takes an hour or two (ONLY="limit gz": some)
+	@$(RUN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 bench-quick: install  ## The same on a small scale, in three minutes
 	@$(RUN)/python -m benchmarks --quick
 

@@ -1,6 +1,6 @@
 """`make bench`: measures scenarios, writes the results, prints the table of goals.
 
-    python -m benchmarks [--quick] [--only SCENARIO ...]
+    python -m benchmarks [--quick] [--only SCENARIO ...] [--runs N]
 
 A scenario's figures replace those of its last time in benchmarks/results.json (`--quick`: .state/bench/quick.json).
 Each gets a stand-in of its own, whose data go when it ends: together they would fill a disk. With `--quick` they share
@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,11 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the engine and its peers.")
     parser.add_argument("--quick", action="store_true", help="smaller files and fewer runs, in under three minutes")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="SCENARIO", help=" ".join(SCENARIOS))
+    parser.add_argument("--runs", type=int, metavar="N", help="turns of each scenario, instead of five")
     arguments = parser.parse_args(words)
     scale = QUICK if arguments.quick else FULL
+    if arguments.runs:
+        scale = replace(scale, runs=arguments.runs, append_runs=arguments.runs, many_runs=arguments.runs)
     STATE.mkdir(parents=True, exist_ok=True)
     path = STATE / "quick.json" if arguments.quick else Path(__file__).parent / "results.json"
     results = Results(path, scale.as_json())

@@ -42,7 +42,7 @@ class Scale:
     append_runs: int = 5
     files: int = 5_000
     file_rows: int = 2_000
-    many_runs: int = 3
+    many_runs: int = 5
     few_bad: float = 9e-5
 
     def as_json(self) -> dict[str, Any]:
