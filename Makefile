@@ -73,6 +73,12 @@ cfn-check: install  ## checkov over the CloudFormation templates, in an environm
 fuzz: install  ## Property tests with new random examples, many of them
 	@GV_HYPOTHESIS=fuzz $(VENV)/bin/pytest tests/unit -k "test_properties or any_text or round_trip" --timeout 1800
 
+.PHONY: bench bench-quick
+bench: install  ## Measure the engine against its limit, its goals and its peers, on files up to 4 GB; takes an hour or two (ONLY="limit gz": some)
+	@$(RUN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+bench-quick: install  ## The same on a small scale, in three minutes
+	@$(RUN)/python -m benchmarks --quick
+
 .PHONY: requirements
 requirements:  ## Compile requirements.in again
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -168,9 +168,11 @@ def _compress(text: Path, path: Path, suffix: str) -> None:
         with path.open("wb") as file:
             subprocess.run(["gzip", "-6", "-n", "-c", text], stdout=file, check=True)
         return
+    member = zipfile.ZipInfo(text.name, (2026, 8, 1, 0, 0, 0))
+    member.compress_type = zipfile.ZIP_DEFLATED
     with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+        zipfile.ZipFile(path, "w") as archive,
         text.open("rb") as source,
-        archive.open(zipfile.ZipInfo(text.name, (2026, 8, 1, 0, 0, 0)), "w", force_zip64=True) as member,
+        archive.open(member, "w", force_zip64=True) as target,
     ):
-        shutil.copyfileobj(source, member, 2**20)
+        shutil.copyfileobj(source, target, 2**20)

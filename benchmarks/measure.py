@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+
+_LAUNCH = Path(__file__).parent / "launch.py"
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,18 @@ class RunError(Exception):
 
 def run(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Run:
     """Run one process to its end. Its last line on standard output is JSON with `inner`. Raises `RunError`."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        started = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=err, env=dict(environment), cwd=folder)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.NamedTemporaryFile() as report:
+        launched = [sys.executable, "-I", "-S", _LAUNCH, report.name, *map(str, command)]
+        done = subprocess.run(launched, stdout=out, stderr=err, env=dict(environment), cwd=folder, check=False)
         out.seek(0)
         lines = out.read().decode(errors="replace").strip().splitlines()
-        if process.returncode:
+        if done.returncode or not lines:
             err.seek(0)
-            raise RunError(err.read().decode(errors="replace")[-2_000:] or f"exit code {process.returncode}")
+            raise RunError(err.read().decode(errors="replace")[-2_000:] or f"exit code {done.returncode}")
+        used = json.loads(report.read())
     said = json.loads(lines[-1])
-    inner = said.get("inner", said.get("seconds", wall))
-    return Run(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, inner, said)
+    inner = said.get("inner", said.get("seconds", used["wall"]))
+    return Run(**used, inner=inner, said=said)
 
 
 def in_turn(contestants: Mapping[str, Callable[[], Run]], times: int) -> dict[str, list[Run]]:

@@ -8,17 +8,24 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from benchmarks import generate
+from benchmarks.environments import Peer, python_of
 from benchmarks.measure import Run, run
 from benchmarks.shapes import SHAPES, Shape
 from local import standin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from pyiceberg.catalog.rest import RestCatalog
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE = REPOSITORY / ".state" / "bench"
@@ -44,27 +51,70 @@ class Place:
         folder.mkdir(parents=True)
         return self._python("benchmarks.limit", shape, path, folder)
 
-    def load(self, shape: str, *paths: Path) -> Run:
-        """`./gv load` as a person types it, the raw copy included, in a copy of the repository with a source more."""
-        made, namespace, copy = SHAPES[shape], self._namespace(), self._copy
-        (copy / f"dags/sources/{shape}.py").write_text(made.declaration(namespace, json=paths[0].suffix == ".jsonl"))
-        (copy / f"include/schemas/{shape}.sql").write_text(made.ddl(namespace))
-        environment = self._environment | {"GV_PYTHON": sys.executable, "PYTHONPATH": ""}
-        return run([copy / "gv", "load", shape, *paths, "--json"], environment, copy)
+    def file(self, shape: str, size: int, *, bad: float = 0.0, suffix: str = ".csv") -> Path:
+        """A made-up file, kept from one benchmark to the next; see `generate.file_of`."""
+        return _apart(generate.file_of, STATE / "files", shape, size, bad=bad, suffix=suffix)
 
-    def peer(self, python: Path, script: str, shape: str, path: Path) -> Run:
-        """A script of `peers/` into a table that exists, without the provenance columns."""
+    def small_files(self, count: int, rows: int) -> Path:
+        """The folder of `count` CSV files of `rows` events each."""
+        return _apart(generate.small_files, STATE / "files", count, rows)[0].parent
+
+    def load(self, shape: str, *paths: Path) -> tuple[Run, int]:
+        """`./gv load` as a person types it, the raw copy included, in a copy of the repository with a source more.
+
+        Returns the run, and how many snapshots the table has.
+        """
+        table = self._declare(shape)
+        done = self._gv({"GV_PYTHON": sys.executable}, shape, *paths)
+        return done, len(self._catalog.load_table(table).metadata.snapshots)
+
+    def start_up(self, shape: str, path: Path) -> Run:
+        """`./gv load`; `inner` is the time to the first block parsed."""
+        self._declare(shape)
+        stamp, python = STATE / "start-up.txt", STATE / "start-up-python"
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent / "start_up.py"}" "$@"\n')
+        python.chmod(0o755)
+        done = self._gv({"BENCH_STAMP": str(stamp), "GV_PYTHON": str(python)}, shape, path)
+        return replace(done, inner=float(stamp.read_text()))
+
+    def appends(self, folder: Path) -> Run:
+        return self._python("benchmarks.appends", folder, self._namespace())
+
+    def peer(self, peer: Peer, shape: str, path: Path) -> Run:
+        """A script of `peers/` into a table that exists, without the provenance columns. Says the table's `rows`."""
         made = SHAPES[shape]
-        table = self._table(made)
         job = {
             "path": str(path),
-            "table": table,
+            "table": self._table(made),
             "columns": {column.name: column.sql for column in made.columns},
             "delimiter": made.delimiter,
         }
-        return run(
-            [python, Path(__file__).parent / "peers" / f"{script}.py", json.dumps(job)], self._environment, STATE
-        )
+        python = python_of(STATE / "venvs", peer.environment)
+        script = Path(__file__).parent / "peers" / f"{peer.script}.py"
+        done = run([python, script, json.dumps(job)], self._environment, STATE)
+        if (snapshot := self._catalog.load_table(job["table"]).current_snapshot()) is None:
+            return done
+        return replace(done, said=done.said | {"rows": int(snapshot.summary["total-records"])})
+
+    def _declare(self, shape: str) -> str:
+        """Add the source to the copy, for a table that is not there yet; return the table's name."""
+        made, namespace = SHAPES[shape], self._namespace()
+        (self._copy / f"dags/sources/{shape}.py").write_text(made.declaration(namespace))
+        (self._copy / f"include/schemas/{shape}.sql").write_text(made.ddl(namespace))
+        return f"{namespace}.{shape}"
+
+    def _gv(self, settings: dict[str, str], shape: str, *paths: Path) -> Run:
+        environment = self._environment | settings
+        environment.pop("PYTHONPATH")
+        return run([self._copy / "gv", "load", shape, *paths, "--json"], environment, self._copy)
+
+    @cached_property
+    def _catalog(self) -> RestCatalog:
+        from growth_verticals.account import Account
+        from growth_verticals.tables.catalog import open_catalog
+
+        os.environ.update(self._environment)
+        return open_catalog(Account.from_environment())
 
     @cached_property
     def _copy(self) -> Path:
@@ -86,18 +136,18 @@ class Place:
         return f"bench_{next(self._numbers)}"
 
     def _table(self, shape: Shape) -> str:
-        from dataclasses import replace
-
-        from growth_verticals.account import Account
         from growth_verticals.contract.ddl import read_ddl
-        from growth_verticals.tables.catalog import open_catalog
         from growth_verticals.tables.create import ensure_table
 
         contract = read_ddl(shape.ddl(self._namespace()))
-        bare = replace(contract, provenance=False, partition_by=())
-        os.environ.update(self._environment)
-        ensure_table(open_catalog(Account.from_environment()), bare)
+        ensure_table(self._catalog, replace(contract, provenance=False, partition_by=()))
         return contract.identifier
+
+
+def _apart(make: Callable[..., Any], *words: object, **named: object) -> Any:
+    """Call `make` in a process of its own: a child's peak memory counts that of the process that started it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(make, *words, **named).result()
 
 
 @contextmanager

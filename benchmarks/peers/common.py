@@ -64,6 +64,21 @@ def polars_schema(columns: dict[str, str]) -> dict[str, Any]:
     return {name: known.get(kind) or pl.Decimal(*_decimal(kind)) for name, kind in columns.items()}
 
 
+def daft_schema(columns: dict[str, str]) -> dict[str, Any]:
+    from daft import DataType
+
+    known = {
+        "BIGINT": DataType.int64(),
+        "INT": DataType.int32(),
+        "DOUBLE": DataType.float64(),
+        "BOOLEAN": DataType.bool(),
+        "DATE": DataType.date(),
+        "TIMESTAMP": DataType.timestamp("us"),
+        "STRING": DataType.string(),
+    }
+    return {name: known.get(kind) or DataType.decimal128(*_decimal(kind)) for name, kind in columns.items()}
+
+
 def arrow_schema(columns: dict[str, str]) -> Any:
     import pyarrow as pa
 
@@ -83,13 +98,14 @@ def arrow_csv_options(task: Job) -> dict[str, Any]:
     import pyarrow.csv as arrow_csv
 
     return {
-        "parse_options": arrow_csv.ParseOptions(delimiter=task.delimiter, newlines_in_values=True),
+        "parse_options": arrow_csv.ParseOptions(delimiter=task.delimiter),
         "convert_options": arrow_csv.ConvertOptions(column_types=arrow_schema(task.columns), strings_can_be_null=True),
     }
 
 
-def report(inner: float) -> None:
-    print(json.dumps({"inner": inner}))
+def report(inner: float, rows: int | None = None) -> None:
+    """:param rows: of a peer that does not write into the table that it was given."""
+    print(json.dumps({"inner": inner, "rows": rows}))
 
 
 def _decimal(kind: str) -> tuple[int, int]:
