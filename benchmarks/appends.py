@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import nullcontext
 from hashlib import file_digest
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def main(folder: Path, namespace: str) -> None:
     from growth_verticals.source import Delimited, Inbox, Source
     from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.commit import commit_delivery
-    from growth_verticals.tables.stage import stage_file
+    from growth_verticals.tables.stage import stage_files
 
     source = Source(
         name="events", table=f"{namespace}.events", cadence=OnDemand(), delivery=Inbox(), format=Delimited()
@@ -39,9 +40,11 @@ def main(folder: Path, namespace: str) -> None:
             sha256 = file_digest(raw, "sha256").hexdigest()
             landed = LandedFile(name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="b")
             reader = open_reader(raw, path.name, source, contract)
-            staged = stage_file(catalog, contract, source.name, period, landed, lambda reader=reader: reader)
+            staged = stage_files(
+                catalog, contract, source.name, period, [landed], lambda _, reader=reader: nullcontext(reader)
+            )
             commit = time.perf_counter()
-            commit_delivery(catalog, contract, source.name, period, [staged], max_rejected=0.0, expected_rows=None)
+            commit_delivery(catalog, contract, source.name, period, staged, max_rejected=0.0, expected_rows=None)
             ended = time.perf_counter()
         both.append(ended - started)
         commits.append(ended - commit)
