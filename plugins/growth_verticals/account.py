@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -93,27 +93,12 @@ class Account:
     def client(self, service: str) -> Any:
         """Return a boto3 client of `s3` or `s3tables`, with bounded time-outs and AWS's standard retries.
 
-        Raises `ConfigurationError` for a profile that does not exist.
+        One client serves all callers in a process, whatever their thread. Raises `ConfigurationError` for a profile
+        that does not exist.
         """
-        from botocore.config import Config
-
-        keys = self.credentials
-        config = Config(
-            connect_timeout=10,
-            read_timeout=_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": 4},
-            s3={"addressing_style": "path"} if self.s3_endpoint else None,
-        )
+        endpoint = self.s3_endpoint if service == "s3" else self.s3tables_endpoint
         with _creating:
-            return _session(frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))).client(
-                service,
-                region_name=self.region,
-                endpoint_url=self.s3_endpoint if service == "s3" else self.s3tables_endpoint,
-                aws_access_key_id=keys.access_key if keys else None,
-                aws_secret_access_key=keys.secret_key if keys else None,
-                aws_session_token=keys.token if keys else None,
-                config=config,
-            )
+            return _client(_aws_environment(), service, self.region, endpoint, self.credentials)
 
     def landing_prefix(self, source: str, period: Period) -> str:
         """Return the URI, without a slash at the end, under which the raw copies of one delivery lie."""
@@ -122,6 +107,10 @@ class Account:
     def inbox_prefix(self, source: str) -> str:
         """Return the URI, without a slash at the end, into which people drop files of `source`."""
         return f"{self.landing_uri}/inbox/{source}"
+
+
+def _aws_environment() -> frozenset[tuple[str, str]]:
+    return frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
 
 
 @cache
@@ -134,6 +123,29 @@ def _session(_environment: frozenset[tuple[str, str]]) -> Any:
         return boto3.session.Session()
     except ProfileNotFound as error:
         raise ConfigurationError(str(error), next_step="set AWS_PROFILE to a profile of ~/.aws/config") from error
+
+
+@lru_cache(maxsize=32)
+def _client(
+    environment: frozenset[tuple[str, str]], service: str, region: str, endpoint: str | None, keys: Credentials | None
+) -> Any:
+    """Return one client for all who ask for the same: each costs 10 ms, and has connections of its own."""
+    from botocore.config import Config
+
+    return _session(environment).client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=keys.access_key if keys else None,
+        aws_secret_access_key=keys.secret_key if keys else None,
+        aws_session_token=keys.token if keys else None,
+        config=Config(
+            connect_timeout=10,
+            read_timeout=_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            s3={"addressing_style": "path"} if service == "s3" and endpoint else None,
+        ),
+    )
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

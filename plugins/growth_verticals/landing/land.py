@@ -14,7 +14,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from growth_verticals.delivery import LandedFile
 from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
@@ -203,8 +203,8 @@ class _Zone:
         uploaded = upload.complete()
         if uploaded is None:
             return None
-        lying = self._copy(upload.key)
-        return self._sign(upload.key, sha256, uploaded) if lying is not None and lying.etag == uploaded.etag else None
+        lying = self._head(upload.key)
+        return self._sign(upload.key, sha256, uploaded) if lying and lying["ETag"] == uploaded.etag else None
 
     def landed(self, key: str, receipt: Receipt) -> LandedFile:
         """Return the copy at `key` as the later steps know it."""
@@ -219,16 +219,22 @@ class _Zone:
     def _keys(self) -> Iterator[str]:
         return landed_keys(self._prefix, self._file.name)
 
-    def _copy(self, key: str) -> _Copy | None:
+    def _head(self, key: str) -> Any:
+        """Return what the store tells of an object; None if there is none."""
         from botocore.exceptions import ClientError
 
         with s3_failures(self.client, self.bucket, s3_uri(self.bucket, key)):
             try:
-                found = self.client.head_object(Bucket=self.bucket, Key=key)
+                return self.client.head_object(Bucket=self.bucket, Key=key)
             except ClientError as error:
                 if status_of(error) == 404:
                     return None
                 raise
+
+    def _copy(self, key: str) -> _Copy | None:
+        found = self._head(key)
+        if found is None:
+            return None
         receipt = read_receipt(self.client, self.bucket, key)
         if receipt is not None and (receipt.etag, receipt.size) != (found["ETag"], found["ContentLength"]):
             receipt = None
