@@ -1,6 +1,6 @@
-"""One run of the engine in a process of its own: a landed file's bytes, on local disk, into one snapshot.
+"""One run of the engine in a process of its own: landed bytes, on local disk, into one snapshot.
 
-    python -m benchmarks.engine SHAPE FILE NAMESPACE
+    python -m benchmarks.engine SHAPE FILE-OR-FOLDER NAMESPACE
 
 All that a load does but the raw copy: hash, validation, provenance, rejects, upload, commit. Prints JSON.
 """
@@ -47,14 +47,18 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
 
     @contextmanager
     def open_landed(landed: LandedFile) -> Iterator[Reader]:
-        with path.open("rb") as raw:
+        with Path(landed.uri).open("rb") as raw:
             yield open_reader(raw, landed.name, source, contract)
 
+    def hashed(path: Path) -> LandedFile:
+        with path.open("rb") as raw:
+            sha256 = file_digest(raw, "sha256").hexdigest()
+            size = raw.tell()
+        return LandedFile(name=path.name, uri=str(path), size=size, sha256=sha256, origin="bench")
+
     started = time.perf_counter()
-    with path.open("rb") as raw:
-        sha256 = file_digest(raw, "sha256").hexdigest()
-    landed = LandedFile(name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="bench")
-    staged = stage_files(catalog, contract, source.name, period, [landed], open_landed)
+    files = [hashed(each) for each in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    staged = stage_files(catalog, contract, source.name, period, files, open_landed)
     result = commit_delivery(catalog, contract, source.name, period, staged, max_rejected=0.05, expected_rows=None)
     inner = time.perf_counter() - started
     print(json.dumps({"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected}))
