@@ -144,24 +144,25 @@ class DelimitedReader:
         check_utf8(piece.data, self._source.name, member.name, piece.first_line)
         nul = b"\0" in piece.data
         hexadecimal = bool(self._integers) and (self._form.delimiter.isalnum() or may_be_hexadecimal(piece.data))
-        table, short, as_text = self._read(member, piece.data, nul, hexadecimal)
+        batch, short, as_text = self._read(member, piece.data, nul, hexadecimal)
+        cells = dict(zip(batch.schema.names, batch.columns, strict=True))
         values, faults = [], {}
         for column in self._contract.columns:
             name = column.name
             if name in as_text & member.layout.known:
-                array, faults[name] = self._casters[name](_whole(table[name]), nul=nul, hexadecimal=hexadecimal)
+                array, faults[name] = self._casters[name](cells[name], nul=nul, hexadecimal=hexadecimal)
             elif name in member.layout.known:
-                array = _whole(table[name])
+                array = cells[name]
             elif name == EXTRA and member.layout.extras:
-                array = as_map({extra: _whole(table[extra]) for extra in member.layout.extras})
+                array = as_map({extra: cells[extra] for extra in member.layout.extras})
             else:
-                array = pa.nulls(table.num_rows, arrow_type(column))
+                array = pa.nulls(batch.num_rows, arrow_type(column))
             values.append(array)
         if nul:
             others = set(member.layout.names) - member.layout.known
-            faults |= {name: nul_faults(_whole(table[name])) for name in others}
+            faults |= {name: nul_faults(cells[name]) for name in others}
         self._remember({name for name in self._typed if faults.get(name)})
-        rows = BlockRows(table.num_rows, short, piece, member.dialect)
+        rows = BlockRows(batch.num_rows, short, piece, member.dialect)
         try:
             return part(
                 *(self._contract.columns, values, rows.lines(), faults, self._expected, rows.raw),
@@ -177,7 +178,7 @@ class DelimitedReader:
 
     def _read(
         self, member: _Member, data: bytes, nul: bool, hexadecimal: bool
-    ) -> tuple[pa.Table, list[arrow_csv.InvalidRow], frozenset[str]]:
+    ) -> tuple[pa.RecordBatch, list[arrow_csv.InvalidRow], frozenset[str]]:
         """Return a block's cells, its records of wrong length, and the columns that came as text."""
         everything = frozenset(member.layout.names)
         as_text = everything if nul else everything - frozenset(self._typed) | (self._suspects & everything)
@@ -187,7 +188,7 @@ class DelimitedReader:
             short: list[arrow_csv.InvalidRow] = []
             failed: frozenset[str] = frozenset()
             try:
-                table = self._read_as(member, data, as_text, nul, short)
+                batch = self._read_as(member, data, as_text, nul, short)
             except pa.ArrowInvalid as error:
                 if then == "nothing":
                     raise
@@ -195,17 +196,18 @@ class DelimitedReader:
                     failed = frozenset({member.layout.names[int(column[1])]})
             else:
                 if self._escapes is not None:
-                    table = self._escapes.show(data, table)
+                    batch = self._escapes.show(data, batch)
                 typed = member.layout.known & self._typed.keys() - as_text
-                failed = frozenset(name for name in typed if beyond(_whole(table[name])) is not None)
+                checked = zip(batch.schema.names, batch.columns, strict=True)
+                failed = frozenset(name for name, array in checked if name in typed and beyond(array) is not None)
                 if not failed:
-                    return table, short, as_text
+                    return batch, short, as_text
             as_text = as_text | failed if failed and then == "that column as text" else everything
         raise AssertionError("text can always be read")
 
     def _read_as(
         self, member: _Member, data: bytes, as_text: frozenset[str], nul: bool, short: list[arrow_csv.InvalidRow]
-    ) -> pa.Table:
+    ) -> pa.RecordBatch:
         """Read a block with some columns as text; append records of wrong length to `short`."""
 
         def skip(row: arrow_csv.InvalidRow) -> str:
@@ -213,7 +215,7 @@ class DelimitedReader:
             return "skip"
 
         quote = member.dialect.quote
-        return arrow_csv.read_csv(
+        table = arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(
                 use_threads=False, block_size=len(data), column_names=list(member.layout.names)
@@ -226,6 +228,8 @@ class DelimitedReader:
             ),
             convert_options=self._options(member, as_text, nul),
         )
+        batches = table.to_batches()  # one, for it is one block; none without a row
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
 
     def _options(self, member: _Member, as_text: frozenset[str], nul: bool) -> arrow_csv.ConvertOptions:
         """Return how to convert. Kept, for most blocks are read alike and a wide table's take long to make."""
@@ -266,7 +270,3 @@ class DelimitedReader:
     def _refusal(self, what: str, file: str, line: int | None) -> FileRefusedError:
         next_step = "ask the vendor to send the file again"
         return FileRefusedError(what, source=self._source.name, file=file, line=line, next_step=next_step)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -47,16 +47,16 @@ class Escapes:
             text = text.replace(hidden.decode(), plain.decode())
         return text
 
-    def show(self, data: bytes, table: pa.Table) -> pa.Table:
+    def show(self, data: bytes, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a parsed block with what its text cells mean. `data` is the block."""
         hidden = {mark: plain for plain, mark in self._hidden.items() if mark in data}
-        for place, kind in enumerate(table.schema.types) if hidden else ():
+        for place, kind in enumerate(batch.schema.types) if hidden else ():
             if pa.types.is_string(kind):
-                cells = table.column(place)
+                cells = batch.column(place)
                 for mark, plain in hidden.items():
                     cells = pc.replace_substring(cells, mark.decode(), plain.decode())
-                table = table.set_column(place, table.column_names[place], cells)
-        return table
+                batch = batch.set_column(place, batch.schema.names[place], cells)
+        return batch
 
 
 class EscapedStream(SkippingStream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import math
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,28 +25,41 @@ def beyond(array: pa.Array) -> pa.Array | None:
     """
     kind = array.type
     if pa.types.is_floating(kind):
+        if math.isfinite(pc.sum(array).as_py() or 0.0):  # what is not finite makes the sum so
+            return None
         finite = pc.is_finite(array)
         return None if pc.all(finite).as_py() in (True, None) else pc.invert(finite).fill_null(False)
     limits = _limits(kind)
     if limits is None or array.null_count == len(array):
         return None
-    extremes, (low, high) = pc.min_max(array), limits
-    if pc.greater_equal(extremes["min"], low).as_py() and pc.less_equal(extremes["max"], high).as_py():
+    low, high, values = limits
+    extremes = pc.min_max(array)
+    least, most = extremes["min"], extremes["max"]
+    if values is None:
+        if low.as_py() <= least.as_py() and most.as_py() <= high.as_py():
+            return None
+    elif values[0] <= least.value and most.value <= values[1]:
         return None
     return pc.or_(pc.less(array, low), pc.greater(array, high)).fill_null(False)
 
 
 @cache
-def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar] | None:
+def _limits(kind: pa.DataType) -> tuple[pa.Scalar, pa.Scalar, tuple[int, int] | None] | None:
+    """Return the least and the largest value of a type, and for times what these are in days or microseconds."""
     if pa.types.is_date32(kind):
-        return pa.scalar(_FIRST_DAY, pa.int32()).cast(kind), pa.scalar(_LAST_DAY, pa.int32()).cast(kind)
+        return _of_integers(_FIRST_DAY, _LAST_DAY, pa.int32(), kind)
     if pa.types.is_timestamp(kind):
-        last = (_LAST_DAY + 1) * _DAY_US - 1
-        return pa.scalar(_FIRST_DAY * _DAY_US, pa.int64()).cast(kind), pa.scalar(last, pa.int64()).cast(kind)
+        return _of_integers(_FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1, pa.int64(), kind)
     if pa.types.is_decimal(kind):
         most = decimal.Decimal(f"{'9' * kind.precision}E-{kind.scale}")
-        return pa.scalar(most.copy_negate(), kind), pa.scalar(most, kind)
+        return pa.scalar(most.copy_negate(), kind), pa.scalar(most, kind), None
     return None
+
+
+def _of_integers(
+    low: int, high: int, integer: pa.DataType, kind: pa.DataType
+) -> tuple[pa.Scalar, pa.Scalar, tuple[int, int]]:
+    return pa.scalar(low, integer).cast(kind), pa.scalar(high, integer).cast(kind), (low, high)
 
 
 def bisect(cast: Callable[[pa.Array], pa.Array], values: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -85,7 +86,7 @@ _REJECTS = pa.schema(
 
 
 def part(
-    columns: Sequence[Column],
+    columns: tuple[Column, ...],
     values: Sequence[pa.Array],
     source_rows: pa.Array,
     faults: Mapping[str, Faults],
@@ -129,7 +130,8 @@ def part(
     return Parsed(kept, rejects_batch(rejected), rows.num_rows + len(whole))
 
 
-def rows_schema(columns: Sequence[Column]) -> pa.Schema:
+@lru_cache(maxsize=8)
+def rows_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """Return the schema of `Parsed.rows`."""
     return arrow_schema(columns).append(pa.field("source_row", pa.int64(), nullable=False))
 
