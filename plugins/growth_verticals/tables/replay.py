@@ -13,26 +13,22 @@ hold only on a head that was asked; a table that has become another one meanwhil
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyroaring import BitMap64
 
 from growth_verticals.contract.table import rejects_contract
-from growth_verticals.errors import CommitError, DeliveryRefusedError
+from growth_verticals.errors import CommitError
 from growth_verticals.tables.create import ensure_table
 from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.head import append_files, move_head
-from growth_verticals.tables.ledger import loaded_rows, row_numbers, rows_of
-from growth_verticals.tables.parquet import RowSink
-from growth_verticals.tables.rejected import count_reasons, rejected_rows
+from growth_verticals.tables.ledger import loaded_rows, rows_of
+from growth_verticals.tables.rejected import rejected_rows
+from growth_verticals.tables.rereading import Reread, Rereading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from pyiceberg.catalog.rest import RestCatalog
@@ -41,7 +37,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.reader import Block, Parsed, Reader
+    from growth_verticals.reader import Reader
     from growth_verticals.tables.rejected import RejectedRows
 
 logger = logging.getLogger(__name__)
@@ -62,28 +58,6 @@ class ReplayedFile:
     status: Literal["replayed", "not_loaded", "raw_copy_gone"]
     rows_loaded: int
     rows_rejected: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Reread:
-    """A file's rejected records after they were read again: `before` = `held` + `passed` + `failed`.
-
-    :param before: source_row of those in the rejects table.
-    :param held: of those that the table has, left by a replay that did not end.
-    :param passed: of those that stand in `data_files`.
-    :param failed: of those that stand in `reject_files`.
-    :param same: whether nothing is new: none passed or was held, and the reasons are the same.
-    """
-
-    name: str
-    sha256: str
-    before: BitMap64
-    held: BitMap64
-    passed: BitMap64
-    failed: BitMap64
-    data_files: list[DataFile]
-    reject_files: list[DataFile]
-    same: bool
 
 
 def replay_rejected(
@@ -122,7 +96,7 @@ def replay_rejected(
             if reader is None:
                 results.append(_left(file, sha256, "raw_copy_gone"))
                 continue
-            reread = _Rereading(table, rejects_table, contract, source_name, period, file, sha256).run(
+            reread = Rereading(table, rejects_table, contract, source_name, period, file, sha256).run(
                 reader, loaded[sha256]
             )
         files.append(reread)
@@ -149,115 +123,11 @@ def _left(file: RejectedRows, sha256: str, status: Literal["not_loaded", "raw_co
     return ReplayedFile(name=file.name, sha256=sha256, status=status, rows_loaded=0, rows_rejected=len(file.rows))
 
 
-# --- reading again ------------------------------------------------------------------------------------------------
-
-
-class _Rereading:
-    """Reads one file's rejected records again, and stages them as rows or as rejects."""
-
-    def __init__(
-        self,
-        table: Table,
-        rejects_table: Table,
-        contract: TableContract,
-        source_name: str,
-        period: Period,
-        file: RejectedRows,
-        sha256: str,
-    ) -> None:
-        self._constants = {
-            "delivery_period": period.key,
-            "source_file": file.name,
-            "source_file_sha256": sha256,
-            "loaded_at": datetime.now(UTC),
-        }
-        self._rows = RowSink(table, contract)
-        self._rejects = RowSink(rejects_table, rejects_contract(contract))
-        self._source_name = source_name
-        self._file = file
-        self._sha256 = sha256
-        self._passed, self._failed = BitMap64(), BitMap64()
-        self._reasons: Counter[tuple[str | None, ...]] = Counter()
-
-    def run(self, reader: Reader, loaded: BitMap64) -> _Reread:
-        """Return the file's records that are not in the table, staged. `loaded`: source_row of those that are."""
-        before = self._file.rows
-        wanted, known = before - loaded, before | loaded
-        try:
-            self._read(reader, wanted, known)
-            if wanted != self._passed | self._failed:
-                raise self._moved()
-            data_files, reject_files = self._rows.close(), self._rejects.close()
-        except BaseException:
-            self._rows.abandon()
-            self._rejects.abandon()
-            raise
-        return _Reread(
-            name=self._file.name,
-            sha256=self._sha256,
-            before=before,
-            held=before & loaded,
-            passed=self._passed,
-            failed=self._failed,
-            data_files=data_files,
-            reject_files=reject_files,
-            same=before == self._failed and self._file.reasons == self._reasons,
-        )
-
-    def _read(self, reader: Reader, wanted: BitMap64, known: BitMap64) -> None:
-        for block, end in _with_ends(reader.blocks(), known.max() + 1):
-            if end < block.first_row:
-                raise self._moved()  # row numbers that start again tell no record
-            places = BitMap64(range(block.first_row, end))
-            if in_block := wanted & places:
-                parsed = reader.parse(block)
-                if _source_rows(parsed) != known & places:
-                    raise self._moved()
-                self._stage(parsed, pa.array(in_block, pa.int64()))
-
-    def _stage(self, parsed: Parsed, wanted: pa.Array) -> None:
-        rows, rejects = (
-            batch.filter(pc.is_in(batch.column("source_row"), value_set=wanted))
-            for batch in (parsed.rows, parsed.rejects)
-        )
-        if rows.num_rows:
-            self._rows.write(rows, self._constants)
-            self._passed.update(row_numbers(rows.column("source_row")))
-        if rejects.num_rows:
-            self._rejects.write(rejects, self._constants)
-            self._failed.update(row_numbers(rejects.column("source_row")))
-            self._reasons += count_reasons(rejects)
-
-    def _moved(self) -> DeliveryRefusedError:
-        return DeliveryRefusedError(
-            "the file's records do not start in the lines where they started when it was loaded, so which of them are "
-            "loaded cannot be told",
-            source=self._source_name,
-            file=self._file.name,
-            next_step="take the file back with ./gv undo and load it again, if the declaration now reads it right",
-        )
-
-
-def _with_ends(blocks: Iterator[Block], last_end: int) -> Iterator[tuple[Block, int]]:
-    """Yield each block and the row behind its last one."""
-    block = next(blocks, None)
-    while block is not None:
-        following = next(blocks, None)
-        yield block, following.first_row if following is not None else max(last_end, block.first_row)
-        block = following
-
-
-def _source_rows(parsed: Parsed) -> BitMap64:
-    found = BitMap64(row_numbers(parsed.rows.column("source_row")))
-    found.update(row_numbers(parsed.rejects.column("source_row")))
-    return found
-
-
 # --- the commits --------------------------------------------------------------------------------------------------
 
 
 def _append_passed(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[_Reread]
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[Reread]
 ) -> None:
     """Append the rows that passed, on a head that holds their files and none of these rows."""
 
@@ -282,7 +152,7 @@ def _append_passed(
 
 
 def _replace_rejects(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[_Reread]
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[Reread]
 ) -> None:
     """Make the rejects table hold, of these files, the records that failed."""
     identifier = rejects_contract(contract).identifier
