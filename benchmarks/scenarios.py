@@ -52,13 +52,13 @@ class Scale:
 FULL = Scale()
 QUICK = Scale(
     big=10**8,
-    bigger=3 * 10**8,
-    household=10**8,
+    bigger=2 * 10**8,
+    household=6 * 10**7,
     events=5 * 10**7,
     runs=2,
-    appends=40,
+    appends=30,
     append_runs=1,
-    files=100,
+    files=50,
     many_runs=1,
 )
 
