@@ -51,10 +51,10 @@ class Scale:
 
 FULL = Scale()
 QUICK = Scale(
-    big=10**8,
-    bigger=2 * 10**8,
-    household=6 * 10**7,
-    events=5 * 10**7,
+    big=6 * 10**7,
+    bigger=15 * 10**7,
+    household=4 * 10**7,
+    events=3 * 10**7,
     runs=2,
     appends=30,
     append_runs=1,
