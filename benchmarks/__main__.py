@@ -10,6 +10,7 @@ one.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,7 @@ def main(words: list[str]) -> int:
     scale = QUICK if arguments.quick else FULL
     if arguments.runs:
         scale = replace(scale, runs=arguments.runs, append_runs=arguments.runs, many_runs=arguments.runs)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the stand-in ends with us
     STATE.mkdir(parents=True, exist_ok=True)
     path = STATE / "quick.json" if arguments.quick else Path(__file__).parent / "results.json"
     results = Results(path, scale.as_json())

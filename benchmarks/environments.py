@@ -1,4 +1,13 @@
-"""The peers' virtual environments: one a peer, made with uv from the pins beside its script."""
+"""The peers' virtual environments: one a peer, made with uv from the pins beside its script.
+
+The pins are what `uv pip compile --no-annotate --no-header` makes of these. Daft does not take our pyarrow and
+pyiceberg, and has its own.
+
+    polars, pyiceberg    polars, or nothing more; pyiceberg[pyarrow], pyarrow and boto3 as we have them
+    duckdb               duckdb, duckdb-extension-iceberg, -httpfs and -avro 1.5.5, boto3
+    daft                 daft[iceberg], boto3
+    dlt                  dlt[filesystem,s3], pyiceberg[pyarrow,sql-sqlite] and pyarrow as we have them
+"""
 
 from __future__ import annotations
 

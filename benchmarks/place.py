@@ -21,6 +21,7 @@ from benchmarks.environments import Peer, python_of
 from benchmarks.measure import Run, run
 from benchmarks.shapes import SHAPES, Shape
 from local import standin
+from local.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,6 +155,7 @@ def _apart(make: Callable[..., Any], *words: object, **named: object) -> Any:
 def bench_place() -> Iterator[Place]:
     """Run a stand-in for the length of the benchmark; its data go with it."""
     STATE.mkdir(parents=True, exist_ok=True)
+    standin.down(Settings(state=STATE / "stand-in"))  # what a killed benchmark left running
     with standin.running(STATE / "stand-in") as settings:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GV_", "PYTHON"))}
         quiet = {

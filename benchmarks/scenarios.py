@@ -51,14 +51,14 @@ class Scale:
 
 FULL = Scale()
 QUICK = Scale(
-    big=10**8,
-    bigger=3 * 10**8,
-    household=10**8,
-    events=5 * 10**7,
+    big=6 * 10**7,
+    bigger=15 * 10**7,
+    household=4 * 10**7,
+    events=3 * 10**7,
     runs=2,
-    appends=40,
+    appends=30,
     append_runs=1,
-    files=100,
+    files=50,
     many_runs=1,
 )
 

@@ -1,4 +1,7 @@
-"""DuckDB: read_csv with declared types, INSERT through its iceberg extension. Nothing is fetched: packages bring it."""
+"""DuckDB: read_csv with declared types, INSERT through its iceberg extension, behind the forwarder of `signing.py`.
+
+Nothing is fetched: packages bring the extensions.
+"""
 
 from __future__ import annotations
 
