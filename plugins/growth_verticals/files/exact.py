@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import math
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970
 _DAY_US = 86_400_000_000
-_MANY_X = 8_000
+_ZERO, _X = pa.scalar(ord("0"), pa.uint8()), pa.scalar(ord("x"), pa.uint8())
+_LOWER_CASE = pa.scalar(32, pa.uint8())
+_HEXADECIMAL = re.compile(rb"(?<![0-9A-Za-z])0[xX]")
 
 
 def beyond(array: pa.Array) -> pa.Array | None:
@@ -92,18 +95,10 @@ def to_date(times: pa.Array) -> pa.Array:
 
 def may_be_hexadecimal(data: bytes) -> bool:
     """Whether a cell of `data` may start with `0x` or `0X`: what stands before is no letter and no digit."""
-    for letter in (b"x", b"X"):
-        at = data.find(letter)
-        for _ in range(_MANY_X):
-            if at < 0:
-                break
-            if data[at - 1 : at] == b"0" and not data[at - 2 : at - 1].isalnum():
-                return True
-            at = data.find(letter, at + 1)
-        else:
-            whole = pa.array([data], pa.large_binary())
-            return bool(pc.match_substring_regex(whole, r"(?:^|[^0-9A-Za-z])0[xX]")[0].as_py())
-    return False
+    octets = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
+    zeros = pc.equal(octets.slice(0, max(len(data) - 1, 0)), _ZERO)
+    letters = pc.equal(pc.bit_wise_or(octets.slice(1), _LOWER_CASE), _X)
+    return bool(pc.any(pc.and_(zeros, letters)).as_py()) and _HEXADECIMAL.search(data) is not None
 
 
 def any_hexadecimal(text: pa.Array) -> bool:

@@ -121,9 +121,9 @@ class Cutter:
         last = data.rfind(eol) + 1
         if quote is None or not last or quote not in data:
             return last
-        if not self._walk and data.count(quote, 0, last) > self.FEW:
+        if not self._walk and (quotes := data.count(quote, 0, last)) > self.FEW:
             line = data[data.rfind(eol, 0, last - 1) + 1 : last]
-            if data.count(quote, 0, last) % 2 == 0 and not ends_inside(line, self._dialect):
+            if quotes % 2 == 0 and not ends_inside(line, self._dialect):
                 return last
             exact = last_end(data, self._dialect)
             self._walk = data.count(quote, 0, exact) % 2 == 1
