@@ -2,7 +2,7 @@
 
 It runs on loopback alone and pretends to be other people's servers; nothing of the platform imports it.
 
-    python -m local up | down | status | env
+    ./gv local up | down | status | env
 
 docs/stand-in.md says what runs and where it still differs from AWS.
 """

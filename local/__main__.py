@@ -1,4 +1,4 @@
-"""`python -m local`: the stand-in's command line. Exit codes: 0 done, 1 not so, 2 wrong usage."""
+"""`./gv local`: the stand-in's command line. Exit codes: 0 done, 1 not so, 2 wrong usage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.settings import Settings, StandInError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command."""
-    parser = argparse.ArgumentParser(prog="python -m local", description="The stand-in account and vendors.")
+    parser = argparse.ArgumentParser(prog="gv local", description="The stand-in account and vendors.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start what does not run yet and wait until it answers")
     commands.add_parser("down", help="end what `up` started; its data stay")
@@ -35,7 +35,7 @@ def _up(settings: Settings, _: argparse.Namespace) -> int:
     started = standin.up(settings)
     print(f"started: {', '.join(started)}" if started else "already up")
     print(f"S3 {settings.s3_endpoint}, S3 Tables {settings.gateway}, Iceberg REST {settings.gateway}/iceberg")
-    print(f'SFTP 127.0.0.1:{settings.sftp_port}. Settings: eval "$(python -m local env)"')
+    print(f'SFTP 127.0.0.1:{settings.sftp_port}. Settings: eval "$(./gv local env)"')
     return 0
 
 

@@ -64,5 +64,5 @@ def _engine(endpoint: str | None, keys: Credentials | None) -> duckdb.DuckDBPyCo
 def _extension(name: str) -> Path:
     package = find_spec(f"duckdb_extension_{name}")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError(f"the package duckdb-extension-{name} is not installed. Next: make setup")
+        raise ModuleNotFoundError(f"the package duckdb-extension-{name} is not installed. Next: make install")
     return next(Path(package.origin).parent.glob(f"extensions/*/{name}.duckdb_extension"))

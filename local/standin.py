@@ -69,7 +69,7 @@ def environment(settings: Settings | None = None) -> dict[str, str]:
     """
     settings = settings or Settings.from_environment()
     if not (settings.state / "keys.json").exists():
-        raise StandInError("the stand-in was never started. Next: python -m local up.")
+        raise StandInError("the stand-in was never started. Next: ./gv local up.")
     keys = Keys.of(settings.state)
     platform = keys.pairs[PLATFORM]
     account = {

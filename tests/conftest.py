@@ -29,7 +29,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def stand_in_environment(stand_in: Settings) -> dict[str, str]:
-    """The variables that `python -m local env` prints for it."""
+    """The variables that `./gv local env` prints for it."""
     return standin.environment(stand_in)
 
 

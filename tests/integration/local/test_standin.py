@@ -135,7 +135,7 @@ def test_wrong_usage_and_wrong_settings(settings: Settings) -> None:
     )
     assert (wrong.returncode, "GV_LOCAL_S3_PORT is not a port" in wrong.stderr) == (1, True)
     answer = _run(settings, "env")
-    assert (answer.returncode, "never started" in answer.stderr) == (1, True)
+    assert (answer.returncode, "never started. Next: ./gv local up" in answer.stderr) == (1, True)
 
 
 def test_settings_come_back_from_their_own_environment(settings: Settings) -> None:
