@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 
@@ -23,12 +24,22 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("demo", help="load every source's sample through a real Airflow, and leave it running")
     commands.add_parser("stop", help="end Airflow and the stand-in; their data stay")
     chosen = parser.parse_args(arguments)
+    _forget_other_accounts()
     try:
         settings = Settings.from_environment()
         return _COMMANDS[chosen.command](settings, chosen)
     except StandInError as error:
         print(f"local: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("local: interrupted; what was started keeps running. Next: make stop, or the same again", file=sys.stderr)
+        return 130
+
+
+def _forget_other_accounts() -> None:
+    """Drop the shell's own AWS settings: a profile or session token of a real account is nothing to the stand-in."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
 
 
 def _up(settings: Settings, _: argparse.Namespace) -> int:

@@ -182,7 +182,7 @@ class Airflow:
 
     def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         kept = self._kept
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
         return {
             **ours,
             **settings,

@@ -101,6 +101,13 @@ class Settings:
         return f"http://{HOST}:{self.gateway_port}"
 
 
+def past_proxies() -> dict[str, str]:
+    """Return the variables that keep calls of this machine from a proxy that the shell has set."""
+    kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = ",".join(dict.fromkeys([HOST, "localhost", *filter(None, kept.split(","))]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
+
+
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on `port` now."""
     with closing(socket.socket()) as sock:

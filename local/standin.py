@@ -26,6 +26,7 @@ from local.settings import (
     Settings,
     StandInError,
     is_free,
+    past_proxies,
 )
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ _POLL_S = 0.1
 def up(settings: Settings) -> list[str]:
     """Start what does not run yet, wait until all answers, and return the names of what was started.
 
-    Raises `StandInError` for a busy port, naming it and its setting, before anything is started; and when a part
-    ends while starting or is not ready within a minute.
+    From then on this process calls the machine itself past any proxy. Raises `StandInError` for a busy port, naming it
+    and its setting, before anything is started; and when a part ends while starting or is not ready within a minute.
     """
+    os.environ.update(past_proxies())
     with _alone(settings):
         return _up(settings)
 
@@ -81,6 +83,7 @@ def environment(settings: Settings | None = None) -> dict[str, str]:
         "GV_CATALOG_URI": f"{settings.gateway}/iceberg",
         "GV_TABLE_BUCKET_ARN": TABLE_BUCKET_ARN,
         "GV_LANDING_URI": f"s3://{LANDING_BUCKET}",
+        **past_proxies(),
     }
     connections = _connections(settings, keys)
     return account | {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}

@@ -18,7 +18,7 @@ import pytest
 
 from growth_verticals.account import Account, Credentials
 from local import standin
-from local.settings import HOST, Settings, StandInError, is_free
+from local.settings import HOST, Settings, StandInError, is_free, past_proxies
 
 REPOSITORY = Path(standin.__file__).parents[1]
 EVERY_PORT = ("s3_port", "gateway_port", "sftp_port", "store_port")
@@ -136,6 +136,22 @@ def test_wrong_usage_and_wrong_settings(settings: Settings) -> None:
     assert (wrong.returncode, "GV_LOCAL_S3_PORT is not a port" in wrong.stderr) == (1, True)
     answer = _run(settings, "env")
     assert (answer.returncode, "never started. Next: ./gv local up" in answer.stderr) == (1, True)
+
+
+def test_it_starts_in_a_shell_with_a_proxy_and_a_profile_of_another_account(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "no-such-profile"}.items():
+        monkeypatch.setenv(name, value)
+    assert "started: store, gateway, sftp" in _run(settings, "up").stdout
+
+
+def test_hosts_that_the_shell_keeps_from_its_proxy_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "vendor.example,127.0.0.1")
+    assert past_proxies() == dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,vendor.example")
 
 
 def test_settings_come_back_from_their_own_environment(settings: Settings) -> None:
