@@ -176,16 +176,28 @@ def test_json_tells_the_same(namespace: str, capsys: pytest.CaptureFixture[str])
     ("words", "said"),
     [
         (["--sql", "CREATE TABLE users (id intt)"], "--sql: line 1: column 24: unknown type"),
-        (["--sql", USERS, "-n", "aws_data"], "would refuse this name of a namespace"),
-        (["--sql", USERS, "-t", "Users"], "would refuse this name of a table"),
         (["-s", "no-such.sql"], "no-such.sql: the schema file cannot be read; found No such file"),
-        (["-s", str(SCHEMAS / "users-schema.json")], "a JSON schema does not name its table"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_asked(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ):
     assert create(*words) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--sql", USERS, "-n", "aws_data"], "argument -n/--namespace: S3 Tables or Athena would refuse this name"),
+        (["--sql", USERS, "-t", "Users"], "argument -t/--table: S3 Tables or Athena would refuse this name"),
+        (["-s", str(SCHEMAS / "users-schema.json")], "a JSON schema does not name its table; name it: -t NAME"),
+    ],
+)
+def test_a_bad_name_or_none_is_wrong_usage(words: list[str], said: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        create(*words)
+    assert ended.value.code == 2
     assert said in capsys.readouterr().err
 
 

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--table", metavar="NAME", help="the table's name (default: as the SQL says)")
     parser.add_argument("--dry-run", action="store_true", help="show what would be made, and ask no server")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what is made, as a dry run does")
+    parser.set_defaults(usage_error=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,14 +75,14 @@ def read_contract(arguments: argparse.Namespace) -> TableContract:
 
     A table that a declared source loads, by the SQL's own name, has the provenance columns, without which it cannot be
     loaded. Any other has the columns of the SQL and no more. `-n` and `-t` go before what the SQL says. Raises
-    `DdlError`, or `ConfigurationError` for a bad name or file.
+    `DdlError`, or `ConfigurationError` for a file that cannot be read; ends with 2 for a bad name or none.
     """
-    _check_name("namespace", arguments.namespace, is_namespace)
-    _check_name("table", arguments.table, is_table_name)
+    _check_name(arguments, "-n/--namespace", arguments.namespace, is_namespace)
+    _check_name(arguments, "-t/--table", arguments.table, is_table_name)
     text, file = _read(arguments)
     if arguments.schema and arguments.schema.suffix == ".json":
         if arguments.table is None:
-            raise ConfigurationError("a JSON schema does not name its table", file=file, next_step="name it with -t")
+            arguments.usage_error("a JSON schema does not name its table; name it: -t NAME")
         identifier = f"{arguments.namespace or NO_NAMESPACE}.{arguments.table}"
         return read_json_schema(text, file=file, identifier=identifier)
     loaded = read_identifier(text, file=file) in _loaded_tables()
@@ -161,12 +162,11 @@ def _read(arguments: argparse.Namespace) -> tuple[str, str]:
         raise ConfigurationError("the schema file cannot be read", file=str(arguments.schema), found=found) from error
 
 
-def _check_name(what: str, name: str | None, is_good: Callable[[str], bool]) -> None:
+def _check_name(arguments: argparse.Namespace, option: str, name: str | None, is_good: Callable[[str], bool]) -> None:
     if name is not None and not is_good(name):
-        raise ConfigurationError(
-            f"S3 Tables or Athena would refuse this name of a {what}",
-            expected="1 to 255 of a-z, 0-9 and _, a letter first, no _ last; a namespace not in aws",
-            found=repr(name[:80]),
+        arguments.usage_error(
+            f"argument {option}: S3 Tables or Athena would refuse this name; expected 1 to 255 of a-z, 0-9 and _, "
+            f"a letter first, no _ last, and no namespace that starts with aws; found {name[:80]!r}"
         )
 
 
