@@ -17,7 +17,7 @@ from growth_verticals.account import Account
 from growth_verticals.cadence import BUSINESS_ZONE
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import FileResult, LoadResult
-from growth_verticals.errors import DeliveryError
+from growth_verticals.errors import ContractError, DeliveryError
 from growth_verticals.source import OnDemand
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         staged.extend(stage_all(account, source, period, arguments.files))
         result = steps.commit(account, source, period, staged, arguments.expect_rows)
         error = None
-    except DeliveryError as refusal:
+    except (DeliveryError, ContractError) as refusal:
         if "GV_DEBUG" in os.environ:
             raise
         result, error = refused(source, period, arguments.files, staged), str(refusal)

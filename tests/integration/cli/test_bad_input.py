@@ -121,8 +121,11 @@ def test_a_table_that_is_not_its_sql_file_stops_the_load(
     with table.update_schema() as change:
         change.add_column("favourite_colour", table.schema().find_type("city"))
     try:
-        assert main(["load", "horace_mann", str(sample("horace_mann")), "--period", "2026-04-08"]) == 1
-        assert "favourite_colour is in the table only" in capsys.readouterr().err
+        capsys.readouterr()
+        assert main(["load", "horace_mann", str(sample("horace_mann")), "--period", "2026-04-08", "--json"]) == 1
+        result = json.loads(capsys.readouterr().out)
+        assert [file["status"] for file in result["files"]] == ["refused"]
+        assert "favourite_colour is in the table only" in result["error"]
     finally:
         with table.refresh().update_schema() as change:
             change.delete_column("favourite_colour")

@@ -138,7 +138,7 @@ def test_a_changed_sql_file_is_planned_applied_and_loaded(
     second = "id,colour,name,price,old\n5000000000,red,,1234567.00,y\n"
     refused = load(gv, tmp_path, "2026-01-02", "b.csv", second)
     assert refused.returncode == 1
-    assert "`./gv tables plan` shows it" in refused.stderr
+    assert "`./gv tables plan` shows it" in refused.stdout
 
     for said in ("made\n", "everything is as declared\n"):
         applied = gv("tables", "apply", "orchids")
