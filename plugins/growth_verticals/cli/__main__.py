@@ -45,8 +45,8 @@ def main(words: list[str]) -> int:
         if "GV_DEBUG" in os.environ:
             raise
         return complain(
-            f"unexpected {type(error).__name__} in {place.name} ({place.filename}:{place.lineno}); nothing was loaded. "
-            "Next: run it again with GV_DEBUG=1, which shows everything, a row's values too",
+            f"unexpected {type(error).__name__} in {place.name} ({place.filename}:{place.lineno}). Next: run it again, "
+            "which does nothing twice; with GV_DEBUG=1 it shows everything, a row's values too",
             _FAILED,
         )
     return code

@@ -81,3 +81,21 @@ def test_without_an_account_the_missing_setting_and_the_next_step_are_named(
 ):
     assert main(["load", "ls_corp", a_file]) == 1
     assert "GV_TABLE_BUCKET_ARN is not set. Next: " in capsys.readouterr().err
+
+
+def test_what_nobody_expected_shows_its_place_and_no_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def surprise(_: object) -> int:
+        raise ValueError("Willow Rosenberg")
+
+    monkeypatch.delenv("GV_DEBUG", raising=False)
+    monkeypatch.setattr(COMMANDS["sources"], "run", surprise)
+    assert main(["sources"]) == 1
+    error = capsys.readouterr().err
+    assert f"unexpected ValueError in surprise ({__file__}:" in error
+    assert "Next: run it again" in error
+    assert "Willow" not in error
+    monkeypatch.setenv("GV_DEBUG", "1")
+    with pytest.raises(ValueError, match="Willow"):
+        main(["sources"])
