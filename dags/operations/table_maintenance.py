@@ -4,8 +4,9 @@ Daily care of the table bucket. S3 Tables compacts tables, expires snapshots and
 this DAG keeps its settings as they are declared, and looks whether its jobs did their work.
 
 - **bucket** sets how long unreferenced files are kept.
-- **table**, once for each declared table that exists, and for its rejects table: applies the settings of the source's
-  declaration where the live ones differ, and fails when a maintenance job has failed. The log has the job's message.
+- **table**, once for each table of the bucket: fails when a maintenance job has failed; the log has the job's message.
+  Before, a source's table gets the settings of its declaration where the live ones differ, and its rejects table AWS's
+  defaults. The settings of tables that no source declares are left alone.
 """
 
 from datetime import timedelta

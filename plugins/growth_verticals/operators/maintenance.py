@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from growth_verticals.declarations import find_source, read_sources
-from growth_verticals.errors import ServiceError
+from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.hooks.account import maintainer_account
 from growth_verticals.source import Maintenance
 
@@ -40,32 +40,31 @@ class ApplyBucketMaintenance(BaseOperator):
 
 
 class ListTables(BaseOperator):
-    """List the declared tables, and their rejects tables, that exist by now."""
+    """List the tables that exist by now, each with the source that it belongs to."""
 
-    def execute(self, context: Context) -> list[dict[str, str]]:  # noqa: ARG002 - Airflow's signature
-        """Return `{"source": name, "table": namespace.table}` of each, by name."""
-        live = _live_tables()
-        tables = [
-            {"source": source.name, "table": table}
-            for source in read_sources().values()
-            for table in (source.table, source.rejects_table)
-            if table in live
-        ]
-        self.log.info("%s declared tables exist; %s others are left alone", len(tables), len(live) - len(tables))
+    def execute(self, context: Context) -> list[dict[str, str | None]]:  # noqa: ARG002 - Airflow's signature
+        """Return `{"source": name, "table": namespace.table}` of each; without a source, the name is None."""
+        source_of: dict[str, str | None] = {
+            table: source.name for source in read_sources().values() for table in (source.table, source.rejects_table)
+        }
+        tables = [{"source": source_of.get(table), "table": table} for table in sorted(_live_tables())]
+        others = sum(table["source"] is None for table in tables)
+        self.log.info("%s tables of sources exist, and %s others", len(tables) - others, others)
         return tables
 
 
 class MaintainTable(BaseOperator):
     """Apply a table's declared maintenance settings, and fail when one of its maintenance jobs has failed.
 
-    A rejects table has AWS's default settings.
+    A rejects table has AWS's default settings. The settings of a table that no source declares are somebody else's:
+    only its jobs are looked at, as far as this role may.
 
-    :param table: `{"source": name, "table": namespace.table}`.
+    :param table: `{"source": name or None, "table": namespace.table}`.
     """
 
     template_fields: Sequence[str] = ("table",)
 
-    def __init__(self, *, table: Mapping[str, str] | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, table: Mapping[str, str | None] | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.table: Any = table  # resolved from XCom before `execute`
 
@@ -74,9 +73,17 @@ class MaintainTable(BaseOperator):
         from growth_verticals.tables.maintenance import apply_maintenance, job_status
 
         account, table = maintainer_account(), self.table["table"]
-        source = find_source(self.table["source"])
-        changes = apply_maintenance(account, table, source.maintenance if table == source.table else Maintenance())
-        jobs = job_status(account, table)
+        source = find_source(self.table["source"]) if self.table["source"] else None
+        changes = []
+        if source is not None:
+            changes = apply_maintenance(account, table, source.maintenance if table == source.table else Maintenance())
+        try:
+            jobs = job_status(account, table)
+        except ConfigurationError as error:
+            if source is not None:
+                raise
+            self.log.warning("%s belongs to no source, and is passed over: %s", table, error)
+            return {"changes": [], "jobs": {}}
         for kind, (status, message) in jobs.items():
             self.log.info("%s: %s is %s %s", table, kind, status, message)
         failed = [
@@ -85,10 +92,14 @@ class MaintainTable(BaseOperator):
         if failed:
             raise ServiceError(
                 f"maintenance of {table} failed: {'; '.join(failed)}",
-                source=source.name,
+                source=source.name if source else None,
                 next_step="the runbook says what each message means; the table can be read all the same",
             )
-        self.log.info("%s: %s", table, "; ".join(changes) or "settings as declared, no failed job")
+        self.log.info(
+            "%s: %s",
+            table,
+            "; ".join(changes) or f"settings {'as declared' if source else 'left alone'}, no failed job",
+        )
         return {"changes": changes, "jobs": {kind: status for kind, (status, _) in jobs.items()}}
 
 

@@ -1,0 +1,104 @@
+"""The daily care of the table bucket: whose settings are applied, and which jobs fail a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from growth_verticals.account import Account
+from growth_verticals.declarations import find_source
+from growth_verticals.errors import ConfigurationError, ServiceError
+from growth_verticals.operators import maintenance
+from growth_verticals.operators.maintenance import ApplyBucketMaintenance, ListTables, MaintainTable
+from growth_verticals.source import Maintenance
+from growth_verticals.tables import maintenance as library
+from growth_verticals.tables.maintenance import BucketMaintenance
+
+ACCOUNT = Account(
+    region="us-east-1",
+    table_bucket_arn="arn:aws:s3tables:us-east-1:000000000000:bucket/gv-tables",
+    landing_uri="s3://gv-landing",
+    catalog_uri="http://127.0.0.1:1/iceberg",
+)
+GOOD = {"icebergCompaction": ("Successful", ""), "icebergSnapshotManagement": ("Not_Yet_Run", "")}
+
+
+class Service:
+    """What the library would do at AWS: jobs by table, and what was applied."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.jobs: dict[str, dict[str, tuple[str, str]]] = {}
+        self.applied: list[tuple[str | None, object]] = []
+        monkeypatch.setattr(maintenance, "maintainer_account", lambda: ACCOUNT)
+        monkeypatch.setattr(maintenance, "_live_tables", lambda: set(self.jobs))
+        monkeypatch.setattr(library, "apply_maintenance", self.apply)
+        monkeypatch.setattr(library, "apply_bucket_maintenance", lambda _, wanted: self.apply(_, None, wanted))
+        monkeypatch.setattr(library, "job_status", self.status)
+
+    def apply(self, _: Account, table: str | None, wanted: object) -> list[str]:
+        self.applied.append((table, wanted))
+        return [f"{table}: changed"]
+
+    def status(self, _: Account, table: str) -> dict[str, tuple[str, str]]:
+        if not self.jobs[table]:
+            raise ConfigurationError(f"reading the maintenance jobs of {table} was refused")
+        return self.jobs[table]
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    return Service(monkeypatch)
+
+
+def maintain(source: str | None, table: str) -> dict[str, Any]:
+    return MaintainTable(task_id="table", table={"source": source, "table": table}).execute({})  # type: ignore[arg-type]
+
+
+def test_every_table_is_listed_with_its_source(service: Service) -> None:
+    service.jobs = dict.fromkeys(["ls_corp.contact_rejects", "default.users", "ls_corp.contact"], GOOD)
+    assert ListTables(task_id="list").execute({}) == [  # type: ignore[arg-type]
+        {"source": None, "table": "default.users"},
+        {"source": "ls_corp", "table": "ls_corp.contact"},
+        {"source": "ls_corp", "table": "ls_corp.contact_rejects"},
+    ]
+
+
+def test_a_sources_table_has_its_declared_settings_and_its_rejects_awss(service: Service) -> None:
+    declared = find_source("aiq_b2b")
+    service.jobs = {declared.table: GOOD, declared.rejects_table: GOOD}
+    assert maintain("aiq_b2b", declared.table) == {
+        "changes": [f"{declared.table}: changed"],
+        "jobs": {"icebergCompaction": "Successful", "icebergSnapshotManagement": "Not_Yet_Run"},
+    }
+    maintain("aiq_b2b", declared.rejects_table)
+    assert service.applied == [(declared.table, declared.maintenance), (declared.rejects_table, Maintenance())]
+    assert declared.maintenance != Maintenance()
+
+
+@pytest.mark.parametrize(("source", "table"), [("ls_corp", "ls_corp.contact"), (None, "default.users")])
+def test_a_failed_job_fails_the_task_by_name(source: str | None, table: str, service: Service) -> None:
+    service.jobs = {table: GOOD | {"icebergCompaction": ("Failed", "no access to the key")}}
+    with pytest.raises(ServiceError) as raised:
+        maintain(source, table)
+    assert f"maintenance of {table} failed: icebergCompaction (no access to the key)" in str(raised.value)
+    assert "Next: " in str(raised.value)
+
+
+def test_the_settings_of_other_tables_are_left_alone(service: Service) -> None:
+    service.jobs = {"default.users": GOOD}
+    assert maintain(None, "default.users")["changes"] == []
+    assert service.applied == []
+
+
+def test_another_table_that_this_role_may_not_see_is_passed_over_and_a_sources_is_not(service: Service) -> None:
+    service.jobs = {"default.users": {}, "ls_corp.contact": {}}
+    assert maintain(None, "default.users") == {"changes": [], "jobs": {}}
+    with pytest.raises(ConfigurationError, match="was refused"):
+        maintain("ls_corp", "ls_corp.contact")
+
+
+def test_the_buckets_settings_are_those_that_the_dag_declares(service: Service) -> None:
+    task = ApplyBucketMaintenance(task_id="bucket", unreferenced_days=4, non_current_days=12)
+    assert task.execute({}) == ["None: changed"]  # type: ignore[arg-type]
+    assert service.applied == [(None, BucketMaintenance(unreferenced_days=4, non_current_days=12))]
