@@ -66,9 +66,15 @@ def application(settings: Settings) -> Starlette:
 
 
 async def _body(http: HttpRequest) -> bytes:
-    if int(http.headers.get("content-length", "0")) > MAX_BODY:
-        raise Refusal(400, "The request is over 50 MB")
-    return await http.body()
+    body = bytearray()
+    if int(http.headers.get("content-length", "0")) <= MAX_BODY:
+        async for part in http.stream():
+            body += part
+            if len(body) > MAX_BODY:
+                break
+        else:
+            return bytes(body)
+    raise Refusal(400, "The request is over 50 MB")
 
 
 def _json(reply: Reply, headers: dict[str, str] | None = None) -> Response:

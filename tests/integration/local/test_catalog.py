@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+import httpx
 import pyarrow as pa
 import pytest
 from pyiceberg.exceptions import (
@@ -158,6 +159,20 @@ def test_an_operation_that_s3_tables_lacks_is_refused(rest, catalog, namespace, 
     catalog.create_table(f"{namespace}.census", schema)
     answer = rest(method, path.format(ns=namespace), document)
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "UnsupportedOperationException")
+
+
+def test_metadata_over_50_mb_is_refused(rest, catalog, namespace, schema) -> None:
+    catalog.create_table(f"{namespace}.census", schema)
+    wide = {"requirements": [], "updates": [{"action": "set-properties", "updates": {"note": "x" * 50 * 2**20}}]}
+    answer = rest("POST", f"namespaces/{namespace}/tables/census", wide)
+    assert (answer.status_code, "over 50 MB" in answer.json()["error"]["message"]) == (400, True)
+    assert "note" not in catalog.load_table(f"{namespace}.census").properties
+
+
+def test_a_long_body_without_a_stated_length_is_refused_too(account) -> None:
+    parts = (b"x" * 2**20 for _ in range(51))
+    answer = httpx.post(f"{account.catalog_uri}/v1/config", content=parts, timeout=60)
+    assert (answer.status_code, "over 50 MB" in answer.json()["error"]["message"]) == (400, True)
 
 
 def test_there_are_no_oauth_tokens(account, send) -> None:
