@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 from growth_verticals.cli.__main__ import COMMANDS
 from growth_verticals.cli.tables import COMMANDS as TABLES_COMMANDS
@@ -63,3 +67,47 @@ def test_every_command_that_is_named_exists():
     assert {
         each for each in named if each[1] not in first or (each[1] in second and each[2] not in {*second[each[1]], ""})
     } == set()
+
+
+def test_every_package_that_is_imported_is_named():
+    named = {
+        re.split(r"==|\[", line)[0].strip()
+        for line in (REPOSITORY / "requirements.in").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    installed = packages_distributions()
+    ours = {"growth_verticals", "local", "sampling"}
+    imported: dict[str, set[str]] = {}
+    for folder in ("dags", "plugins", "local", "include/scripts"):
+        for path in (REPOSITORY / folder).rglob("*.py"):
+            for module in modules_of(ast.parse(path.read_text(encoding="utf-8"))):
+                if module not in sys.stdlib_module_names | ours:
+                    imported[module] = {name.lower().replace("_", "-") for name in installed.get(module, [])}
+    assert len(imported) > 15
+    assert [module for module, packages in imported.items() if not packages & named] == []
+
+
+def modules_of(tree: ast.AST) -> Iterator[str]:
+    """Yield the top-level name of every absolute import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_setting_of_the_compose_file_is_in_the_example():
+    text = (REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8")
+    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\$\{([A-Z_]+)", text))
+    assert len(asked) > 5
+    assert asked - set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)) == set()
+
+
+def test_the_compose_file_runs_every_part_of_airflow_at_the_pinned_version():
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))["services"]
+    commands = {service.get("command") for service in services.values()} - {None}
+    assert commands == {"db migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
+    version = re.search(r"^apache-airflow==(\S+)", (REPOSITORY / "requirements.in").read_text("utf-8"), re.MULTILINE)
+    assert version is not None
+    assert f"apache/airflow:{version[1]}-python" in services["scheduler"]["build"]["dockerfile_inline"]
