@@ -210,6 +210,14 @@ def test_every_declared_source_can_be_planned_applied_and_planned_again(stand_in
     assert run("plan", "no_such_source") == 2
 
 
+@pytest.mark.parametrize("words", [("-n", "no_such"), ("orchids", "-n", "aiq")])
+def test_a_plan_for_nothing_is_not_called_as_declared(words: tuple[str, ...], gv: Gv):
+    for command in ("plan", "apply"):
+        ended = gv("tables", command, *words)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert f"no source has its table in the namespace '{words[-1]}'; expected " in ended.stderr
+
+
 # --- one table, without the command line ---
 
 

@@ -9,6 +9,7 @@ from growth_verticals.cli.output import print_json
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.declared import SCHEMAS, contract_of
 from growth_verticals.declarations import find_source, read_sources
+from growth_verticals.errors import UnknownSourceError
 
 if TYPE_CHECKING:
     import argparse
@@ -61,9 +62,16 @@ def planned(arguments: argparse.Namespace) -> list[Step]:
 
 
 def chosen(arguments: argparse.Namespace) -> list[Source]:
-    """Return the sources that the arguments name. Raises `UnknownSourceError`."""
+    """Return the sources that the arguments name. Raises `UnknownSourceError`, also if there is none at all."""
     sources = [find_source(name) for name in arguments.source] or list(read_sources().values())
-    return [source for source in sources if arguments.namespace in (None, source.namespace)]
+    found = [source for source in sources if arguments.namespace in (None, source.namespace)]
+    if not found:
+        raise UnknownSourceError(
+            f"no source has its table in the namespace {str(arguments.namespace)[:60]!r}",
+            expected=" or ".join(sorted({source.namespace for source in sources})),
+            next_step="`./gv sources` lists the sources with their tables",
+        )
+    return found
 
 
 def show(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
