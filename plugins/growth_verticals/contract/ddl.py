@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from growth_verticals.contract.tokens import Token
 
 NO_NAMESPACE = "default"
-#: The seed's mapping of SQL types; `decimal`, `map` and `timestamp with time zone` are read apart.
+#: Iceberg's type for each SQL type; `decimal`, `map` and `timestamp with time zone` are read apart.
 TYPES = {
     "string": "string", "varchar": "string", "char": "string", "text": "string",
     "int": "int", "integer": "int", "bigint": "long", "long": "long",

@@ -1,4 +1,4 @@
-"""The seed's JSON schemas → table contract.
+"""JSON schemas, as `create-table.sh` takes them → table contract.
 
     {"fields": [{"name": "id", "type": "long", "required": true}, …]}
 

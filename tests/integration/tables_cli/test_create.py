@@ -1,4 +1,4 @@
-"""`./gv tables create`, by the script names of the seed and by its own: tables as the SQL says, and nothing twice."""
+"""`./gv tables create`, by the names of the older scripts and by its own: tables as the SQL says, and nothing twice."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def columns_of(catalog: RestCatalog, identifier: str) -> list[tuple[str, str, bo
     ]
 
 
-def test_the_seeds_script_makes_a_table_of_a_sql_file(namespace: str, catalog: RestCatalog):
+def test_the_older_script_makes_a_table_of_a_sql_file(namespace: str, catalog: RestCatalog):
     script = [sys.executable, "scripts/create_table.py", "-b", BUCKET, "-s", "schemas/daily_sales.sql", "-n", namespace]
     done = subprocess.run(script, cwd=REPOSITORY / "include", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"{namespace}.daily_sales: created\n"), done.stderr
@@ -60,7 +60,7 @@ def test_the_seeds_script_makes_a_table_of_a_sql_file(namespace: str, catalog: R
     assert [str(field) for field in table.spec().fields] == ["1000: sale_date_month: month(1)"]
 
 
-def test_the_seeds_legacy_script_makes_a_table_of_a_json_schema(namespace: str, catalog: RestCatalog):
+def test_the_legacy_script_makes_a_table_of_a_json_schema(namespace: str, catalog: RestCatalog):
     script = [REPOSITORY / "include/scripts/create-table.sh", "-b", BUCKET, "-t", "users", "-s", "users-schema.json"]
     done = subprocess.run([*script, "-n", namespace], cwd=SCHEMAS, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"{namespace}.users: created\n"), done.stderr

@@ -1,4 +1,4 @@
-"""The seed's JSON schemas."""
+"""JSON schemas, as `create-table.sh` takes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(text: str) -> TableContract:
     return read_json_schema(text, file="users.json", identifier="default.users")
 
 
-def test_the_seeds_users_schema():
+def test_the_users_schema():
     table = read((SCHEMAS / "users-schema.json").read_text())
     assert table == TableContract(
         namespace="default",

@@ -22,8 +22,8 @@ EVERYTHING = """CREATE TABLE sales.sale (
 
 
 def contracts() -> list[TableContract]:
-    seeds = ("daily_sales", "user_events")
-    sql = [read_ddl(path.read_text(), provenance=path.stem not in seeds) for path in sorted(SCHEMAS.glob("*.sql"))]
+    examples = ("daily_sales", "user_events")
+    sql = [read_ddl(path.read_text(), provenance=path.stem not in examples) for path in sorted(SCHEMAS.glob("*.sql"))]
     legacy = [
         read_json_schema(path.read_text(), file=path.name, identifier="default.t")
         for path in sorted(SCHEMAS.glob("*.json"))
