@@ -74,9 +74,18 @@ def _env(settings: Settings, chosen: argparse.Namespace) -> int:
 
 
 def _demo(settings: Settings, _: argparse.Namespace) -> int:
-    from local.demo import demo  # rich and httpx: the other commands need neither
+    import httpx  # it and rich: the other commands need neither
 
-    return demo(settings)
+    from local.airflow import Airflow
+    from local.demo import demo
+
+    try:
+        return demo(settings)
+    except httpx.HTTPError as error:
+        log = Airflow.from_environment().log_file
+        raise StandInError(
+            f"Airflow failed: {error}. Next: look at {log}, then make stop, and make demo again."
+        ) from error
 
 
 def _stop(settings: Settings, chosen: argparse.Namespace) -> int:

@@ -56,6 +56,11 @@ class Airflow:
         return f"http://{HOST}:{self.port}"
 
     @property
+    def log_file(self) -> Path:
+        """Where all that its parts say is kept."""
+        return self._process.log
+
+    @property
     def login(self) -> tuple[str, str]:
         """User and password of the one person who may log in."""
         return _USER, self._kept["password"]
