@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterly
 from growth_verticals.errors import DeclarationError
@@ -40,6 +40,8 @@ __all__ = [
 
 #: What may stand in braces in a directory, prefix or pattern; each is made from the period, never from free text.
 PERIOD_TOKENS = ("period", "year", "quarter", "month", "day")
+Strategy = Literal["auto", "binpack", "sort", "z-order"]
+ExtraColumns = Literal["ignore", "refuse", "keep"]
 
 
 # --- how files come -----------------------------------------------------------------------------------------------
@@ -303,13 +305,15 @@ class Maintenance:
     """
 
     target_file_size_mb: int = 512
-    strategy: Literal["auto", "binpack", "sort", "z-order"] = "auto"
+    strategy: Strategy = "auto"
     min_snapshots_to_keep: int = 1
     max_snapshot_age_hours: int = 120
 
     def __post_init__(self) -> None:
         if not 64 <= self.target_file_size_mb <= 512:
             raise DeclarationError("target_file_size_mb is out of range", expected="64 to 512")
+        if self.strategy not in get_args(Strategy):
+            raise DeclarationError("there is no such strategy", expected=" or ".join(get_args(Strategy)))
         if self.min_snapshots_to_keep < 1 or self.max_snapshot_age_hours < 1:
             raise DeclarationError("snapshot management settings are out of range", expected="1 or more")
 
@@ -334,7 +338,7 @@ class Source:
     format: Format
     paused: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
-    extra_columns: Literal["ignore", "refuse", "keep"] = "ignore"
+    extra_columns: ExtraColumns = "ignore"
     max_rejected: float = 0.01
     maintenance: Maintenance = Maintenance()
 
@@ -345,6 +349,9 @@ class Source:
             raise DeclarationError("a source's table is namespace.table in lower case", source=self.name)
         if not 0 <= self.max_rejected <= 1:
             raise DeclarationError("max_rejected is a share", source=self.name, expected="0 to 1")
+        if self.extra_columns not in get_args(ExtraColumns):
+            expected = " or ".join(get_args(ExtraColumns))
+            raise DeclarationError("extra_columns is none of its words", source=self.name, expected=expected)
 
     @property
     def namespace(self) -> str:
