@@ -72,7 +72,9 @@ def _table_bucket(account: Account) -> str:
 
 
 def _catalog(account: Account) -> str:
-    namespaces = open_catalog(account).list_namespaces()
+    catalog = open_catalog(account)
+    with service_errors("listing the namespaces", account.catalog_uri):
+        namespaces = catalog.list_namespaces()
     return f"{account.catalog_uri}: {len(namespaces)} namespace(s)"
 
 

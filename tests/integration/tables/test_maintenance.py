@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import requests
 from pyiceberg.catalog.rest import RestCatalog
 
 from growth_verticals.account import Account, Credentials
@@ -129,3 +130,13 @@ def test_the_doctor_says_what_a_wrong_key_may_not_do(account: Account):
     checks = list(probe_account(replace(account, credentials=wrong)))
     assert {check.name for check in checks if not check.ok} == {"landing bucket", "table bucket", "catalog", "table"}
     assert all("refused" in check.detail for check in checks if not check.ok)
+
+
+def test_the_doctor_says_in_words_what_a_catalog_that_goes_away_did(account: Account, monkeypatch: pytest.MonkeyPatch):
+    def gone(_: RestCatalog) -> None:
+        raise requests.ConnectionError("reset by peer")
+
+    monkeypatch.setattr(RestCatalog, "list_namespaces", gone)
+    checks = {check.name: check for check in probe_account(account)}
+    assert "listing the namespaces failed" in checks["catalog"].detail
+    assert "Next:" in checks["catalog"].detail
