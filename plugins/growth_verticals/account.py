@@ -153,6 +153,6 @@ def _required(env: Mapping[str, str], name: str) -> str:
     if not value:
         raise ConfigurationError(
             f"{name} is not set",
-            next_step="set it in the environment; on this machine, `./gv local env` prints the stand-in's settings",
+            next_step="set it in the environment (docs/runbook.md), or start this machine's stand-in: ./gv local up",
         )
     return value

@@ -111,3 +111,15 @@ def test_the_compose_file_runs_every_part_of_airflow_at_the_pinned_version():
     version = re.search(r"^apache-airflow==(\S+)", (REPOSITORY / "requirements.in").read_text("utf-8"), re.MULTILINE)
     assert version is not None
     assert f"apache/airflow:{version[1]}-python" in services["scheduler"]["build"]["dockerfile_inline"]
+
+
+def test_every_setting_is_explained():
+    read = {
+        setting
+        for name, text in texts()
+        if name.startswith(("plugins", "local")) or name == "gv"
+        for setting in re.findall(r"\bGV_[A-Z_]*[A-Z]\b", text)
+    }
+    explained = "".join(text for name, text in texts() if name.endswith(".md"))
+    assert {"GV_DEBUG", "GV_PYTHON", "GV_AIRFLOW_PORT", "GV_LANDING_URI"} <= read
+    assert {setting for setting in read - {"GV_LOCAL"} if setting not in explained} == set()
