@@ -113,8 +113,7 @@ class RowSink:
         for partition, part in split_by_partition(rows, self._table.spec(), self._table.schema()):
             self._waiting.setdefault(partition, []).append(part)
             parts += 1
-        allowed = WAITING_BYTES if parts > 1 else 0
-        while self._waiting and sum(map(_bytes, self._waiting.values())) > allowed:
+        while self._waiting and (parts == 1 or sum(map(_bytes, self._waiting.values())) > WAITING_BYTES):
             self._write_largest()
 
     def _complete(self, rows: pa.RecordBatch, constants: Mapping[str, Any]) -> pa.Table:
@@ -127,7 +126,9 @@ class RowSink:
         return pa.Table.from_arrays(columns, schema=self._arrow_schema)
 
     def _write_largest(self) -> None:
-        partition = max(self._waiting, key=lambda key: _bytes(self._waiting[key]))
+        partition = next(iter(self._waiting))
+        if len(self._waiting) > 1:
+            partition = max(self._waiting, key=lambda key: _bytes(self._waiting[key]))
         rows = self._order.sorted(pa.concat_tables(self._waiting.pop(partition))).cast(self._file_schema)
         with service_errors(f"writing rows of {'.'.join(self._table.name())}", self._table.location()):
             file = self._open.pop(partition, None) or self._new_file(partition)

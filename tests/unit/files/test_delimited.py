@@ -10,6 +10,7 @@ import pytest
 
 from growth_verticals.errors import ContractError, DeclarationError, FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
+from growth_verticals.files.exact import may_be_hexadecimal
 from growth_verticals.source import Delimited
 from tests.unit.files.reading import contract, drain, read, source
 
@@ -422,3 +423,22 @@ def test_a_decimal_comma_alone_takes_no_point() -> None:
     got = read("id;value\n1;1.000\n2;1,5\n", contract(id="int", value="decimal(9, 2)"), form)
     assert got.column("value") == [Decimal("1.50")]
     assert got.reasons == [(2, "value", "not_a_decimal")]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"0x1F", True),
+        (b"a,0X1f", True),
+        (b"ab,-0x1", True),
+        (b"ab,c,0x", True),
+        (b"size 10x12", False),
+        (b"a0x", False),
+        (b"box,0 x,0-x", False),
+        (b"0", False),
+        (b"", False),
+    ],
+)
+def test_hexadecimal_is_seen_at_any_place_where_a_cell_may_start(data: bytes, expected: bool) -> None:
+    assert may_be_hexadecimal(data) is expected
+    assert may_be_hexadecimal(b"," + data) is expected
