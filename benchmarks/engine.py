@@ -71,7 +71,9 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
             raise AssertionError("the bytes are not what the receipts say")
     result = commit_delivery(catalog, contract, source.name, period, staged, max_rejected=0.05, expected_rows=None)
     inner = time.perf_counter() - started
-    print(json.dumps({"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected}))
+    snapshots = len(catalog.load_table(contract.identifier).metadata.snapshots)
+    said = {"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected, "snapshots": snapshots}
+    print(json.dumps(said))
 
 
 def _receipt(path: Path, digest: Callable[[Path], str]) -> str:

@@ -53,6 +53,7 @@ GOALS = (
     Goal("5,000 files: snapshots", "many-files", 1, ""),
     Goal("5,000 files: memory a thousand files", "many-files", 25, "MB"),
     Goal("5,000 files: engine / dlt", "many-files", 0.1),
+    Goal("5,000 files: ./gv load, raw copies included / dlt", "many-files", None),
     Goal("start-up of ./gv load to the first byte parsed", "start-up", 1.5, "s"),
 )
 

@@ -150,29 +150,25 @@ def appends(place: Place, scale: Scale) -> tuple[Runs, Samples]:
 
 def many_files(place: Place, scale: Scale) -> tuple[Runs, Samples]:
     folder = place.small_files(scale.files, scale.file_rows)
-    paths = sorted(folder.glob("*.csv"))
-    fewer = paths[: len(paths) // 5]
-    snapshots: list[float] = []
-
-    def engine() -> Run:
-        run, made = place.load("events", *paths)
-        snapshots.append(made)
-        return run
-
+    fewer = place.small_files(scale.files // 5, scale.file_rows)
     contestants = {
-        "engine": engine,
-        "engine, a fifth": lambda: place.load("events", *fewer)[0],
+        "engine": _engine(place, "events", folder),
+        "engine, a fifth": _engine(place, "events", fewer),
         "dlt": _peer(place, "dlt", "events", folder),
     }
     runs = in_turn(contestants, scale.many_runs)
-    thousands = (len(paths) - len(fewer)) / 1_000
-    grown = [
-        (all_.peak_mb - fifth.peak_mb) / thousands
-        for all_, fifth in zip(runs["engine"], runs["engine, a fifth"], strict=True)
-    ]
-    samples = {"5,000 files: snapshots": snapshots, "5,000 files: memory a thousand files": grown}
+    runs |= in_turn({"./gv load": lambda: place.load("events", *sorted(folder.glob("*.csv")))[0]}, 1)
+    thousands = (scale.files - scale.files // 5) / 1_000
+    samples = {
+        "5,000 files: snapshots": [float(str(run.said["snapshots"])) for run in runs["engine"]],
+        "5,000 files: memory a thousand files": [
+            (all_.peak_mb - fifth.peak_mb) / thousands
+            for all_, fifth in zip(runs["engine"], runs["engine, a fifth"], strict=True)
+        ],
+    }
     if "dlt" in runs:
         samples["5,000 files: engine / dlt"] = _ratio(runs, "engine", "dlt")
+        samples["5,000 files: ./gv load, raw copies included / dlt"] = _ratio(runs, "./gv load", "dlt")
     return runs, samples
 
 
