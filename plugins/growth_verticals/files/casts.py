@@ -20,7 +20,7 @@ from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.dates import pattern, to_iso
 from growth_verticals.files.exact import any_hexadecimal, beyond, bisect, to_date
 from growth_verticals.files.rejects import Faults, Reason, true_rows
-from growth_verticals.source import Text
+from growth_verticals.formats import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

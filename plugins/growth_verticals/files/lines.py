@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.files.compression import ByteStream
     from growth_verticals.files.cutting import Cutting
-    from growth_verticals.source import Text
+    from growth_verticals.formats import Text
 
 _BREAK = re.compile(rb"\r\n|\n|\r")
 
