@@ -98,11 +98,17 @@ class RowSink:
             self._finish(next(iter(self._open)))
         return self._finished
 
-    def abandon(self) -> None:
-        """End the uploads that are open, whatever state they are in. Never raises."""
+    def abandon(self) -> list[str]:
+        """End the uploads that are open, whatever state they are in; return the files that stay behind. Never raises.
+
+        No snapshot refers to them, so the table bucket's unreferenced file removal takes them away.
+        """
+        left = [data_file.file_path for data_file in self._finished]
         for file in self._open.values():
             file.abandon()
+            left.append(file.location)
         self._open.clear()
+        return left
 
     def _split(self) -> None:
         rows = pa.concat_tables(self._batches)
@@ -182,9 +188,9 @@ class _ParquetFile:
         name = f"{uuid.uuid4()}.parquet"
         if table.spec().fields:
             name = f"{table.spec().partition_to_path(partition, table.schema())}/{name}"
-        self._location = table.location_provider().new_data_location(name)
+        self.location = table.location_provider().new_data_location(name)
         # A uuid in the name makes the look for an older file of that name a wasted request.
-        self._stream = table.io.new_output(self._location).create(overwrite=True)
+        self._stream = table.io.new_output(self.location).create(overwrite=True)
         self._writer = pq.ParquetWriter(
             self._stream,
             schema,
@@ -220,7 +226,7 @@ class _ParquetFile:
             statistics.column_aggregates.pop(field_id, None)
         return DataFile.from_args(
             content=DataFileContent.DATA,
-            file_path=self._location,
+            file_path=self.location,
             file_format=FileFormat.PARQUET,
             partition=self._partition,
             file_size_in_bytes=size,

@@ -67,8 +67,8 @@ def stage_files(
     try:
         data_files, reject_files = _write_all(list(counting.values())[::-1], open_reader, sinks, rejects)
     except BaseException:
-        for sink in (*sinks, rejects):
-            sink.abandon()
+        left = [uri for sink in (*sinks, rejects) for uri in sink.abandon()]
+        logger.warning("%s %s: staging failed; referenced by nothing: %s", source_name, period.key, left or "no file")
         raise
     manifest = write_staged_manifest(table, data_files)
     rejects_manifest = write_staged_manifest(rejects_table, reject_files)

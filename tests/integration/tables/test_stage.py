@@ -52,11 +52,16 @@ class Killed(BaseException):
 @pytest.mark.parametrize("error", [FileRefusedError("the archive ends early", file="toy.csv.gz"), Killed()])
 @pytest.mark.parametrize("breaks_at", [0, 15, 29])
 def test_what_breaks_a_worker_is_raised_as_itself_and_nothing_is_staged(
-    catalog: RestCatalog, person: TableContract, error: BaseException, breaks_at: int
+    catalog: RestCatalog,
+    person: TableContract,
+    error: BaseException,
+    breaks_at: int,
+    caplog: pytest.LogCaptureFixture,
 ):
     with pytest.raises(type(error)) as raised:
         stage(catalog, person, Toy(good=30, breaks_at=breaks_at, error=error))
     assert raised.value is error
+    assert "staging failed; referenced by nothing: " in caplog.text
     assert catalog.load_table(person.identifier).current_snapshot() is None
     result = load(catalog, person, Toy(good=30))
     assert (result.rows_loaded, catalog.load_table(person.identifier).scan().count()) == (30, 30)

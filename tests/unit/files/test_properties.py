@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import decimal
+import html
 import io
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +23,11 @@ from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.files.jsonlines import JsonLinesReader
 from growth_verticals.files.records import Cutter
-from growth_verticals.source import Delimited, JsonLines, Parquet
+from growth_verticals.source import Delimited, Excel, FixedWidth, JsonLines, Parquet
 from tests.unit.files.reading import Read, contract, drain, read, source
+from tests.unit.files.test_excel import number as number_cell
+from tests.unit.files.test_excel import text as text_cell
+from tests.unit.files.test_excel import workbook
 
 settings.register_profile("files", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("files")
@@ -107,50 +113,94 @@ def test_typed_values_in_are_typed_values_out_of_parquet(rows: list[dict[str, An
 
 
 INTEGER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NUMBER_LIKE = st.text("0123456789.+-eExX \tnaif", max_size=8)
 
 
 def exactly(kind: str, text: str) -> Any:
-    """Return what a text means in a column of a type, by Python's own exact means; raise ValueError if nothing."""
+    """Return what a text means in a column of a type, by Python's own exact means; raise ValueError with the reason."""
     if kind == "string":
         return text
+    bare = text.strip(" \t")
     if kind == "int":
-        if not INTEGER.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
-            raise ValueError(text)
-        return int(text)
+        if not INTEGER.fullmatch(text):
+            raise ValueError("not_an_integer")
+        if not -(2**31) <= int(bare) < 2**31:
+            raise ValueError("out_of_range")
+        return int(bare)
     if kind == "date":
-        if not re.fullmatch(r"[ \t]*\d{4}-\d\d-\d\d[ \t]*", text, re.ASCII):
-            raise ValueError(text)
-        return dt.date.fromisoformat(text.strip(" \t"))
-    if not re.fullmatch(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*", text, re.ASCII):
-        raise ValueError(text)
-    number = decimal.Decimal(text.strip(" \t"))
+        try:
+            return dt.date.fromisoformat(ISO_DAY.fullmatch(bare)[0])  # type: ignore[index]
+        except (TypeError, ValueError):
+            raise ValueError("not_a_date") from None
+    if not NUMBER.fullmatch(bare):
+        raise ValueError("not_a_number" if kind == "double" else "not_a_decimal")
+    number = decimal.Decimal(bare)
     if kind == "double":
         if float(number) in (float("inf"), float("-inf")):
-            raise ValueError(text)
-        return float(text)
-    if abs(number) >= 1_000 or number != number.quantize(decimal.Decimal("0.01")):
-        raise ValueError(text)
+            raise ValueError("out_of_range")
+        return float(bare)
+    if number and number.normalize().as_tuple().exponent < -2:  # type: ignore[operator] # it is finite
+        raise ValueError("too_precise")
+    if abs(number) >= 1_000:
+        raise ValueError("out_of_range")
     return number
 
 
-@given(
-    st.sampled_from(["string", "int", "decimal(5, 2)", "double", "date"]),
-    st.lists(
-        TEXT | NUMBER_LIKE | st.dates().map(str) | st.from_regex(r"20[0-9]{2}-[0-3][0-9]-[0-3][0-9]", fullmatch=True)
-    ),
-)
-def test_any_text_in_a_cell_is_loaded_exactly_or_rejected(kind: str, cells: list[str]) -> None:
+def in_delimited(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerows([["id", "value"], *enumerate(cells)])
-    got = read(buffer.getvalue(), contract(id="int", value=kind))
+    return read(buffer.getvalue(), contract(id="int", value=kind)), cells
+
+
+def in_json(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+    lines = "".join(json.dumps({"id": number, "value": text}) + "\n" for number, text in enumerate(cells))
+    return read(lines or "\n", contract(id="int", value=kind), JsonLines()), cells
+
+
+def in_parquet(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+    buffer = io.BytesIO()
+    ids, texts = pa.array(range(len(cells)), pa.int64()), pa.array(cells, pa.string())
+    pq.write_table(pa.table({"id": ids, "value": texts}), buffer)
+    return read(buffer.getvalue(), contract(id="int", value=kind), Parquet()), cells
+
+
+def in_fixed_width(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+    padded = [re.sub(r"[\r\n]", "_", text)[:14].ljust(14) for text in cells]
+    lines = "".join(f"{number:>4}{text}\n" for number, text in enumerate(padded))
+    form = FixedWidth(columns={"id": 4, "value": 14}, trim=False)
+    return read(lines or "\n", contract(id="int", value=kind), form), padded
+
+
+def in_excel(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+    cells = [text for text in (re.sub(r"[^\x20-\ud7ff]", "", text) for text in cells) if text]
+    rows = [[number_cell(str(number)), text_cell(html.escape(text))] for number, text in enumerate(cells)]
+    data = workbook(People=[[text_cell("id"), text_cell("value")], *rows])
+    return read(data, contract(id="int", value=kind), Excel(), name="f.xlsx"), cells
+
+
+@pytest.mark.parametrize("written_as", [in_delimited, in_json, in_parquet, in_fixed_width, in_excel])
+@given(
+    kind=st.sampled_from(["string", "int", "decimal(5, 2)", "double", "date"]),
+    cells=st.lists(
+        TEXT | NUMBER_LIKE | st.dates().map(str) | st.from_regex(r"20[0-9]{2}-[0-3][0-9]-[0-3][0-9]", fullmatch=True)
+    ),
+)
+def test_any_text_in_a_cell_is_loaded_exactly_or_rejected_with_the_right_reason(
+    written_as: Callable[[str, list[str]], tuple[Read, list[str]]], kind: str, cells: list[str]
+) -> None:
+    got, cells = written_as(kind, cells)
     loaded = {row["id"]: row["value"] for row in got.rows}
+    reasons = dict(
+        zip(sorted(set(range(len(cells))) - loaded.keys()), (each["reason"] for each in got.rejects), strict=True)
+    )
     for number, text in enumerate(cells):
         try:
             means = exactly(kind, text)
-        except ValueError:
-            assert number not in loaded
+        except ValueError as reason:
+            assert reasons[number] == str(reason)
         else:
             assert loaded[number] == means
     assert len(got.rows) + len(got.rejects) == len(cells)

@@ -244,8 +244,9 @@ def test_abandoned_uploads_leave_no_open_file(make_table: MakeTable, monkeypatch
     sink = RowSink(table, contract)
     sink.write(batch(state=strings(["NY"])), CONSTANTS)
     [file] = sink._open.values()
-    sink.abandon()
+    assert sink.abandon() == [file.location]
     assert file._stream.closed
+    assert sink.abandon() == []
 
 
 @pytest.mark.parametrize("partition_by", [("delivery_period",), ("delivery_period", "state")])
