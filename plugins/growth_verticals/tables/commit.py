@@ -22,6 +22,7 @@ from growth_verticals.tables.manifest import read_staged_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
 
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.table import Table, Transaction
@@ -69,7 +70,8 @@ def commit_delivery(
         _require_expected(period, counts, expected_rows, source_name)
         _commit_rejects(catalog, contract, source_name, period, groups)
         _require_few_rejects(contract, period, counts, max_rejected, source_name)
-        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, groups)
+        asked = (_head(table), loaded)
+        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, groups, asked)
         by_us |= {file.sha256 for file in left if not file.rows_loaded}
     for sha256, earlier in _landed_before(catalog, contract, staged, by_us).items():
         snapshot_id, by_us = snapshot_id or earlier, by_us | {sha256}
@@ -217,15 +219,23 @@ def _commit_rejects(
 
 
 def _commit_rows(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, groups: Sequence[Group]
+    catalog: RestCatalog,
+    contract: TableContract,
+    source_name: str,
+    period: Period,
+    groups: Sequence[Group],
+    asked: tuple[tuple[UUID, int | None], set[str]],
 ) -> tuple[int | None, set[str]]:
-    """Append the groups that the table does not hold. Return the snapshot that did, and the digests it added."""
+    """Append the groups that the table does not hold. Return the snapshot that did, and the digests it added.
+
+    :param asked: a head that was asked, and its answer: a snapshot never changes, so it is not asked twice.
+    """
     attempted: dict[int, set[str]] = {}
     with_rows = [group for group in groups if group.data_files]
     digests = {sha256 for group in with_rows for sha256 in group.with_rows}
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = loaded_files(table, period.key, digests)
+        held = asked[1] if _head(table) == asked[0] else loaded_files(table, period.key, digests)
         for group in with_rows:
             apart = [file for file in group.files if file.sha256 in group.with_rows - held]
             if apart and group.with_rows & held:
@@ -248,6 +258,10 @@ def _commit_rows(
         if metadata.snapshot_by_id(snapshot_id) is not None:
             return snapshot_id, added
     return None, set()
+
+
+def _head(table: Table) -> tuple[UUID, int | None]:
+    return table.metadata.table_uuid, table.metadata.current_snapshot_id
 
 
 def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 12
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 8.0
+#: So many manifests of a table become one when a commit adds another.
+MANIFESTS_MERGED_AT = 30
 
 
 def move_head(
@@ -69,16 +71,23 @@ def move_head(
 
 
 def _detached(table: Table) -> Table:
-    """Return `table` with pyiceberg's retries, rebasing and deletes switched off, in memory alone."""
+    """Return `table` with pyiceberg's retries, rebasing and deletes switched off, in memory alone.
+
+    And with merging of manifests on: to ask which files a table holds is to read its manifests, so there must be few.
+    """
     table.io = KeepingFileIO(table.io)
-    properties = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
+    properties = table.metadata.properties | {
+        TableProperties.COMMIT_NUM_RETRIES: "0",
+        TableProperties.MANIFEST_MERGE_ENABLED: "true",
+        TableProperties.MANIFEST_MIN_MERGE_COUNT: str(MANIFESTS_MERGED_AT),
+    }
     table.metadata = table.metadata.model_copy(update={"properties": properties})
     return table
 
 
 def append_files(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:
     """Add a snapshot of data files that are already written to the transaction; return the snapshot's id."""
-    with transaction.update_snapshot(snapshot_properties=properties).fast_append() as append:
+    with transaction.update_snapshot(snapshot_properties=properties).merge_append() as append:
         for data_file in data_files:
             append.append_data_file(data_file)
     return append.snapshot_id

@@ -11,6 +11,7 @@ from growth_verticals.account import Account
 from growth_verticals.contract.table import TableContract
 from growth_verticals.delivery import StagedFile
 from growth_verticals.errors import DeliveryRefusedError
+from growth_verticals.tables import head
 from local.readback import read_table
 
 from .deliveries import EARLIER, Toy, commit, load, stage
@@ -190,3 +191,20 @@ def test_rejects_that_a_new_staging_does_not_find_any_more_are_removed(
     load(catalog, person, Toy("a", good=10, content="x"))  # read anew, by a corrected declaration
     assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 10, 10)]
     assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == []
+
+
+def test_many_commits_leave_few_manifests_and_every_row_once(
+    account: Account, catalog: RestCatalog, person: TableContract, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(head, "MANIFESTS_MERGED_AT", 4)
+    toys = [Toy(f"{number}.csv", good=2, block=4) for number in range(12)]
+    snapshots = {toy.name: load(catalog, person, toy).snapshot_id for toy in toys}
+    table = catalog.load_table(person.identifier)
+    assert len(table.current_snapshot().manifests(table.io)) <= 4
+    assert sorted(read_table(account, person.identifier, BY_FILE)) == sorted(("2026Q4", toy.name, 2, 2) for toy in toys)
+    again = [load(catalog, person, toy) for toy in toys]
+    assert {result.files[0].status for result in again} == {"already_loaded"}
+    found = {entry.data_file.file_path: entry.snapshot_id
+             for manifest in table.current_snapshot().manifests(table.io)
+             for entry in manifest.fetch_manifest_entry(table.io)}  # fmt: skip
+    assert sorted(found.values()) == sorted(snapshots.values())
