@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -22,12 +21,11 @@ from pyiceberg.io.pyarrow import (
 )
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import TableProperties
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER_ID, NullOrder, SortDirection
-from pyiceberg.transforms import IdentityTransform
 from pyiceberg.utils.properties import property_as_int
 
 from growth_verticals.contract.schema import arrow_schema
 from growth_verticals.tables.failures import service_errors
+from growth_verticals.tables.order import RowOrder
 from growth_verticals.tables.partition import split_by_partition
 
 if TYPE_CHECKING:
@@ -40,6 +38,8 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 48 * 2**20
+#: Where rows are sorted, for they are there twice then.
+SORTED_GROUP_BYTES = 32 * 2**20
 #: What partitions other than the one being written may hold in memory together, and how many of them upload at once.
 WAITING_BYTES = 64 * 2**20
 OPEN_FILES = 4
@@ -47,22 +47,20 @@ OPEN_FILES = 4
 _SAMPLE_ROWS = 20_000
 _REPEATS_BELOW = 0.3
 _FIELD_ID = b"PARQUET:field_id"
-_DIRECTIONS = {SortDirection.ASC: "ascending", SortDirection.DESC: "descending"}
-_NULLS = {NullOrder.NULLS_FIRST: "at_start", NullOrder.NULLS_LAST: "at_end"}
 
 
 class RowSink:
     """Takes batches of landed files' rows and writes them as data files of `table`. One thread at a time.
 
     Rows are sorted within a row group by the table's sort order; a file of one row group says that it is sorted.
-    Memory: one row group (48 MiB of Arrow data) and its encoded form; for a table that is partitioned by more than
+    Memory: one row group (48 MiB of Arrow data, or 32 twice where it is sorted) and its encoded form; for a table that is partitioned by more than
     provenance, 64 MiB more and four uploads of 10 MiB. Files that are written when something fails stay behind,
     referenced by nothing.
     """
 
     def __init__(self, table: Table, contract: TableContract) -> None:
         self._table = table
-        self._order = _Order.of(table)
+        self._order = RowOrder.of(table)
         self._arrow_schema = arrow_schema(contract.all_columns)
         self._file_schema = _with_field_ids(self._arrow_schema, table)
         self._target_bytes: int = property_as_int(  # type: ignore[assignment] # the default is a number
@@ -85,7 +83,8 @@ class RowSink:
         self._batches.append(self._complete(batch, constants))
         self._batch_rows += batch.num_rows
         self._batch_bytes += batch.nbytes
-        if self._batch_rows >= ROW_GROUP_ROWS or self._batch_bytes >= ROW_GROUP_BYTES:
+        most_bytes = SORTED_GROUP_BYTES if self._order.keys else ROW_GROUP_BYTES
+        if self._batch_rows >= ROW_GROUP_ROWS or self._batch_bytes >= most_bytes:
             self._split()
 
     def close(self) -> list[DataFile]:
@@ -111,6 +110,12 @@ class RowSink:
         return left
 
     def _split(self) -> None:
+        parts = self._distribute()
+        while self._waiting and (parts == 1 or sum(map(_bytes, self._waiting.values())) > WAITING_BYTES):
+            self._write_largest()
+
+    def _distribute(self) -> int:
+        """Let all rows wait by partition, and return how many partitions they are of."""
         rows = pa.concat_tables(self._batches)
         self._batches, self._batch_rows, self._batch_bytes = [], 0, 0
         if self._repeating is None:
@@ -119,8 +124,7 @@ class RowSink:
         for partition, part in split_by_partition(rows, self._table.spec(), self._table.schema()):
             self._waiting.setdefault(partition, []).append(part)
             parts += 1
-        while self._waiting and (parts == 1 or sum(map(_bytes, self._waiting.values())) > WAITING_BYTES):
-            self._write_largest()
+        return parts
 
     def _complete(self, rows: pa.RecordBatch, constants: Mapping[str, Any]) -> pa.Table:
         columns = [
@@ -135,7 +139,7 @@ class RowSink:
         partition = next(iter(self._waiting))
         if len(self._waiting) > 1:
             partition = max(self._waiting, key=lambda key: _bytes(self._waiting[key]))
-        rows = self._order.sorted(pa.concat_tables(self._waiting.pop(partition))).cast(self._file_schema)
+        rows = self._order.sorted(self._waiting.pop(partition)).cast(self._file_schema)
         with service_errors(f"writing rows of {'.'.join(self._table.name())}", self._table.location()):
             file = self._open.pop(partition, None) or self._new_file(partition)
             self._open[partition] = file  # the last is the most recently used
@@ -154,32 +158,11 @@ class RowSink:
         del self._open[partition]
 
 
-@dataclass(frozen=True)
-class _Order:
-    """A table's sort order as Arrow takes it; no keys where it has none, or one that Arrow's sort does not know."""
-
-    order_id: int
-    keys: list[tuple[str, str, str]]
-
-    @classmethod
-    def of(cls, table: Table) -> _Order:
-        order = table.sort_order()
-        if any(not isinstance(field.transform, IdentityTransform) for field in order.fields):
-            return cls(UNSORTED_SORT_ORDER_ID, [])
-        names = [table.schema().find_field(field.source_id).name for field in order.fields]
-        places = [(_DIRECTIONS[field.direction], _NULLS[field.null_order]) for field in order.fields]
-        return cls(order.order_id, [(name, *place) for name, place in zip(names, places, strict=True)])
-
-    def sorted(self, rows: pa.Table) -> pa.Table:
-        """Return the rows in order; rows of equal keys stay as they came."""
-        return rows.take(pc.sort_indices(rows, sort_keys=self.keys)) if self.keys else rows
-
-
 class _ParquetFile:
     """One data file that is being uploaded."""
 
     def __init__(
-        self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str] | bool, order: _Order
+        self, table: Table, partition: Record, schema: pa.Schema, repeating: list[str] | bool, order: RowOrder
     ) -> None:
         self._table = table
         self._partition = partition
