@@ -53,9 +53,9 @@ class RowSink:
     """Takes batches of landed files' rows and writes them as data files of `table`. One thread at a time.
 
     Rows are sorted within a row group by the table's sort order; a file of one row group says that it is sorted.
-    Memory: one row group (48 MiB of Arrow data, or 32 twice where it is sorted) and its encoded form; for a table that is partitioned by more than
-    provenance, 64 MiB more and four uploads of 10 MiB. Files that are written when something fails stay behind,
-    referenced by nothing.
+    Memory: one row group (48 MiB of Arrow data, or 32 twice where it is sorted) and its encoded form; for a table that
+    is partitioned by more than provenance, 64 MiB more and four uploads of 10 MiB. Files that are written when
+    something fails stay behind, referenced by nothing.
     """
 
     def __init__(self, table: Table, contract: TableContract) -> None:
