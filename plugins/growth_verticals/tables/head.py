@@ -32,7 +32,7 @@ ATTEMPTS = 12
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 8.0
 #: So many manifests of a table become one when a commit adds another.
-MANIFESTS_MERGED_AT = 30
+MANIFESTS_MERGED_AT = 15
 
 
 def move_head(
