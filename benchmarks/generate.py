@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import zipfile
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -111,18 +112,17 @@ def _drawn(distinct: int, count: int, seed: int) -> pa.Array:
     return pc.cast(pc.floor(pc.multiply(pc.random(count, initializer=seed), float(distinct))), pa.int64())
 
 
-def _pool(column: Made, _known: dict[Made, pa.Array] = {}) -> pa.Array:  # noqa: B006 - kept on purpose
-    if column not in _known:
-        source = random.Random(SEED + len(column.name) * 31 + column.distinct)
-        words = ["".join(source.choices(_SYLLABLES, k=source.randint(2, 4))) for _ in range(column.distinct)]
-        made = {
-            "word": [word.capitalize() for word in words],
-            "code": [f"{chr(65 + n % 26)}{n // 26 or ''}" for n in range(column.distinct)],
-            "mail": [f"{word}.{n}@example.com" for n, word in enumerate(words)],
-            "street": [f"{word.capitalize()} St" for word in words],
-        }
-        _known[column] = pa.array(made[column.kind])
-    return _known[column]
+@cache
+def _pool(column: Made) -> pa.Array:
+    source = random.Random(SEED + len(column.name) * 31 + column.distinct)
+    words = ["".join(source.choices(_SYLLABLES, k=source.randint(2, 4))) for _ in range(column.distinct)]
+    made = {
+        "word": [word.capitalize() for word in words],
+        "code": [f"{chr(65 + n % 26)}{n // 26 or ''}" for n in range(column.distinct)],
+        "mail": [f"{word}.{n}@example.com" for n, word in enumerate(words)],
+        "street": [f"{word.capitalize()} St" for word in words],
+    }
+    return pa.array(made[column.kind])
 
 
 def _spoiled(rows: pa.Table, bad: float, number: int) -> pa.Table:

@@ -60,14 +60,10 @@ class Place:
         """The folder of `count` CSV files of `rows` events each."""
         return _apart(generate.small_files, STATE / "files", count, rows)[0].parent
 
-    def load(self, shape: str, *paths: Path) -> tuple[Run, int]:
-        """`./gv load` as a person types it, the raw copy included, in a copy of the repository with a source more.
-
-        Returns the run, and how many snapshots the table has.
-        """
-        table = self._declare(shape)
-        done = self._gv({"GV_PYTHON": sys.executable}, shape, *paths)
-        return done, len(self._catalog.load_table(table).metadata.snapshots)
+    def load(self, shape: str, *paths: Path) -> Run:
+        """`./gv load` as a person types it, the raw copy included, in a copy of the repository with a source more."""
+        self._declare(shape)
+        return self._gv({"GV_PYTHON": sys.executable}, shape, *paths)
 
     def start_up(self, shape: str, path: Path) -> Run:
         """`./gv load`; `inner` is the time to the first block parsed."""
@@ -97,12 +93,11 @@ class Place:
             return done
         return replace(done, said=done.said | {"rows": int(snapshot.summary["total-records"])})
 
-    def _declare(self, shape: str) -> str:
-        """Add the source to the copy, for a table that is not there yet; return the table's name."""
+    def _declare(self, shape: str) -> None:
+        """Add the source to the copy, for a table that is not there yet."""
         made, namespace = SHAPES[shape], self._namespace()
         (self._copy / f"dags/sources/{shape}.py").write_text(made.declaration(namespace))
         (self._copy / f"include/schemas/{shape}.sql").write_text(made.ddl(namespace))
-        return f"{namespace}.{shape}"
 
     def _gv(self, settings: dict[str, str], shape: str, *paths: Path) -> Run:
         environment = self._environment | settings

@@ -157,7 +157,7 @@ def many_files(place: Place, scale: Scale) -> tuple[Runs, Samples]:
         "dlt": _peer(place, "dlt", "events", folder),
     }
     runs = in_turn(contestants, scale.many_runs)
-    runs |= in_turn({"./gv load": lambda: place.load("events", *sorted(folder.glob("*.csv")))[0]}, 1)
+    runs |= in_turn({"./gv load": lambda: place.load("events", *sorted(folder.glob("*.csv")))}, 1)
     thousands = (scale.files - scale.files // 5) / 1_000
     samples = {
         "5,000 files: snapshots": [float(str(run.said["snapshots"])) for run in runs["engine"]],

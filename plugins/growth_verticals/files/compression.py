@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
 from isal import igzip, igzip_lib
@@ -76,6 +77,13 @@ def not_what_it_says(name: str, source: str, expected: str, found: str | None) -
         expected=expected,
         found=found or "plain text or an unknown format",
         next_step="ask the vendor what was sent, then rename the file or correct the source's format",
+    )
+
+
+def empty_file(name: str, source: str) -> FileRefusedError:
+    """Return the error for a file without a byte."""
+    return FileRefusedError(
+        "the file is empty", source=source, file=name, next_step="ask the vendor to send the file again"
     )
 
 
@@ -164,3 +172,16 @@ def refuse_bomb(size: int, packed: int, name: str, source: str, what: str) -> No
     """Raise `FileRefusedError` if `packed` bytes have become `size` bytes and that is too many."""
     if size > max(HARMLESS_BYTES, MAX_RATIO * packed):
         raise unsafe(name, source, what, "data that inflate more than a hundredfold")
+
+
+@contextmanager
+def seekable(stream: ByteStream) -> Iterator[BinaryIO]:
+    """Give a stream that can seek: itself, or a copy in a temporary file without a name."""
+    if hasattr(stream, "seek"):
+        yield cast("BinaryIO", stream)
+        return
+    with tempfile.TemporaryFile() as copy:
+        while data := stream.read(_CHUNK):
+            copy.write(data)
+        copy.seek(0)
+        yield cast("BinaryIO", copy)

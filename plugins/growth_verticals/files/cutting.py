@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.compression import empty_file
 from growth_verticals.files.records import Cutter, Dialect, breaks, ends_inside, first_end, quoted_spans
 from growth_verticals.files.text import check_utf8, wrong_encoding
 
@@ -38,7 +39,7 @@ class Piece:
 
 
 class Cutting:
-    """Cuts one stream. `dialect.eol` is found out from the first bytes.
+    """Cuts one stream. `dialect.eol` is found out from the first bytes. Raises `FileRefusedError` for an empty one.
 
     :param first_line: the number of the stream's first line; lines of several zip members are numbered on.
     """
@@ -63,15 +64,12 @@ class Cutting:
         self._more = True
         self._buffer = b""
         self._fill()
+        if not self._buffer and not self._more:
+            raise empty_file(file, source)
         if b"\n" not in self._buffer and b"\r" in self._buffer[:-1]:
             dialect = dialect._replace(eol=b"\r")
         self.dialect = dialect
         self._cutter = Cutter(dialect)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is not a byte left."""
-        return not self._buffer and not self._more
 
     def first_record(self) -> bytes:
         """Take the first record that is not a blank line, with its line's end; nothing if there is none.

@@ -113,8 +113,6 @@ class DelimitedReader:
             cutting = Cutting(
                 text, dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            if cutting.empty:
-                raise self._refusal("the file is empty", name, None)
             layout = self._layout or self._header(cutting, name)
             member = _Member(name, layout, cutting.dialect, Count(form, source=self._source.name, file=name))
             for piece in without_trailer(cutting, member.count):

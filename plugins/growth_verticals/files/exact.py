@@ -96,8 +96,8 @@ def to_date(times: pa.Array) -> pa.Array:
 
 def may_be_hexadecimal(data: bytes) -> bool:
     """Whether a cell of `data` may start with `0x` or `0X`: what stands before is no letter and no digit."""
-    for start in (0, 1):  # two characters at a time: a fifth of what a search in Python takes, and without its lock
-        pairs = pa.Array.from_buffers(pa.uint16(), len(data[start:]) // 2, [None, pa.py_buffer(data[start:])])
+    for text in (data, data[1:]):  # two characters at a time: half of what a search in Python takes, without its lock
+        pairs = pa.Array.from_buffers(pa.uint16(), len(text) // 2, [None, pa.py_buffer(text)])
         if pc.any(pc.equal(pc.bit_wise_or(pairs, _SMALL), _0X)).as_py():
             return _HEXADECIMAL.search(data) is not None
     return False

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_type
-from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting
 from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts
@@ -75,9 +74,6 @@ class FixedWidthReader:
             cutting = Cutting(
                 text, _LINES, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            if cutting.empty:
-                next_step = "ask the vendor to send the file again"
-                raise FileRefusedError("the file is empty", source=self._source.name, file=name, next_step=next_step)
             count = Count(self._form, source=self._source.name, file=name)
             for piece in without_trailer(cutting, count):
                 yield Block((_Member(name, count), piece), piece.first_line)

@@ -79,13 +79,6 @@ class JsonLinesReader:
         for name, stream in self._members:
             text = Utf8Stream(stream, "utf-8", self._source.name, name)
             cutting = Cutting(text, _LINES, source=self._source.name, file=name, first_line=line, **self._sizes)
-            if cutting.empty:
-                raise FileRefusedError(
-                    "the file is empty",
-                    source=self._source.name,
-                    file=name,
-                    next_step="ask the vendor to send the file again",
-                )
             for piece in cutting.pieces():
                 yield Block((_Member(name), piece), piece.first_line)
             line = cutting.line

@@ -5,13 +5,10 @@ The layers are read from the name (`people.csv.gz.pgp`), and held against the by
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.compression import KINDS, Unpacked, looks_like, not_what_it_says
+from growth_verticals.files.compression import KINDS, Unpacked, empty_file, looks_like, not_what_it_says, seekable
 from growth_verticals.files.pgp import Decrypted
 from growth_verticals.files.zips import zip_members
 
@@ -40,7 +37,7 @@ def open_members(
     """
     raw.seek(0)
     if not raw.read(1):
-        raise _empty(name, source)
+        raise empty_file(name, source)
     raw.seek(0)
     stem, _, suffix = name.rpartition(".")
     is_named_so = suffix.lower() in _PGP_SUFFIXES
@@ -74,7 +71,7 @@ def _unpack(
         return
     head, stream = _peeked(stream)
     if not head:
-        raise _empty(name, source)
+        raise empty_file(name, source)
     if looks_like(head) != KINDS[kind]:
         raise not_what_it_says(name, source, KINDS[kind], looks_like(head))
     if kind in around or len(around) == MAX_DEPTH:
@@ -83,15 +80,9 @@ def _unpack(
     if kind != "zip":
         yield from _unpack(Unpacked(stream, kind, name, source), name, stem, pattern, source, around)
         return
-    with _seekable(stream) as archive:
+    with seekable(stream) as archive:
         for member, plain in zip_members(archive, name, pattern, source):
             yield from _unpack(plain, f"{name}!{member}", member, pattern, source, around)
-
-
-def _empty(name: str, source: str) -> FileRefusedError:
-    return FileRefusedError(
-        "the file is empty", source=source, file=name, next_step="ask the vendor to send the file again"
-    )
 
 
 class _Peeked:
@@ -117,15 +108,3 @@ def _peeked(stream: ByteStream) -> tuple[bytes, ByteStream]:
     while len(head) < _HEAD_BYTES and (data := stream.read(_HEAD_BYTES - len(head))):
         head += data
     return head, _Peeked(head, stream)
-
-
-@contextmanager
-def _seekable(stream: ByteStream) -> Iterator[BinaryIO]:
-    """Give a stream that can seek: itself, or a copy in a temporary file without a name."""
-    if hasattr(stream, "seek"):
-        yield cast("BinaryIO", stream)
-        return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(cast("BinaryIO", stream), copy, 2**20)
-        copy.seek(0)
-        yield cast("BinaryIO", copy)

@@ -7,9 +7,7 @@ with), refuses the file; a value that does not fit refuses its row.
 from __future__ import annotations
 
 import json
-import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +16,7 @@ import pyarrow.parquet as pq
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults, why_no_decimal
-from growth_verticals.files.compression import looks_like, not_what_it_says
+from growth_verticals.files.compression import looks_like, not_what_it_says, seekable
 from growth_verticals.files.exact import beyond, bisect, to_date
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
 from growth_verticals.files.rejects import Faults, Reason, part, true_rows
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from growth_verticals.source import Parquet, Source
 
 BATCH_CELLS = 1_000_000
-_COPY_BYTES = 2**20
 
 
 class ParquetReader:
@@ -63,7 +60,7 @@ class ParquetReader:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for columns whose type cannot be cast."""
         row = 1
         for name, stream in self._members:
-            with _seekable(stream) as raw:
+            with seekable(stream) as raw:
                 for layout, batch in self._batches(name, raw):
                     yield Block((layout, batch), row)
                     row += batch.num_rows
@@ -150,19 +147,6 @@ class ParquetReader:
         if pa.types.is_string(values.type):
             faults |= nul_faults(values)
         return values, faults
-
-
-@contextmanager
-def _seekable(stream: ByteStream) -> Iterator[BinaryIO]:
-    """Yield `stream` itself if it can seek, else its bytes in a temporary file."""
-    if hasattr(stream, "seek"):
-        yield cast("BinaryIO", stream)
-        return
-    with tempfile.TemporaryFile() as copy:
-        while data := stream.read(_COPY_BYTES):
-            copy.write(data)
-        copy.seek(0)
-        yield cast("BinaryIO", copy)
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

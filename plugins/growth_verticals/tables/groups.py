@@ -44,10 +44,13 @@ class Group:
 def grouped(staged: Sequence[StagedFile]) -> list[list[StagedFile]]:
     """Return the files that were staged together, group by group; of files with equal content the first."""
     groups: dict[tuple[str | None, ...], list[StagedFile]] = {}
-    for file in {file.sha256: file for file in reversed(staged)}.values():
+    first: dict[str, StagedFile] = {}
+    for file in staged:
+        first.setdefault(file.sha256, file)
+    for file in first.values():
         together = (file.manifest, file.rejects_manifest)
         groups.setdefault(together if any(together) else (file.sha256,), []).append(file)
-    return [group[::-1] for group in groups.values()][::-1]
+    return list(groups.values())
 
 
 def open_staged(

@@ -60,12 +60,14 @@ def stage_files(
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
         loaded = loaded_files(table, period.key, {file.sha256 for file in landed})
-    first = {file.sha256: file for file in reversed(landed) if file.sha256 not in loaded}
-    counting = {sha256: _Counted(file, _constants(file, period)) for sha256, file in first.items()}
+    counting: dict[str, _Counted] = {}
+    for file in landed:
+        if file.sha256 not in loaded:
+            counting.setdefault(file.sha256, _Counted(file, _constants(file, period)))
     sinks = [RowSink(table, contract) for _ in range(WORKERS)]
     rejects = RowSink(rejects_table, rejects_contract(contract))
     try:
-        data_files, reject_files = _write_all(list(counting.values())[::-1], open_reader, sinks, rejects)
+        data_files, reject_files = _write_all(list(counting.values()), open_reader, sinks, rejects)
     except BaseException:
         left = [uri for sink in (*sinks, rejects) for uri in sink.abandon()]
         logger.warning("%s %s: staging failed; referenced by nothing: %s", source_name, period.key, left or "no file")
