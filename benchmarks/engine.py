@@ -14,14 +14,17 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from hashlib import file_digest
+from hashlib import sha256
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from growth_verticals.reader import Reader
+
+_MAPPED_BYTES = 2**22
 
 
 def main(shape_name: str, path: Path, namespace: str) -> None:
@@ -53,15 +56,11 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
         with Path(landed.uri).open("rb") as raw:
             yield open_reader(raw, landed.name, source, contract)
 
-    def digest(path: Path) -> str:
-        with path.open("rb") as raw:
-            return file_digest(raw, "sha256").hexdigest()
-
     paths = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-    receipts = [_receipt(each, digest) for each in paths]
+    receipts = [_receipt(each) for each in paths]
     started = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
-        digests = pool.map(digest, paths)
+        digests = pool.map(_digest, paths)
         files = [
             LandedFile(name=each.name, uri=str(each), size=each.stat().st_size, sha256=receipt, origin="bench")
             for each, receipt in zip(paths, receipts, strict=True)
@@ -76,12 +75,22 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
     print(json.dumps(said))
 
 
-def _receipt(path: Path, digest: Callable[[Path], str]) -> str:
+def _receipt(path: Path) -> str:
     """Return the digest of a made-up file, as it was told when the file was first used."""
     receipt = path.with_name(f"{path.name}.sha256")
     if not receipt.exists():
-        receipt.write_text(digest(path))
+        receipt.write_text(_digest(path))
     return receipt.read_text()
+
+
+def _digest(path: Path) -> str:
+    """Return a file's sha256, without a copy of its bytes: landing has them in memory when it makes the digest."""
+    made = sha256()
+    with path.open("rb") as raw, mmap(raw.fileno(), 0, access=ACCESS_READ) as mapped, memoryview(mapped) as data:
+        for start in range(0, len(data), _MAPPED_BYTES):
+            made.update(data[start : start + _MAPPED_BYTES])
+            mapped.madvise(MADV_DONTNEED, start, min(_MAPPED_BYTES, len(data) - start))  # or it counts as memory
+    return made.hexdigest()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from growth_verticals.files.text import Utf8Stream
 
 #: Smaller blocks cost per-block work, larger ones leave the processor's cache (docs/performance.md).
-BLOCK_BYTES = 3 * 2**19
+BLOCK_BYTES = 2**21
 #: A record that is longer is rejected without being held.
 MAX_RECORD_BYTES = 2**25
 #: What is kept of such a record.

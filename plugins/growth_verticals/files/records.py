@@ -108,8 +108,9 @@ class Cutter:
     cut may be taken for a record's end: the block then ends inside quotes, and `split` finds that.
     """
 
-    #: So many quotes are walked one by one in no time.
+    #: So many quotes are walked one by one in no time; how many there are, the buffer's tail tells.
     FEW = 4_000
+    TAIL = 2**16
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -121,7 +122,10 @@ class Cutter:
         last = data.rfind(eol) + 1
         if quote is None or not last or quote not in data:
             return last
-        if not self._walk and (quotes := data.count(quote, 0, last)) > self.FEW:
+        tail = max(0, last - self.TAIL)
+        many = data.count(quote, tail, last) * last > self.FEW * (last - tail)
+        if many and not self._walk:
+            quotes = data.count(quote, 0, last)
             line = data[data.rfind(eol, 0, last - 1) + 1 : last]
             if quotes % 2 == 0 and not ends_inside(line, self._dialect):
                 return last

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
@@ -24,6 +23,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.utils.properties import property_as_int
 
 from growth_verticals.contract.schema import arrow_schema
+from growth_verticals.tables.dictionaries import repeat, repeating_columns, with_repeated
 from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.order import RowOrder
 from growth_verticals.tables.partition import split_by_partition
@@ -44,8 +44,7 @@ SORTED_GROUP_BYTES = 32 * 2**20
 WAITING_BYTES = 64 * 2**20
 OPEN_FILES = 4
 
-_SAMPLE_ROWS = 20_000
-_REPEATS_BELOW = 0.3
+_WRITE_BATCH_ROWS = 16_384
 _FIELD_ID = b"PARQUET:field_id"
 
 
@@ -61,7 +60,7 @@ class RowSink:
     def __init__(self, table: Table, contract: TableContract) -> None:
         self._table = table
         self._order = RowOrder.of(table)
-        self._arrow_schema = arrow_schema(contract.all_columns)
+        self._arrow_schema = with_repeated(arrow_schema(contract.all_columns), self._order)
         self._file_schema = _with_field_ids(self._arrow_schema, table)
         self._target_bytes: int = property_as_int(  # type: ignore[assignment] # the default is a number
             table.properties,
@@ -119,7 +118,7 @@ class RowSink:
         rows = pa.concat_tables(self._batches)
         self._batches, self._batch_rows, self._batch_bytes = [], 0, 0
         if self._repeating is None:
-            self._repeating = _repeating_columns(rows)
+            self._repeating = repeating_columns(rows)
         parts = 0
         for partition, part in split_by_partition(rows, self._table.spec(), self._table.schema()):
             self._waiting.setdefault(partition, []).append(part)
@@ -128,7 +127,7 @@ class RowSink:
 
     def _complete(self, rows: pa.RecordBatch, constants: Mapping[str, Any]) -> pa.Table:
         columns = [
-            pa.repeat(pa.scalar(constants[field.name], field.type), rows.num_rows)
+            repeat(constants[field.name], field.type, rows.num_rows)
             if field.name in constants
             else rows.column(field.name)
             for field in self._arrow_schema
@@ -139,7 +138,7 @@ class RowSink:
         partition = next(iter(self._waiting))
         if len(self._waiting) > 1:
             partition = max(self._waiting, key=lambda key: _bytes(self._waiting[key]))
-        rows = self._order.sorted(self._waiting.pop(partition)).cast(self._file_schema)
+        rows = self._order.sorted(self._waiting.pop(partition)).unify_dictionaries().cast(self._file_schema)
         with service_errors(f"writing rows of {'.'.join(self._table.name())}", self._table.location()):
             file = self._open.pop(partition, None) or self._new_file(partition)
             self._open[partition] = file  # the last is the most recently used
@@ -182,6 +181,7 @@ class _ParquetFile:
             use_dictionary=repeating,
             store_decimal_as_integer=True,
             store_schema=False,
+            write_batch_size=_WRITE_BATCH_ROWS,
         )
 
     @property
@@ -258,24 +258,6 @@ def _with_id(field: pa.Field, live: pa.Field) -> pa.Field:
     elif isinstance(live.type, pa.UuidType):
         kind = live.type
     return pa.field(field.name, kind, field.nullable, {_FIELD_ID: live.metadata[_FIELD_ID]})
-
-
-def _repeating_columns(rows: pa.Table) -> list[str] | bool:
-    """Return the Parquet paths of the columns for which a dictionary pays: under 30 % distinct in a sample.
-
-    All columns of a file that is smaller than the sample: a dictionary costs nothing there, and such files are what
-    compaction is for, of which SeaweedFS's can take over none but dictionaries.
-    """
-    if rows.num_rows < _SAMPLE_ROWS:
-        return True
-    sample = rows.slice(0, _SAMPLE_ROWS)
-    paths = []
-    for field in sample.schema:
-        if pa.types.is_map(field.type):
-            paths.append(f"{field.name}.key_value.key")
-        elif pc.count_distinct(sample.column(field.name)).as_py() < _REPEATS_BELOW * sample.num_rows:
-            paths.append(field.name)
-    return paths
 
 
 def _bytes(tables: list[pa.Table]) -> int:

@@ -58,7 +58,9 @@ def _counts(numbers: pa.Array) -> list[tuple[int, int]]:
 def _coded(rows: pa.Table, field: PartitionField, schema: Schema) -> _Coded:
     source = schema.find_field(field.source_id)
     transform = field.transform.transform(source.field_type)
-    encoded = rows.column(source.name).combine_chunks().dictionary_encode(null_encoding="encode")
+    encoded = rows.column(source.name).combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode(null_encoding="encode")
     number_of: dict[Any, int] = {}
     numbers = []
     for value in encoded.dictionary.to_pylist():

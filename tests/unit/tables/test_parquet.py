@@ -16,12 +16,13 @@ from pyiceberg.table import Table
 from pyiceberg.typedef import Record
 
 from growth_verticals.contract.table import Column, TableContract
-from growth_verticals.tables import parquet
+from growth_verticals.tables import dictionaries, parquet
 from growth_verticals.tables.parquet import RowSink
 
 from .conftest import MakeTable
 
 SHA = "5e" * 32
+REPEATED = ("source_file", "source_file_sha256", "delivery_period")
 CONSTANTS = {
     "delivery_period": "2026Q4",
     "source_file": "toy.csv",
@@ -189,6 +190,33 @@ def test_rows_are_sorted_within_a_row_group_and_a_file_of_one_says_so(
     assert two.sort_order_id is None
 
 
+@pytest.mark.parametrize(
+    ("partition_by", "sort_by"),
+    [
+        ((), ()),
+        (("delivery_period",), ("state",)),
+        (("delivery_period",), ("source_file", "state")),
+        (("source_file",), ()),
+        (("state",), ("source_file",)),
+    ],
+)
+def test_rows_of_several_files_in_one_row_group_keep_their_provenance(
+    make_table: MakeTable, partition_by: tuple[str, ...], sort_by: tuple[str, ...]
+):
+    table, contract = make_table(Column(name="state", type="string"), partition_by=partition_by, sort_by=sort_by)
+    sink = RowSink(table, contract)
+    rows = batch(state=strings(["TX", "NY"]))
+    for number in (3, 1, 2, 1):
+        sink.write(rows, CONSTANTS | {"source_file": f"toy-{number}.csv", "source_file_sha256": f"{number}e" * 32})
+    found = append(table, sink.close())
+    expected = sorted((f"toy-{n}.csv", f"{n}e" * 32, "2026Q4", state) for n in (1, 1, 2, 3) for state in ("NY", "TX"))
+    assert sorted(tuple(row[n] for n in (*REPEATED, "state")) for row in found) == expected
+    if sort_by[:1] == ("source_file",) and partition_by == ("delivery_period",):
+        assert [(row["source_file"], row["state"]) for row in found] == [
+            (file, state) for file, _, _, state in expected
+        ]
+
+
 def test_a_table_without_a_sort_order_keeps_the_order_of_its_rows(make_table: MakeTable):
     table, contract = make_table(Column(name="state", type="string"))
     [data_file] = write(table, contract, batch(state=strings(["TX", None, "NY"])))
@@ -200,7 +228,7 @@ def test_a_table_without_a_sort_order_keeps_the_order_of_its_rows(make_table: Ma
 def test_dictionaries_are_kept_for_columns_that_repeat_and_in_small_files_for_all(
     make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, sample: int, of_unique: bool
 ):
-    monkeypatch.setattr(parquet, "_SAMPLE_ROWS", sample)
+    monkeypatch.setattr(dictionaries, "_SAMPLE_ROWS", sample)
     table, contract = make_table(Column(name="state", type="string"), Column(name="person_id", type="string"))
     rows = batch(state=strings(["NY", "OH"] * 50), person_id=strings([f"P{n}" for n in range(100)]))
     [data_file] = write(table, contract, rows)
