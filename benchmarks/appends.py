@@ -38,7 +38,9 @@ def main(folder: Path, namespace: str) -> None:
         with path.open("rb") as raw:
             started = time.perf_counter()
             sha256 = file_digest(raw, "sha256").hexdigest()
-            landed = LandedFile(name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="b")
+            landed = LandedFile(
+                name=path.name, uri=path.as_uri(), size=path.stat().st_size, sha256=sha256, origin="b", etag=""
+            )
             reader = open_reader(raw, path.name, source, contract)
             staged = stage_files(
                 catalog, contract, source.name, period, [landed], lambda _, reader=reader: nullcontext(reader)

@@ -62,7 +62,7 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         digests = pool.map(_digest, paths)
         files = [
-            LandedFile(name=each.name, uri=str(each), size=each.stat().st_size, sha256=receipt, origin="bench")
+            LandedFile(name=each.name, uri=str(each), size=each.stat().st_size, sha256=receipt, origin="bench", etag="")
             for each, receipt in zip(paths, receipts, strict=True)
         ]
         staged = stage_files(catalog, contract, source.name, period, files, open_landed)

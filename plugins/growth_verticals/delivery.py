@@ -32,13 +32,17 @@ class RemoteFile:
 
 @dataclass(frozen=True, kw_only=True)
 class LandedFile:
-    """A byte-exact copy in the landing zone. `size` in bytes, `sha256` in lower-case hex of the bytes as they came."""
+    """A byte-exact copy in the landing zone. `size` in bytes, `sha256` in lower-case hex of the bytes as they came.
+
+    :param etag: the object's; other bytes under the same URI have another.
+    """
 
     name: str
     uri: str
     size: int
     sha256: str
     origin: str
+    etag: str
 
 
 @dataclass(frozen=True, kw_only=True)

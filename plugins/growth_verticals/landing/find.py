@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from growth_verticals.delivery import LandedFile
 from growth_verticals.landing.receipts import read_receipt
 from growth_verticals.landing.uris import s3_uri, split_s3_uri
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
+    from growth_verticals.delivery import LandedFile
 
 
 def landed_keys(prefix: str, name: str) -> Iterator[str]:
@@ -38,11 +38,5 @@ def find_landed(account: Account, source_name: str, period: Period, name: str, s
         if receipt is None:
             return None
         if receipt.sha256 == sha256:
-            return LandedFile(
-                name=receipt.name,
-                uri=s3_uri(bucket, key),
-                size=receipt.size,
-                sha256=receipt.sha256,
-                origin=receipt.origin,
-            )
+            return receipt.landed(s3_uri(bucket, key))
     raise AssertionError("the keys do not end")

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from growth_verticals.delivery import LandedFile
 from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
 from growth_verticals.landing.failures import LIST_AGAIN, s3_failures, status_of
 from growth_verticals.landing.find import landed_keys
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
-    from growth_verticals.delivery import RemoteFile
+    from growth_verticals.delivery import LandedFile, RemoteFile
     from growth_verticals.landing.origins import Origin
 
 logger = logging.getLogger(__name__)
@@ -73,33 +72,43 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
     """Return a landed copy as a seekable stream, which is a context manager and not thread-safe.
 
     Streaming costs one request, a seek one more; holds 1 MiB. Raises `TransferError` when the copy is gone, or is not
-    the one that was landed: its size, and the receipt that speaks for its ETag, must be.
+    the one that was landed: its ETag and its size must be.
     """
+    from botocore.exceptions import ClientError
+
     bucket, key = split_s3_uri(landed.uri)
     client = account.client("s3")
     with s3_failures(client, bucket, landed.uri):
-        found = client.head_object(Bucket=bucket, Key=key)
-    receipt = read_receipt(client, bucket, key)
-    told = (receipt.etag, receipt.sha256) if receipt is not None else None
-    if found["ContentLength"] != landed.size or told != (found["ETag"], landed.sha256):
+        try:
+            found = client.get_object(Bucket=bucket, Key=key, IfMatch=landed.etag)
+        except ClientError as error:
+            if status_of(error) != 412:
+                raise
+            found = {}
+    if found.get("ContentLength") != landed.size:
         raise TransferError(
             "the landed copy is not what was landed",
             file=landed.uri,
-            expected=f"{landed.size:,} bytes with a receipt for sha256 {landed.sha256}",
-            found=f"{found['ContentLength']:,} bytes{'' if told else ' without a receipt'}",
+            expected=f"{landed.size:,} bytes with the ETag {landed.etag}",
+            found=f"{found['ContentLength']:,} bytes" if found else "an object with another ETag",
             next_step="find out who writes to the landing zone, and land the file again",
         )
-    return open_object(client, bucket, key, landed.size, found["ETag"])
+    return open_object(client, bucket, key, landed.size, landed.etag, found["Body"])
 
 
 def _land(zone: _Zone, origin: Origin, file: RemoteFile) -> LandedFile | None:
     """Land once; None when other bytes took the key on the way."""
     if (known := zone.copy_of_version()) is not None:
         return known
-    with origin.open(file) as stream, Upload(zone.client, zone.bucket, zone.free_key()) as upload:
+    with origin.open(file) as stream, Upload(zone.client, zone.bucket, zone.free_key) as upload:
         sha256 = _transfer(stream, upload, file)
         _check_unchanged(origin.stat(file), file)
-        return zone.equal_copy(sha256) or zone.complete(upload, sha256) or zone.equal_copy(sha256)
+        return (
+            zone.put_first(upload, sha256)
+            or zone.equal_copy(sha256)
+            or zone.complete(upload, sha256, upload.key or zone.free_key())
+            or zone.equal_copy(sha256)
+        )
 
 
 def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
@@ -107,7 +116,7 @@ def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
     digest = hashlib.sha256()
     received = 0
     part_size = part_size_for(file.size)
-    while received <= file.size and (part := stream.read(part_size)):
+    while received <= file.size and (part := stream.read(min(part_size, file.size + 1 - received))):
         received += len(part)
         digest.update(part)
         upload.add(part)
@@ -181,7 +190,9 @@ class _Zone:
         if self._file.version is None:
             return None
         receipts = ((copy.key, copy.receipt) for copy in self.copies() if copy.receipt is not None)
-        return next((self.landed(key, receipt) for key, receipt in receipts if receipt.is_of(self._file)), None)
+        return next(
+            (receipt.landed(s3_uri(self.bucket, key)) for key, receipt in receipts if receipt.is_of(self._file)), None
+        )
 
     def equal_copy(self, sha256: str) -> LandedFile | None:
         """Return the copy with these bytes if there is one, having seen to it that it has its receipt."""
@@ -191,30 +202,27 @@ class _Zone:
             if copy.receipt is None and self._read_back(copy) == sha256:
                 return self._sign(copy.key, sha256, Uploaded(copy.etag, copy.version_id))
             if copy.receipt is not None and copy.receipt.sha256 == sha256:
-                return self.landed(copy.key, copy.receipt)
+                return copy.receipt.landed(s3_uri(self.bucket, copy.key))
         return None
 
-    def complete(self, upload: Upload, sha256: str) -> LandedFile | None:
-        """Make the upload a copy, with its receipt; None when its key has been taken.
+    def put_first(self, upload: Upload, sha256: str) -> LandedFile | None:
+        """Make an upload that has no key yet the first copy; None when there is one.
+
+        The store's own answer says so: a new small file costs no look at what is there.
+        """
+        return self.complete(upload, sha256, next(self._keys())) if upload.key is None else None
+
+    def complete(self, upload: Upload, sha256: str, key: str) -> LandedFile | None:
+        """Make the upload a copy under `key`, with its receipt; None when the key has been taken.
 
         The key is looked at once more: a store whose condition is no lock (SeaweedFS) may let two uploads in, and the
         later one's bytes are what lies there then.
         """
-        uploaded = upload.complete()
+        uploaded = upload.complete(key)
         if uploaded is None:
             return None
-        lying = self._head(upload.key)
-        return self._sign(upload.key, sha256, uploaded) if lying and lying["ETag"] == uploaded.etag else None
-
-    def landed(self, key: str, receipt: Receipt) -> LandedFile:
-        """Return the copy at `key` as the later steps know it."""
-        return LandedFile(
-            name=receipt.name,
-            uri=s3_uri(self.bucket, key),
-            size=receipt.size,
-            sha256=receipt.sha256,
-            origin=receipt.origin,
-        )
+        lying = self._head(key)
+        return self._sign(key, sha256, uploaded) if lying and lying["ETag"] == uploaded.etag else None
 
     def _keys(self) -> Iterator[str]:
         return landed_keys(self._prefix, self._file.name)
@@ -261,4 +269,4 @@ class _Zone:
             landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_receipt(self.client, self.bucket, key, receipt)
-        return self.landed(key, receipt)
+        return receipt.landed(s3_uri(self.bucket, key))

@@ -14,24 +14,26 @@ _BUFFER = 2**20
 _ATTEMPTS = 3
 
 
-def open_object(client: Any, bucket: str, key: str, size: int, etag: str) -> BinaryIO:
+def open_object(client: Any, bucket: str, key: str, size: int, etag: str, body: Any = None) -> BinaryIO:
     """Return an object of `size` bytes as a seekable stream, which is a context manager and not thread-safe.
+
+    :param body: of an answer that has the object from its start, if one is there already.
 
     Reading on costs one request in all, reading elsewhere one request each; a broken connection is taken up again
     where it broke. Holds 1 MiB. Raises `TransferError` when the object no longer has this ETag.
     """
-    return io.BufferedReader(_RangeReader(client, bucket, key, size, etag), _BUFFER)
+    return io.BufferedReader(_RangeReader(client, bucket, key, size, etag, body), _BUFFER)
 
 
 class _RangeReader(io.RawIOBase):
-    def __init__(self, client: Any, bucket: str, key: str, size: int, etag: str) -> None:
+    def __init__(self, client: Any, bucket: str, key: str, size: int, etag: str, body: Any) -> None:
         self._client = client
         self._bucket = bucket
         self._key = key
         self._size = size
         self._etag = etag
         self._at = 0
-        self._body: Any = None  # an answer whose next byte is the one at self._at
+        self._body = body  # of an answer whose next byte is the one at self._at
 
     def readable(self) -> bool:
         return True

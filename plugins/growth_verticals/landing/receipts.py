@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from growth_verticals.delivery import LandedFile
 from growth_verticals.landing.failures import s3_failures, status_of
 from growth_verticals.landing.uris import s3_uri
 
@@ -39,6 +40,12 @@ class Receipt:
         """Whether `file` is the very object that was copied: the same version of the same URI."""
         listed = (file.uri, file.version, file.size)
         return file.version is not None and listed == (self.origin, self.version, self.size)
+
+    def landed(self, uri: str) -> LandedFile:
+        """Return the copy at `uri`, which this speaks for, as the later steps know it."""
+        return LandedFile(
+            name=self.name, uri=uri, size=self.size, sha256=self.sha256, origin=self.origin, etag=self.etag
+        )
 
 
 def write_receipt(client: Any, bucket: str, key: str, receipt: Receipt) -> None:

@@ -12,6 +12,7 @@ from growth_verticals.landing.failures import s3_failures, status_of
 from growth_verticals.landing.uris import s3_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 #: S3 takes parts of 5 MiB to 5 GiB, and 10,000 of them (user guide, "Amazon S3 multipart upload limits").
@@ -39,15 +40,18 @@ class Uploaded:
 class Upload:
     """An object in the making: invisible until `complete`, and gone if the block is left before.
 
+    :param choose_key: asked once, when there are more bytes than one request takes: then the key must be known.
+
     A process that dies in between leaves an unfinished multipart upload, which nobody sees; the landing bucket's
     lifecycle rule for incomplete uploads removes it. Holds at most four parts in memory.
     """
 
-    def __init__(self, client: Any, bucket: str, key: str) -> None:
+    def __init__(self, client: Any, bucket: str, choose_key: Callable[[], str]) -> None:
         self.bucket = bucket
-        self.key = key
+        #: None as long as all bytes fit into one request, and may go to any key.
+        self.key: str | None = None
         self._client = client
-        self._target = {"Bucket": bucket, "Key": key}
+        self._choose_key = choose_key
         self._first: bytes | None = None
         self._upload_id: str | None = None
         self._threads = ThreadPoolExecutor(_IN_FLIGHT, "upload")
@@ -71,27 +75,35 @@ class Upload:
         elif self._first is None:
             self._first = part  # so far it may be a small file, which one PUT puts there
         else:
-            with self._failures():
-                self._upload_id = upload_id = self._client.create_multipart_upload(**self._target)["UploadId"]
+            self._upload_id = upload_id = self._begin(self._choose_key())
             self._send(upload_id, self._first)
             self._first = None
             self._send(upload_id, part)
 
-    def complete(self) -> Uploaded | None:
-        """Make the object visible and return what it is; None when the key holds an object already."""
+    def complete(self, key: str) -> Uploaded | None:
+        """Make the object visible under `key`, and return what it is; None when the key holds an object already.
+
+        :param key: this upload's, if it has one; otherwise another may be tried when this one is taken.
+        """
         from botocore.exceptions import ClientError
 
         while self._sending:
             self._await_part()
-        with self._failures():
+        with self._failures(key):
             try:
-                answer = self._put() if self._upload_id is None else self._complete(self._upload_id)
+                answer = self._put(key) if self._upload_id is None else self._complete(key, self._upload_id)
             except ClientError as error:
                 if status_of(error) in _TAKEN and error.response["Error"].get("Code") != "NoSuchBucket":
                     return None
                 raise
         self._upload_id = None
         return Uploaded(answer["ETag"], answer.get("VersionId"))
+
+    def _begin(self, key: str) -> str:
+        with self._failures(key):
+            answer = self._client.create_multipart_upload(Bucket=self.bucket, Key=key)
+        self.key = key
+        return str(answer["UploadId"])
 
     def _send(self, upload_id: str, part: bytes) -> None:
         if len(self._sending) == _IN_FLIGHT:
@@ -103,24 +115,25 @@ class Upload:
         self._etags.append(self._sending.popleft().result())
 
     def _put_part(self, upload_id: str, number: int, part: bytes) -> str:
-        with self._failures():
-            answer = self._client.upload_part(**self._target, UploadId=upload_id, PartNumber=number, Body=part)
+        target = {"Bucket": self.bucket, "Key": self.key, "UploadId": upload_id}
+        with self._failures(self.key):
+            answer = self._client.upload_part(**target, PartNumber=number, Body=part)
         return str(answer["ETag"])
 
-    def _put(self) -> Any:
-        return self._client.put_object(**self._target, Body=self._first or b"", IfNoneMatch="*")
+    def _put(self, key: str) -> Any:
+        return self._client.put_object(Bucket=self.bucket, Key=key, Body=self._first or b"", IfNoneMatch="*")
 
-    def _complete(self, upload_id: str) -> Any:
+    def _complete(self, key: str, upload_id: str) -> Any:
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
         return self._client.complete_multipart_upload(
-            **self._target, UploadId=upload_id, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
         )
 
     def _abort(self, upload_id: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         with suppress(BotoCoreError, ClientError):  # it stays invisible, and the error that led here matters more
-            self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
+            self._client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
 
-    def _failures(self) -> AbstractContextManager[None]:
-        return s3_failures(self._client, self.bucket, s3_uri(self.bucket, self.key))
+    def _failures(self, key: str | None) -> AbstractContextManager[None]:
+        return s3_failures(self._client, self.bucket, s3_uri(self.bucket, key or ""))

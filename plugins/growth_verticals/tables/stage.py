@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
+from growth_verticals.tables.ahead import readers
 from growth_verticals.tables.create import ensure_table
 from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.ledger import loaded_files
@@ -139,10 +140,11 @@ def _blocks(
     files: Sequence[_Counted], open_reader: Callable[[LandedFile], AbstractContextManager[Reader]]
 ) -> Iterator[tuple[_Counted, Reader, Block]]:
     """Yield the blocks of all files, one file after the other."""
-    for counted in files:
-        with open_reader(counted.file) as reader:
-            for block in reader.blocks():
-                yield counted, reader, block
+    with closing(readers([counted.file for counted in files], open_reader)) as opened:
+        for counted, entered in zip(files, opened, strict=True):
+            with entered as reader:
+                for block in reader.blocks():
+                    yield counted, reader, block
 
 
 class _Queue:

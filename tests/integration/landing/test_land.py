@@ -100,11 +100,30 @@ def test_a_file_lands_byte_for_byte_with_its_receipt(account: Account, zone: Zon
         size=size,
         sha256=sha256(some_bytes(size)),
         origin=f"file://{path}",
+        etag=str(zone.receipt("V105_HH.txt.gz")["etag"]),
     )
     assert zone.copies() == {"V105_HH.txt.gz": sha256(some_bytes(size))}
     receipt = zone.receipt("V105_HH.txt.gz")
     assert (receipt["sha256"], receipt["size"], receipt["origin"]) == (landed.sha256, size, f"file://{path}")
     assert zone.uploads() == []
+
+
+def test_a_new_small_file_costs_three_requests_and_reading_it_one(account: Account, tmp_path: Path) -> None:
+    asked: list[str] = []
+    events = account.client("s3").meta.events
+
+    def note(model: Any, **_: Any) -> None:
+        asked.append(model.name)
+
+    events.register("before-call.s3", note, unique_id="requests")
+    try:
+        landed = land(account, written(tmp_path / "a.csv", b"one"))
+        assert asked == ["PutObject", "HeadObject", "PutObject"]
+        with open_landed(account, landed) as stream:
+            assert stream.read() == b"one"
+        assert asked[3:] == ["GetObject"]
+    finally:
+        events.unregister("before-call.s3", unique_id="requests")
 
 
 @pytest.mark.parametrize("size", [5, BIG])

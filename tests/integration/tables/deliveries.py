@@ -62,7 +62,9 @@ class Toy:
     @property
     def landed(self) -> LandedFile:
         digest = sha256((self.content or f"{self.name} {self.good} {self.bad}").encode()).hexdigest()
-        return LandedFile(name=self.name, uri=f"s3://landing/{self.name}", size=1, sha256=digest, origin="file:///toy")
+        return LandedFile(
+            name=self.name, uri=f"s3://landing/{self.name}", size=1, sha256=digest, origin="file:///toy", etag=""
+        )
 
     @contextmanager
     def open(self) -> Iterator[Toy]:

@@ -122,7 +122,9 @@ def test_a_run_without_a_plain_period_fails(run: dict[str, Any], message: str) -
 
 def test_land_returns_the_landed_file(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    landed = LandedFile(name="a.gz", uri="s3://gv-landing/a.gz", size=3, sha256=SHA, origin="sftp://sftp_aiq/a.gz")
+    landed = LandedFile(
+        name="a.gz", uri="s3://gv-landing/a.gz", size=3, sha256=SHA, origin="sftp://sftp_aiq/a.gz", etag="e"
+    )
 
     def land(*arguments: object) -> LandedFile:
         asked.extend(arguments)
@@ -149,7 +151,7 @@ def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch) -> None:
         name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_loaded=1198, rows_rejected=2, manifest="s3://m"
     )
     monkeypatch.setattr(steps, "stage", lambda *_: [staged])
-    landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz"}
+    landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz", "etag": "e"}
     task = StageFile(task_id="stage", source=SCHEDULED, landed=landed)
     assert task.execute(context(key="2026Q3")) == asdict(staged)
 
