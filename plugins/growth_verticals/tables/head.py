@@ -13,7 +13,7 @@ import time
 from secrets import SystemRandom
 from typing import TYPE_CHECKING
 
-from pyiceberg.table import TableProperties, Transaction
+from pyiceberg.table import Table, TableProperties, Transaction
 
 from growth_verticals.errors import CommitError, DeliveryRefusedError
 from growth_verticals.tables.file_io import KeepingFileIO
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import Table
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def move_head(
                 return table
             if attempt > ATTEMPTS:
                 raise _gave_up(identifier, "nothing of this call was committed") from failure
-            transaction = Transaction(table)
+            transaction = Transaction(_without_history(table))
             apply(transaction)
             return transaction.commit_transaction()
         except (CommitError, DeliveryRefusedError):
@@ -83,6 +82,18 @@ def _detached(table: Table) -> Table:
     }
     table.metadata = table.metadata.model_copy(update={"properties": properties})
     return table
+
+
+def _without_history(table: Table) -> Table:
+    """Return `table` with the snapshots that a branch or tag names, and no log, in memory alone.
+
+    pyiceberg copies the metadata whole some fifteen times a commit, and a commit needs nothing else of it.
+    """
+    metadata = table.metadata
+    named = {ref.snapshot_id for ref in metadata.refs.values()}
+    kept = [snapshot for snapshot in metadata.snapshots if snapshot.snapshot_id in named]
+    short = metadata.model_copy(update={"snapshots": kept, "snapshot_log": [], "metadata_log": []})
+    return Table(table.name(), short, table.metadata_location, table.io, table.catalog)
 
 
 def append_files(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:

@@ -57,6 +57,18 @@ def test_a_delivery_of_several_files_is_one_snapshot(account: Account, catalog: 
     assert [summary[f"gv.{name}"] for name in ("source", "period", "files")] == ["toy_person", "2026Q4", "2"]
 
 
+def test_a_table_keeps_its_history_and_its_tags(account: Account, catalog: RestCatalog, person: TableContract):
+    first = load(catalog, person, Toy("a"))
+    assert first.snapshot_id is not None
+    catalog.load_table(person.identifier).manage_snapshots().create_tag(first.snapshot_id, "before_b").commit()
+    later = [load(catalog, person, Toy("b")).snapshot_id, load(catalog, person, Toy("c")).snapshot_id]
+    table = catalog.load_table(person.identifier)
+    assert [snapshot.snapshot_id for snapshot in table.snapshots()] == [first.snapshot_id, *later]
+    assert [entry.snapshot_id for entry in table.history()] == [first.snapshot_id, *later]
+    assert table.snapshot_by_name("before_b").snapshot_id == first.snapshot_id
+    assert table.scan(snapshot_id=first.snapshot_id).count() == 10
+
+
 def test_the_same_delivery_again_changes_nothing(account: Account, catalog: RestCatalog, person: TableContract):
     staged = [stage(catalog, person, toy) for toy in (Toy("a", bad=2), Toy("b"))]
     first = commit(catalog, person, *staged)
