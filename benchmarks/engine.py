@@ -32,11 +32,13 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
     from growth_verticals.account import Account
     from growth_verticals.cadence import OnDemand
     from growth_verticals.contract.ddl import read_ddl
+    from growth_verticals.contract.table import rejects_contract
     from growth_verticals.delivery import LandedFile
     from growth_verticals.files import open_reader
     from growth_verticals.source import Delimited, Inbox, JsonLines, Source
     from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.commit import commit_delivery
+    from growth_verticals.tables.create import ensure_table
     from growth_verticals.tables.stage import stage_files
 
     shape = SHAPES[shape_name]
@@ -58,7 +60,9 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
 
     paths = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     receipts = [_receipt(each) for each in paths]
-    started = time.perf_counter()
+    for each in (contract, rejects_contract(contract)):
+        ensure_table(catalog, each)  # a peer finds its table too
+    started, started_cpu = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(1) as pool:
         digests = pool.map(_digest, paths)
         files = [
@@ -69,10 +73,10 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
         if list(digests) != receipts:
             raise AssertionError("the bytes are not what the receipts say")
     result = commit_delivery(catalog, contract, source.name, period, staged, max_rejected=0.05, expected_rows=None)
-    inner = time.perf_counter() - started
+    inner, inner_cpu = time.perf_counter() - started, time.process_time() - started_cpu
     snapshots = len(catalog.load_table(contract.identifier).metadata.snapshots)
-    said = {"inner": inner, "rows": result.rows_read, "rejected": result.rows_rejected, "snapshots": snapshots}
-    print(json.dumps(said))
+    said = {"inner": inner, "inner_cpu": inner_cpu, "rows": result.rows_read, "rejected": result.rows_rejected}
+    print(json.dumps(said | {"snapshots": snapshots}))
 
 
 def _receipt(path: Path) -> str:

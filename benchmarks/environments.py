@@ -7,6 +7,7 @@ pyiceberg, and has its own.
     duckdb               duckdb, duckdb-extension-iceberg, -httpfs and -avro 1.5.5, boto3
     daft                 daft[iceberg], boto3
     dlt                  dlt[filesystem,s3], pyiceberg[pyarrow,sql-sqlite] and pyarrow as we have them
+    dlt-csv              the same and pandas, which would slow the other down where Arrow finds it
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ ENVIRONMENTS = {
     "duckdb": ("duckdb",),
     "daft": ("daft",),
     "dlt": ("dlt",),
+    "dlt-csv": ("pandas",),
 }
 
 
@@ -45,6 +47,8 @@ PEERS = {
     "daft": Peer("daft_write", "daft"),
     "dlt": Peer("dlt_load", "dlt"),
 }
+#: dlt as its documentation has it: so slow that only the many small files are given to it, once.
+DLT_CSV = Peer("dlt_csv", "dlt-csv")
 
 
 def python_of(folder: Path, environment: str) -> Path:

@@ -28,6 +28,8 @@ class Goal:
 GOALS = (
     Goal("1 GB CSV: engine / limit", "limit", 1.25),
     Goal("4 GB CSV: engine / limit", "limit", 1.15),
+    Goal("1 GB CSV: processor time, engine / limit", "limit", None),
+    Goal("4 GB CSV: processor time, engine / limit", "limit", None),
     Goal("1 GB CSV: engine / polars", "peers", 0.9),
     Goal("1 GB CSV: engine / pyiceberg append", "peers", 0.75),
     Goal("1 GB CSV: engine / pyiceberg stream", "peers", 0.75),
@@ -53,6 +55,7 @@ GOALS = (
     Goal("5,000 files: snapshots", "many-files", 1, ""),
     Goal("5,000 files: memory a thousand files", "many-files", 25, "MB"),
     Goal("5,000 files: engine / dlt", "many-files", 0.1),
+    Goal("5,000 files: engine / dlt's own read_csv", "many-files", None),
     Goal("5,000 files: ./gv load, raw copies included / dlt", "many-files", None),
     Goal("start-up of ./gv load to the first byte parsed", "start-up", 1.5, "s"),
 )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,31 +25,6 @@ class Run:
     peak_mb: float
     inner: float
     said: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Medians of several runs of one thing; `peak_mb` is the highest."""
-
-    runs: int
-    wall: float
-    inner: float
-    cpu: float
-    peak_mb: float
-
-    @classmethod
-    def of(cls, runs: Sequence[Run]) -> Figures:
-        median = statistics.median
-        return cls(
-            runs=len(runs),
-            wall=median(run.wall for run in runs),
-            inner=median(run.inner for run in runs),
-            cpu=median(run.cpu for run in runs),
-            peak_mb=max(run.peak_mb for run in runs),
-        )
-
-    def as_json(self) -> dict[str, float]:
-        return {name: round(value, 3) for name, value in asdict(self).items()}
 
 
 class RunError(Exception):

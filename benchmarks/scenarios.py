@@ -10,7 +10,7 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.environments import PEERS
+from benchmarks.environments import DLT_CSV, PEERS
 from benchmarks.measure import Run, in_turn
 
 if TYPE_CHECKING:
@@ -69,7 +69,12 @@ def limit(place: Place, scale: Scale) -> tuple[Runs, Samples]:
     for label, size in (("1 GB", scale.big), ("4 GB", scale.bigger)):
         path = place.file("consumer", size)
         made = _in_turn(scale, f"{label}: ", engine=_engine(place, "consumer", path), limit=_limit(place, path))
-        samples[f"{label} CSV: engine / limit"] = _ratio(made, f"{label}: engine", f"{label}: limit")
+        ours, theirs = f"{label}: engine", f"{label}: limit"
+        samples[f"{label} CSV: engine / limit"] = _ratio(made, ours, theirs)
+        samples[f"{label} CSV: processor time, engine / limit"] = [
+            float(str(our.said["inner_cpu"])) / float(str(their.said["inner_cpu"]))
+            for our, their in zip(made[ours], made[theirs], strict=True)
+        ]
         runs |= made
     return runs, samples
 
@@ -157,7 +162,11 @@ def many_files(place: Place, scale: Scale) -> tuple[Runs, Samples]:
         "dlt": _peer(place, "dlt", "events", folder),
     }
     runs = in_turn(contestants, scale.many_runs)
-    runs |= in_turn({"./gv load": lambda: place.load("events", *sorted(folder.glob("*.csv")))}, 1)
+    once = {
+        "./gv load": lambda: place.load("events", *sorted(folder.glob("*.csv"))),
+        "dlt's own read_csv": lambda: place.peer(DLT_CSV, "events", folder),
+    }
+    runs |= in_turn(once, 1)
     thousands = (scale.files - scale.files // 5) / 1_000
     samples = {
         "5,000 files: snapshots": [float(str(run.said["snapshots"])) for run in runs["engine"]],
@@ -169,6 +178,8 @@ def many_files(place: Place, scale: Scale) -> tuple[Runs, Samples]:
     if "dlt" in runs:
         samples["5,000 files: engine / dlt"] = _ratio(runs, "engine", "dlt")
         samples["5,000 files: ./gv load, raw copies included / dlt"] = _ratio(runs, "./gv load", "dlt")
+    if "dlt's own read_csv" in runs:
+        samples["5,000 files: engine / dlt's own read_csv"] = _ratio(runs, "engine", "dlt's own read_csv")
     return runs, samples
 
 

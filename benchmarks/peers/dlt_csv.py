@@ -1,0 +1,24 @@
+"""dlt as its documentation reads a folder of CSV files: `filesystem() | read_csv()`, pandas and rows in between.
+
+The destination is that of `dlt_load.py`.
+"""
+
+from __future__ import annotations
+
+import dlt
+from common import job
+from dlt.sources.filesystem import filesystem, read_csv
+from dlt_load import run
+
+_TYPES = {"BIGINT": "bigint", "INT": "bigint", "DOUBLE": "double", "BOOLEAN": "bool", "TIMESTAMP": "timestamp"}
+
+if __name__ == "__main__":
+    task = job()
+    namespace, name = task.table.split(".")
+    files = filesystem(bucket_url=task.path.as_uri(), file_glob="*.csv") | read_csv()
+    hints = {column: {"data_type": _TYPES.get(kind, "text")} for column, kind in task.columns.items()}
+    run(
+        dlt.resource(files.with_name(name), write_disposition="append", table_format="iceberg", columns=hints),
+        namespace,
+        name,
+    )
