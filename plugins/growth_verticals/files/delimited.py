@@ -58,7 +58,7 @@ class DelimitedReader:
     """One file of delimited text, or the members of one zip archive, whose lines are numbered on.
 
     :param members: name and bytes of each.
-    :param block_bytes: size of a block; a block holds at least one record.
+    :param block_bytes: size of a block of whole records, by default 2 MiB, and 1 more for every 100 columns.
     :param max_record_bytes: a longer record is rejected (`too_long`) without being held.
     """
 
@@ -69,7 +69,7 @@ class DelimitedReader:
         form: Delimited,
         contract: TableContract,
         *,
-        block_bytes: int = BLOCK_BYTES,
+        block_bytes: int | None = None,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         if not (form.delimiter + (form.quote or "") + (form.escape or "")).isascii():
@@ -78,6 +78,8 @@ class DelimitedReader:
         self._source = source
         self._form = form
         self._contract = contract
+        # Each column costs each block: a wide table's blocks must have rows enough.
+        block_bytes = block_bytes or BLOCK_BYTES + len(contract.columns) // 100 * 2**20
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
         self._escapes = Escapes(form) if form.escape else None
         self._layout: Layout | None = None

@@ -18,7 +18,7 @@ _REPEATS_BELOW = 0.45
 def with_repeated(schema: pa.Schema, order: RowOrder) -> pa.Schema:
     """Return `schema` with the provenance that is one string for all of a file's rows as a dictionary.
 
-    Every row's own copy would be a third of what is encoded. Arrow does not sort by dictionaries.
+    A copy for every row would be a fifth of what is held and encoded. Arrow does not sort by dictionaries.
     """
     repeated = _REPEATED - {name for name, *_ in order.keys}
     kind = pa.dictionary(pa.int32(), pa.string())

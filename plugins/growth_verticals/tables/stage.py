@@ -25,7 +25,7 @@ from growth_verticals.tables.manifest import write_staged_manifest
 from growth_verticals.tables.parquet import RowSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pyiceberg.catalog.rest import RestCatalog
@@ -73,7 +73,8 @@ def stage_files(
     sinks = [RowSink(table, contract) for _ in range(WORKERS)]
     rejects = RowSink(rejects_table, rejects_contract(contract))
     try:
-        data_files, reject_files = _write_all(list(counting.values()), open_reader, sinks, rejects)
+        with closing(_blocks(list(counting.values()), open_reader)) as blocks:
+            data_files, reject_files = _write_all(blocks, sinks, rejects)
     except BaseException:
         left = [uri for sink in (*sinks, rejects) for uri in sink.abandon()]
         logger.warning("%s %s: staging failed; referenced by nothing: %s", source_name, period.key, left or "no file")
@@ -138,7 +139,7 @@ def _constants(file: LandedFile, period: Period) -> dict[str, Any]:
 
 def _blocks(
     files: Sequence[_Counted], open_reader: Callable[[LandedFile], AbstractContextManager[Reader]]
-) -> Iterator[tuple[_Counted, Reader, Block]]:
+) -> Generator[tuple[_Counted, Reader, Block]]:
     """Yield the blocks of all files, one file after the other."""
     with closing(readers([counted.file for counted in files], open_reader)) as opened:
         for counted, entered in zip(files, opened, strict=True):
@@ -170,13 +171,10 @@ class _Queue:
 
 
 def _write_all(
-    files: Sequence[_Counted],
-    open_reader: Callable[[LandedFile], AbstractContextManager[Reader]],
-    sinks: list[RowSink],
-    rejects: RowSink,
+    blocks: Iterator[tuple[_Counted, Reader, Block]], sinks: list[RowSink], rejects: RowSink
 ) -> tuple[list[DataFile], list[DataFile]]:
     """Run one worker a sink over the files' blocks. The first exception stops all and is raised as itself."""
-    queue = _Queue(_blocks(files, open_reader))
+    queue = _Queue(blocks)
     data_files: list[DataFile] = []
     lock = Lock()
 
