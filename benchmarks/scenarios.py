@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.environments import DLT_CSV, PEERS
@@ -71,10 +72,8 @@ def limit(place: Place, scale: Scale) -> tuple[Runs, Samples]:
         made = _in_turn(scale, f"{label}: ", engine=_engine(place, "consumer", path), limit=_limit(place, path))
         ours, theirs = f"{label}: engine", f"{label}: limit"
         samples[f"{label} CSV: engine / limit"] = _ratio(made, ours, theirs)
-        samples[f"{label} CSV: processor time, engine / limit"] = [
-            float(str(our.said["inner_cpu"])) / float(str(their.said["inner_cpu"]))
-            for our, their in zip(made[ours], made[theirs], strict=True)
-        ]
+        cpu = _ratio(made, ours, theirs, of=lambda run: float(run.said["inner_cpu"]))
+        samples[f"{label} CSV: processor time, engine / limit"] = cpu
         runs |= made
     return runs, samples
 
@@ -147,7 +146,7 @@ def appends(place: Place, scale: Scale) -> tuple[Runs, Samples]:
     folder = place.small_files(scale.appends, scale.file_rows)
     runs = in_turn({"appends": lambda: place.appends(folder)}, scale.append_runs)
     samples = {
-        figure: [_growth(run.said[kind]) for run in runs["appends"]]  # type: ignore[arg-type]
+        figure: [_growth(run.said[kind]) for run in runs["appends"]]
         for figure, kind in (("200th append / 10th", "both"), ("200th append, its commit / the 10th's", "commit"))
     }
     return runs, samples
@@ -169,7 +168,7 @@ def many_files(place: Place, scale: Scale) -> tuple[Runs, Samples]:
     runs |= in_turn(once, 1)
     thousands = (scale.files - scale.files // 5) / 1_000
     samples = {
-        "5,000 files: snapshots": [float(str(run.said["snapshots"])) for run in runs["engine"]],
+        "5,000 files: snapshots": [float(run.said["snapshots"]) for run in runs["engine"]],
         "5,000 files: memory a thousand files": [
             (all_.peak_mb - fifth.peak_mb) / thousands
             for all_, fifth in zip(runs["engine"], runs["engine, a fifth"], strict=True)
@@ -219,8 +218,10 @@ def _in_turn(scale: Scale, prefix: str, **contestants: Callable[[], Run]) -> Run
     return in_turn({prefix + name: run for name, run in contestants.items()}, scale.runs)
 
 
-def _ratio(runs: Mapping[str, Sequence[Run]], ours: str, theirs: str) -> list[float]:
-    return [our.inner / their.inner for our, their in zip(runs[ours], runs[theirs], strict=False)]
+def _ratio(
+    runs: Mapping[str, Sequence[Run]], ours: str, theirs: str, of: Callable[[Run], float] = attrgetter("inner")
+) -> list[float]:
+    return [of(our) / of(their) for our, their in zip(runs[ours], runs[theirs], strict=False)]
 
 
 def _require_same_rows(runs: Mapping[str, Sequence[Run]]) -> None:

@@ -30,6 +30,10 @@ class RemoteFile:
     version: str | None = None
 
 
+#: One request to the store carries a file of this size, bytes: it is waited for longer than its bytes take.
+SMALL_BYTES = 8 * 2**20
+
+
 @dataclass(frozen=True, kw_only=True)
 class LandedFile:
     """A byte-exact copy in the landing zone. `size` in bytes, `sha256` in lower-case hex of the bytes as they came.

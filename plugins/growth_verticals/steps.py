@@ -9,10 +9,12 @@ after a fix, what was rejected on this way.
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from growth_verticals.contract.declared import contract_of
+from growth_verticals.delivery import SMALL_BYTES
 from growth_verticals.errors import FileRefusedError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from growth_verticals.source import Source
     from growth_verticals.tables.replay import ReplayedFile
 
+LANDINGS = 8
+
 
 def list_files(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
     """Return the period's files that the vendor has put up so far, by name; the empty list when there is none."""
@@ -42,6 +46,16 @@ def land(account: Account, origin: Origin, source: Source, period: Period, file:
     from growth_verticals.landing.land import land_file
 
     return land_file(account, origin, source.name, period, file)
+
+
+def land_all(
+    account: Account, origin: Origin, source: Source, period: Period, files: Sequence[RemoteFile]
+) -> list[LandedFile]:
+    """Land several files, in their order; `LANDINGS` at a time if all are small and no two have the same name."""
+    alike = len({file.name for file in files}) < len(files)
+    at_once = 1 if alike or any(file.size > SMALL_BYTES for file in files) else LANDINGS
+    with ThreadPoolExecutor(at_once, "land") as pool:
+        return list(pool.map(lambda file: land(account, origin, source, period, file), files))
 
 
 def stage(

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import StagedFile
     from growth_verticals.source import Source
-
-#: So many files are landed at a time if none is larger, in bytes: one request carries each, and waits for its answer.
-LANDINGS, SMALL_BYTES = 8, 2**23
 
 EXAMPLE = "example: ./gv load ls_corp ~/Downloads/leads.csv --period 2026-11-20 --expect-rows 1200"
 
@@ -80,10 +76,7 @@ def stage_all(account: Account, source: Source, period: Period, paths: list[Path
     from growth_verticals.landing.origins import LocalOrigin
 
     origin = LocalOrigin()
-    files = [origin.file(path) for path in paths]
-    small = max(file.size for file in files) <= SMALL_BYTES and len({file.name for file in files}) == len(files)
-    with ThreadPoolExecutor(LANDINGS if small else 1, "land") as pool:
-        landed = list(pool.map(lambda file: steps.land(account, origin, source, period, file), files))
+    landed = steps.land_all(account, origin, source, period, [origin.file(path) for path in paths])
     return steps.stage(account, source, period, landed)
 
 

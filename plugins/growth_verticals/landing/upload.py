@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from growth_verticals.delivery import SMALL_BYTES
 from growth_verticals.landing.failures import s3_failures, status_of
 from growth_verticals.landing.uris import s3_uri
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 #: S3 takes parts of 5 MiB to 5 GiB, and 10,000 of them (user guide, "Amazon S3 multipart upload limits").
-_PART_SIZE = 8 * 2**20
 _MOST_PARTS = 10_000
 #: Parts on the wire while the next one is read.
 _IN_FLIGHT = 2
@@ -26,7 +26,7 @@ _TAKEN = (412, 409, 404)
 
 def part_size_for(size: int) -> int:
     """Return how many bytes the parts of a file of `size` bytes have: 8 MiB, more only above 80 GB."""
-    return max(_PART_SIZE, -(-size // _MOST_PARTS))
+    return max(SMALL_BYTES, -(-size // _MOST_PARTS))
 
 
 @dataclass(frozen=True)

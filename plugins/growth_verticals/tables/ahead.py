@@ -7,14 +7,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from growth_verticals.delivery import SMALL_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from growth_verticals.delivery import LandedFile
     from growth_verticals.reader import Reader
 
-#: So many files, none of which is larger, in bytes. A large one's connection would be cut off while it waits.
-AHEAD, SMALL_BYTES = 8, 2**23
+#: So many files, none of which is large: a large one's connection would be cut off while it waits.
+AHEAD = 8
 
 _Opening = Future[tuple[ExitStack, "Reader"]]
 

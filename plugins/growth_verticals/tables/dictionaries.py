@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from growth_verticals.contract.table import PROVENANCE
+
 if TYPE_CHECKING:
     from growth_verticals.tables.order import RowOrder
 
-_REPEATED = frozenset({"delivery_period", "source_file", "source_file_sha256"})
+_REPEATED = frozenset(column.name for column in PROVENANCE if column.type == "string")
 _SAMPLE_ROWS = 20_000
 _REPEATS_BELOW = 0.45
 

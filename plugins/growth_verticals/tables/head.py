@@ -49,13 +49,13 @@ def move_head(
     failure: Exception | None = None
     for attempt in range(1, ATTEMPTS + 2):
         try:
-            table = _detached(catalog.load_table(identifier))
+            table: Table = catalog.load_table(identifier)
             apply = change(table)
             if apply is None:
                 return table
             if attempt > ATTEMPTS:
                 raise _gave_up(identifier, "nothing of this call was committed") from failure
-            transaction = Transaction(_without_history(table))
+            transaction = Transaction(_detached(table))
             apply(transaction)
             return transaction.commit_transaction()
         except (CommitError, DeliveryRefusedError):
@@ -70,30 +70,25 @@ def move_head(
 
 
 def _detached(table: Table) -> Table:
-    """Return `table` with pyiceberg's retries, rebasing and deletes switched off, in memory alone.
+    """Return `table` for one transaction, in memory alone.
 
-    And with merging of manifests on: to ask which files a table holds is to read its manifests, so there must be few.
+    pyiceberg's retries, rebasing and deletes are off. Merging of manifests is on: to ask which files a table holds is
+    to read its manifests, so there must be few. Of its history there is what a branch or tag names, and no log:
+    pyiceberg copies the metadata whole some fifteen times a commit, and a commit needs nothing else of it.
     """
-    table.io = KeepingFileIO(table.io)
-    properties = table.metadata.properties | {
+    metadata = table.metadata
+    properties = metadata.properties | {
         TableProperties.COMMIT_NUM_RETRIES: "0",
         TableProperties.MANIFEST_MERGE_ENABLED: "true",
         TableProperties.MANIFEST_MIN_MERGE_COUNT: str(MANIFESTS_MERGED_AT),
     }
-    table.metadata = table.metadata.model_copy(update={"properties": properties})
-    return table
-
-
-def _without_history(table: Table) -> Table:
-    """Return `table` with the snapshots that a branch or tag names, and no log, in memory alone.
-
-    pyiceberg copies the metadata whole some fifteen times a commit, and a commit needs nothing else of it.
-    """
-    metadata = table.metadata
     named = {ref.snapshot_id for ref in metadata.refs.values()}
-    kept = [snapshot for snapshot in metadata.snapshots if snapshot.snapshot_id in named]
-    short = metadata.model_copy(update={"snapshots": kept, "snapshot_log": [], "metadata_log": []})
-    return Table(table.name(), short, table.metadata_location, table.io, table.catalog)
+    snapshots = [snapshot for snapshot in metadata.snapshots if snapshot.snapshot_id in named]
+    reduced = {"properties": properties, "snapshots": snapshots, "snapshot_log": [], "metadata_log": []}
+    io = KeepingFileIO(table.io)
+    return Table(
+        table.name(), metadata.model_copy(update=reduced), table.metadata_location, io, table.catalog, table.config
+    )
 
 
 def append_files(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from growth_verticals.delivery import LandedFile
+from growth_verticals.delivery import SMALL_BYTES, LandedFile
 from growth_verticals.errors import TransferError
-from growth_verticals.tables.ahead import AHEAD, SMALL_BYTES, readers
+from growth_verticals.tables.ahead import AHEAD, readers
 
 
 def landed(number: int, size: int = 1) -> LandedFile:
