@@ -19,11 +19,11 @@ def main(folder: Path, namespace: str) -> None:
     from benchmarks.shapes import EVENTS
     from growth_verticals.account import Account
     from growth_verticals.cadence import OnDemand
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.contract.ddl import read_ddl
     from growth_verticals.delivery import LandedFile
     from growth_verticals.files import open_reader
     from growth_verticals.source import Delimited, Inbox, Source
-    from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.commit import commit_delivery
     from growth_verticals.tables.stage import stage_files
 

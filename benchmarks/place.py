@@ -107,7 +107,7 @@ class Place:
     @cached_property
     def _catalog(self) -> RestCatalog:
         from growth_verticals.account import Account
-        from growth_verticals.tables.catalog import open_catalog
+        from growth_verticals.catalog.rest import open_catalog
 
         os.environ.update(self._environment)
         return open_catalog(Account.from_environment())
@@ -132,8 +132,8 @@ class Place:
         return f"bench_{next(self._numbers)}"
 
     def _table(self, shape: Shape) -> str:
+        from growth_verticals.catalog.create import ensure_table
         from growth_verticals.contract.ddl import read_ddl
-        from growth_verticals.tables.create import ensure_table
 
         contract = read_ddl(shape.ddl(self._namespace()))
         ensure_table(self._catalog, replace(contract, provenance=False, partition_by=()))

@@ -26,7 +26,7 @@ _WITHIN_S = 900.0
 _WIDTH = 128
 _AT_WORK = ("running", "deferred", "up_for_retry", "restarting", "failed")
 #: The files are there already, so the wait need not look once a minute.
-_HASTE = {"GV_LOOK_INTERVAL_S": "8", "GV_RETRY_DELAY_S": "5"}
+_HASTE = {"GV_POLL_INTERVAL_S": "8", "GV_RETRY_DELAY_S": "5"}
 
 
 @dataclass

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ARN = re.compile(r"arn:aws[a-z-]*:s3tables:([a-z0-9-]+):(\d{12}):bucket/([a-z0-9-]{3,63})")
 _TIMEOUT_S = 60
+_SERVICE_NAMES = {"s3": "S3", "s3tables": "S3 Tables"}
 #: Clients may be used by many threads; making one from a shared session may not.
 _creating = Lock()
 
@@ -96,9 +97,15 @@ class Account:
         One client serves all callers in a process, whatever their thread. Raises `ConfigurationError` for a profile
         that does not exist.
         """
-        endpoint = self.s3_endpoint if service == "s3" else self.s3tables_endpoint
         with _creating:
-            return _client(_aws_environment(), service, self.region, endpoint, self.credentials)
+            return _client(_aws_environment(), service, self.region, self._endpoint(service), self.credentials)
+
+    def endpoint_name(self, service: str) -> str:
+        """Return what messages call the endpoint of `s3` or `s3tables`: its URL, or the service and the Region."""
+        return self._endpoint(service) or f"{_SERVICE_NAMES[service]} in {self.region}"
+
+    def _endpoint(self, service: str) -> str | None:
+        return self.s3_endpoint if service == "s3" else self.s3tables_endpoint
 
     def landing_prefix(self, source: str, period: Period) -> str:
         """Return the URI, without a slash at the end, under which the raw copies of one delivery lie."""

@@ -53,7 +53,7 @@ class LandedFile:
 class StagedFile:
     """A landed file whose rows stand in Parquet files that no snapshot refers to yet.
 
-    `rows_read == rows_loaded + rows_rejected` holds when status is `staged`. With `already_loaded` the table holds
+    `rows_read == rows_valid + rows_rejected` holds when status is `staged`. With `already_loaded` the table holds
     this (period, sha256), nothing was staged, and the counts are 0.
 
     :param manifest: URI of the Iceberg manifest that lists the data files of all the files that were staged together;
@@ -65,7 +65,7 @@ class StagedFile:
     sha256: str
     status: Literal["staged", "already_loaded"]
     rows_read: int = 0
-    rows_loaded: int = 0
+    rows_valid: int = 0
     rows_rejected: int = 0
     manifest: str | None = None
     rejects_manifest: str | None = None

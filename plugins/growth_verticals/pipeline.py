@@ -161,14 +161,14 @@ def _schedule(source: Source) -> Any:
 
 
 def _task_defaults() -> dict[str, Any]:
-    from growth_verticals.operators.source import RetryWhatMayPass
+    from growth_verticals.operators.source import RetryTransientErrors
 
     return {
         "retries": 4,
         "retry_delay": timedelta(seconds=float(os.environ.get("GV_RETRY_DELAY_S", "60"))),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=30),
-        "retry_policy": RetryWhatMayPass(),
+        "retry_policy": RetryTransientErrors(),
     }
 
 

@@ -1,6 +1,6 @@
 """Where `files` and `tables` meet: a `Reader` cuts a file into blocks and parses each on its own.
 
-Cutting (`blocks`) is sequential and cheap; parsing (`parse`) is the work, and any number of threads may do it at
+BlockSplitter (`blocks`) is sequential and cheap; parsing (`parse`) is the work, and any number of threads may do it at
 once. That is how two cores parse one file (docs/performance.md).
 """
 

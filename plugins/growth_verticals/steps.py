@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile, LoadResult, RemoteFile, StagedFile
-    from growth_verticals.files.pgp import KeyFinder
+    from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.landing.origins import Origin
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
@@ -69,7 +69,7 @@ def stage(
     :param landed: files that are committed together or not at all.
     :param keys: finds the OpenPGP keys that the declaration names; default in the environment.
     """
-    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.stage import stage_files
 
     contract = contract_of(source)
@@ -87,7 +87,7 @@ def commit(
 
     Raises `DeliveryRefusedError` when counts disagree or too many records were rejected; the rejects are kept then.
     """
-    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.commit import commit_delivery
 
     return commit_delivery(
@@ -103,7 +103,7 @@ def commit(
 
 def maintain(account: Account, source: Source) -> list[str]:
     """Apply the source's maintenance settings where the live ones differ; return what was changed, in words."""
-    from growth_verticals.tables.maintenance import apply_maintenance
+    from growth_verticals.bucket.maintenance import apply_maintenance
 
     return apply_maintenance(account, source.table, source.maintenance)
 
@@ -117,8 +117,8 @@ def replay(
 
     :param names: of the files to replay; all by default.
     """
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.landing.find import find_landed
-    from growth_verticals.tables.catalog import open_catalog
     from growth_verticals.tables.replay import replay_rejected
 
     contract = contract_of(source)
@@ -137,14 +137,14 @@ def replay(
 
 def header_line(account: Account, source: Source, period: Period, name: str, sha256: str) -> str | None:
     """Return a landed file's header line with its line end; nothing if it has none, None if the copy is gone."""
-    from growth_verticals.files import sendback
+    from growth_verticals.files import export
     from growth_verticals.landing.find import find_landed
 
     landed = find_landed(account, source.name, period, name, sha256)
     if landed is None:
         return None
     with _reader_of(account, source, contract_of(source), landed) as reader:
-        return sendback.header_line(reader)
+        return export.header_line(reader)
 
 
 @contextmanager

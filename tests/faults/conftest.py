@@ -9,9 +9,9 @@ import pytest
 from pyiceberg.catalog.rest import RestCatalog
 
 from growth_verticals.account import Account
+from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
-from growth_verticals.tables import head
-from growth_verticals.tables.catalog import open_catalog
+from growth_verticals.tables import commit_loop
 from tests.integration.tables.deliveries import person_contract
 
 from .spoiler import Spoiler
@@ -38,5 +38,5 @@ def spoiler(account: Account) -> Iterator[Spoiler]:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(head, "LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(commit_loop, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(commit_loop, "LONGEST_PAUSE_S", 0.01)

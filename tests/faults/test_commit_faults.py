@@ -15,12 +15,12 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.table import Table
 
 from growth_verticals.account import Account
+from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
 from growth_verticals.delivery import LoadResult
 from growth_verticals.errors import CommitError
 from growth_verticals.tables import commit as commit_module
-from growth_verticals.tables import head
-from growth_verticals.tables.catalog import open_catalog
+from growth_verticals.tables import commit_loop
 from local.readback import read_table
 from tests.integration.tables.deliveries import EARLIER, Toy, commit, load, stage
 
@@ -94,7 +94,7 @@ def test_a_commit_that_never_gets_through_says_so_and_can_be_repeated(
 
 def test_the_last_attempt_is_asked_about_too(account: Account, spoiler: Spoiler, person: TableContract):
     staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(*[before(409)] * (head.ATTEMPTS - 1), after(409))
+    spoiler.spoil(*[before(409)] * (commit_loop.ATTEMPTS - 1), after(409))
     assert commit(spoiler.catalog, person, staged).files[0].status == "loaded"
     require_exactly_once(account, person, TOY)
 
@@ -112,7 +112,7 @@ def test_a_table_that_cannot_be_asked_leaves_the_state_unknown(
 
     spoiler.spoil(dropped_after)
     monkeypatch.setattr(spoiler.catalog, "load_table", down_after_the_first_looks)
-    with pytest.raises(CommitError, match="whether it landed is unknown"):
+    with pytest.raises(CommitError, match="whether the last one succeeded is unknown"):
         commit(spoiler.catalog, person, staged)
 
 
@@ -258,7 +258,7 @@ def in_a_summary(table: Table, period_key: str, digests: Iterable[str]) -> set[s
 def test_a_loader_that_does_not_ask_is_found(
     account: Account, spoiler: Spoiler, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(commit_module, "loaded_files", never_loaded)
+    monkeypatch.setattr(commit_module, "loaded_digests", never_loaded)
     staged = stage(spoiler.catalog, person, TOY)
     spoiler.spoil(dropped_after)
     commit(spoiler.catalog, person, staged)
@@ -269,7 +269,7 @@ def test_a_loader_that_does_not_ask_is_found(
 def test_a_loader_that_lets_pyiceberg_rebase_is_found(
     account: Account, catalog: RestCatalog, spoiler: Spoiler, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(head, "_detached", lambda table: table)
+    monkeypatch.setattr(commit_loop, "_for_one_transaction", lambda table: table)
     staged = stage(spoiler.catalog, person, TOY)
     theirs = stage(catalog, person, TOY)
     spoiler.spoil(interrupted_by(lambda: commit(catalog, person, theirs)))
@@ -281,7 +281,7 @@ def test_a_loader_that_lets_pyiceberg_rebase_is_found(
 def test_a_loader_that_trusts_the_summaries_is_found(
     account: Account, catalog: RestCatalog, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(commit_module, "loaded_files", in_a_summary)
+    monkeypatch.setattr(commit_module, "loaded_digests", in_a_summary)
     load_expire_and_load_again(catalog, person)
     with pytest.raises(AssertionError):
         require_exactly_once(account, person, TOY, Toy("b"))

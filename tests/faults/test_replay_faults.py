@@ -18,11 +18,11 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyroaring import BitMap64
 
 from growth_verticals.account import Account
+from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
 from growth_verticals.errors import CommitError, DeliveryRefusedError
 from growth_verticals.reader import Block, Parsed
 from growth_verticals.tables import replay as replay_module
-from growth_verticals.tables.catalog import open_catalog
 from growth_verticals.tables.replay import ReplayedFile, replay_rejected
 from growth_verticals.tables.undo import undo_load
 from local.readback import read_table
@@ -262,7 +262,7 @@ def test_a_replay_that_does_not_ask_the_table_is_found(
     with pytest.raises(Killed):
         replay(spoiler.catalog, person, 12, 14)
     sha256 = TOY.landed.sha256
-    monkeypatch.setattr(replay_module, "loaded_rows", lambda *_: {sha256: BitMap64(range(2, 12))})
+    monkeypatch.setattr(replay_module, "loaded_row_numbers", lambda *_: {sha256: BitMap64(range(2, 12))})
     replay(spoiler.catalog, person, 12, 14)
     with pytest.raises(AssertionError):
         require_once(account, person, 12, 14)

@@ -14,7 +14,7 @@ from local.airflow import Airflow, running_airflow
 from local.settings import Settings, is_free
 
 #: Files are there already when a run starts, and nobody wants to wait for a retry.
-HASTE = {"GV_LOOK_INTERVAL_S": "1", "GV_PATIENCE_S": "10", "GV_RETRY_DELAY_S": "2"}
+HASTE = {"GV_POLL_INTERVAL_S": "1", "GV_MIN_WAIT_S": "10", "GV_RETRY_DELAY_S": "2"}
 
 
 @pytest.fixture(scope="session")

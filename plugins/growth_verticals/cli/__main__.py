@@ -17,7 +17,7 @@ COMMANDS = {
     "sources": sources, "load": load, "rejects": rejects, "replay": replay, "undo": undo, "doctor": doctor,
     "tables": tables,
 }  # fmt: skip
-_FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE_ERROR, _INTERRUPTED = 1, 2, 130
 
 
 def main(words: list[str]) -> int:
@@ -26,16 +26,16 @@ def main(words: list[str]) -> int:
         return standin.run(words[1:])
     arguments = parser().parse_args(words)
     try:
-        standin.use_if_nothing_is_configured()
+        standin.use_if_unconfigured()
         code: int = COMMANDS[arguments.command].run(arguments)
     except (UnknownSourceError, PeriodError) as error:
-        return complain(str(error), _WRONG_USAGE)
+        return print_error(str(error), _USAGE_ERROR)
     except GrowthVerticalsError as error:
         if "GV_DEBUG" in os.environ:
             raise
-        return complain(str(error), _FAILED)
+        return print_error(str(error), _FAILED)
     except KeyboardInterrupt:
-        return complain("interrupted; running the command again finishes the rest", _INTERRUPTED)
+        return print_error("interrupted; running the command again finishes the rest", _INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
@@ -44,7 +44,7 @@ def main(words: list[str]) -> int:
         place = traceback.extract_tb(error.__traceback__)[-1]
         if "GV_DEBUG" in os.environ:
             raise
-        return complain(
+        return print_error(
             f"unexpected {type(error).__name__} in {place.name} ({place.filename}:{place.lineno}). Next: run it again, "
             "which does nothing twice; with GV_DEBUG=1 it shows everything, a row's values too",
             _FAILED,
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def complain(message: str, code: int) -> int:
+def print_error(message: str, code: int) -> int:
     """Print `message` on standard error and return `code`."""
     print(f"gv: {message}", file=sys.stderr)
     return code

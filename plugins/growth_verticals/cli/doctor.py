@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Print a line a check; 1 if one fails."""
-    from growth_verticals.tables.probe import probe_account
+    from growth_verticals.bucket.probe import probe_account
 
     account = Account.from_environment()
     print(f"account   {account.table_bucket_arn}, landing {account.landing_uri}, catalog {account.catalog_uri}")

@@ -60,10 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show or export; 0 also when nothing was rejected."""
-    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.rejected import count_rejected
 
-    check_words(arguments)
+    check_arguments(arguments)
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period) if arguments.period else None
     contract = contract_of(source)
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def check_words(arguments: argparse.Namespace) -> None:
+def check_arguments(arguments: argparse.Namespace) -> None:
     """Make argparse say which words do not go together."""
     if arguments.export and not arguments.period:
         arguments.wrong("export needs --period")
@@ -117,7 +117,7 @@ def records_of(
     account: Account, contract: TableContract, period: Period | None, arguments: argparse.Namespace
 ) -> list[RejectedRecord]:
     """Return as many records as were asked for; nothing is read behind them."""
-    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.rejected import read_rejected
 
     if arguments.raw:
@@ -168,8 +168,8 @@ def export(
     arguments: argparse.Namespace,
 ) -> int:
     """Write the period's rejected records to a new file that only its owner may read, and tell what it lacks."""
-    from growth_verticals.files.sendback import encoding_of, is_cut, suffix_of, write_back
-    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.files.export import encoding_of, export_rejects, is_cut, suffix_of
     from growth_verticals.tables.rejected import read_rejected
 
     path: Path = arguments.out or Path(f"{source.name}-{period}-rejects{suffix_of(source.format)}")
@@ -185,7 +185,7 @@ def export(
                 yield raw
 
         with new_file(path, encoding_of(source.format)) as out:
-            written = write_back(out, records, source.format, header, exact=arguments.exact)
+            written = export_rejects(out, records, source.format, header, exact=arguments.exact)
     print(f"{path}: {written:,} of {sum(file.records for file in files):,} rejected record(s); {_CAUTION}")
     for name, row in cut:
         print(f"gv: {printable(name)}, row {row}: only its first 16,384 characters were kept", file=sys.stderr)

@@ -16,7 +16,7 @@ def run(words: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", "local", *words], check=False).returncode
 
 
-def use_if_nothing_is_configured() -> None:
+def use_if_unconfigured() -> None:
     """Take the running stand-in's settings when the environment names no table bucket, and say so.
 
     The shell's own AWS settings are dropped: a session token of another account would be sent with the stand-in's keys.

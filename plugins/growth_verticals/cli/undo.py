@@ -12,7 +12,7 @@ from growth_verticals.errors import DeliveryError
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.tables.undo import HeldFile
+    from growth_verticals.tables.undo import LoadedFile
 
 EXAMPLE = "example: ./gv undo ls_corp --period 2026-11-20 --file leads.csv --yes"
 
@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show or remove; 0 also when there was nothing to remove."""
-    from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.undo import held_files, undo_load
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.tables.undo import find_loaded_files, undo_load
 
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period)
     contract = contract_of(source)
     catalog = open_catalog(Account.from_environment())
-    held = chosen(held_files(catalog, contract, period), arguments.file, source.name)
+    held = chosen(find_loaded_files(catalog, contract, period), arguments.file, source.name)
     if not held:
         print(f"{source.table} holds nothing of {period}")
         return 0
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def chosen(held: list[HeldFile], names: list[str] | None, source: str) -> list[HeldFile]:
+def chosen(held: list[LoadedFile], names: list[str] | None, source: str) -> list[LoadedFile]:
     """Return the files of these names, all without names. Raises `DeliveryError` for a name that is not there."""
     if names is None:
         return held

@@ -115,8 +115,10 @@ PROVENANCE = (
     Column(
         name="source_row", type="long", required=True, pii="N", doc="Line or row in the file where the record starts"
     ),
-    Column(name="loaded_at", type="timestamptz", required=True, pii="N", doc="When the row was staged, UTC"),
+    Column(name="staged_at", type="timestamptz", required=True, pii="N", doc="When the row was staged, UTC"),
 )
+#: Provenance columns that existing tables may have under an earlier name; `plan` shows the renaming.
+FORMER_NAMES = {"staged_at": "loaded_at"}
 
 _REJECT_COLUMNS = (
     Column(name="column_name", type="string", pii="N", doc="Column at fault; several are separated by '; '"),

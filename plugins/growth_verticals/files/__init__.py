@@ -8,7 +8,7 @@ from growth_verticals.source import Delimited, Excel, FixedWidth, JsonLines, Par
 
 if TYPE_CHECKING:
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.files.pgp import KeyFinder
+    from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
 
@@ -26,8 +26,8 @@ def open_reader(
     Raises `DeclarationError` or `ContractError` when source and table contradict each other. All that is wrong with
     the file comes as `FileRefusedError` from the reader's methods.
     """
-    from growth_verticals.files.layers import open_members
-    from growth_verticals.files.pgp import key_from_environment
+    from growth_verticals.files.unpack.layers import open_members
+    from growth_verticals.files.unpack.pgp import key_from_environment
 
     form = source.format
     members = open_members(raw, name, form, source.name, keys or key_from_environment)

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.dates import pattern, to_iso
-from growth_verticals.files.exact import any_hexadecimal, beyond, bisect, to_date
 from growth_verticals.files.rejects import Faults, Reason, true_rows
+from growth_verticals.files.value_checks import any_hexadecimal, bisect, out_of_range_mask, to_date
 from growth_verticals.formats import Text
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Caster:
         except pa.ArrowInvalid:
             pass
         else:
-            if beyond(values) is None:
+            if out_of_range_mask(values) is None:
                 return values, {}
         return self._part_by_part(text, cells, kind)
 
@@ -145,7 +145,7 @@ class Caster:
         fits = pc.match_substring_regex(text, _PATTERNS[kind])
         bad = dict.fromkeys(true_rows(pc.invert(fits)), True)
         values, valueless = bisect(lambda part: self._arrow(part, kind), pc.if_else(fits, text, None), self.kind)
-        far = beyond(values)
+        far = out_of_range_mask(values)
         if far is not None:
             valueless += true_rows(far)
             values = pc.if_else(far, None, values)

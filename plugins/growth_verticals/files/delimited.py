@@ -17,27 +17,26 @@ import pyarrow.csv as arrow_csv
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import DeclarationError, FileRefusedError
+from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock, unclosed_quote
 from growth_verticals.files.casts import NUMBERS, Caster, as_map, declared_formats, notation, nul_faults
-from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece, unclosed_quote
-from growth_verticals.files.escapes import EscapedStream, Escapes
-from growth_verticals.files.exact import beyond, may_be_hexadecimal
 from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts, resolve
-from growth_verticals.files.lines import Count, SkippingStream, without_trailer
-from growth_verticals.files.records import Dialect, UnclosedQuoteError
-from growth_verticals.files.rejects import Reason, Rejected, part
+from growth_verticals.files.lines import EscapedStream, SkippingStream, TrailerCheck, blocks_without_trailer
+from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError
+from growth_verticals.files.rejects import Reason, Rejected, split_rejects
 from growth_verticals.files.rows import BlockRows
 from growth_verticals.files.text import check_utf8
+from growth_verticals.files.value_checks import may_be_hexadecimal, out_of_range_mask
 from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.files.compression import ByteStream
     from growth_verticals.files.headers import Layout
+    from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import Delimited, Source
 
-#: Types that Arrow's CSV reader converts by the grammar of `casts`, but for what `beyond` and hexadecimal catch.
+#: Types that Arrow's CSV reader converts by the grammar of `casts`, except for what is out of range or hexadecimal.
 _TYPED = ("int", "long", "float", "double", "decimal", "boolean", "date", "timestamp", "timestamptz")
 _SEVERAL = 3
 _KEPT = 8
@@ -50,7 +49,7 @@ class _Member:
     name: str
     layout: Layout
     dialect: Dialect
-    count: Count
+    trailer: TrailerCheck
     options: dict[tuple[frozenset[str], bool], arrow_csv.ConvertOptions] = field(default_factory=dict)
 
 
@@ -112,22 +111,22 @@ class DelimitedReader:
                 text = SkippingStream(stream, form, self._source.name, name)
             else:
                 text = EscapedStream(stream, form, self._source.name, name, self._escapes)
-            cutting = Cutting(
+            splitter = BlockSplitter(
                 text, dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            layout = self._layout or self._header(cutting, name)
-            member = _Member(name, layout, cutting.dialect, Count(form, source=self._source.name, file=name))
-            for piece in without_trailer(cutting, member.count):
-                yield Block((member, piece), piece.first_line)
-            line = cutting.line
+            layout = self._layout or self._header(splitter, name)
+            member = _Member(name, layout, splitter.dialect, TrailerCheck(form, source=self._source.name, file=name))
+            for text_block in blocks_without_trailer(splitter, member.trailer):
+                yield Block((member, text_block), text_block.first_line)
+            line = splitter.line
 
-    def _header(self, cutting: Cutting, name: str) -> Layout:
+    def _header(self, splitter: BlockSplitter, name: str) -> Layout:
         """Take the header line; return the layout that it tells."""
-        line = cutting.line
-        header = cutting.first_record()
+        line = splitter.line
+        header = splitter.first_record()
         if not header:
             raise self._refusal("the file has no header line", name, line)
-        self.header = self.header or cutting.dialect.as_written(header)
+        self.header = self.header or splitter.dialect.as_written(header)
         return resolve(self._cells(header), self._source, self._contract, name, line)
 
     def parse(self, block: Block) -> Parsed:
@@ -135,16 +134,16 @@ class DelimitedReader:
 
         Raises `DeliveryRefusedError` if the count in a trailer proves wrong.
         """
-        member, piece = block.data
-        parsed = self._too_long(member, piece) if piece.too_long else self._parse(member, piece)
-        member.count.parsed(piece.first_line, parsed.rows_read)
+        member, text_block = block.data
+        parsed = self._too_long(member, text_block) if text_block.too_long else self._parse(member, text_block)
+        member.trailer.add(text_block.first_line, parsed.rows_read)
         return parsed
 
-    def _parse(self, member: _Member, piece: Piece) -> Parsed:
-        check_utf8(piece.data, self._source.name, member.name, piece.first_line)
-        nul = b"\0" in piece.data
-        hexadecimal = bool(self._integers) and (self._form.delimiter.isalnum() or may_be_hexadecimal(piece.data))
-        batch, short, as_text = self._read(member, piece.data, nul, hexadecimal)
+    def _parse(self, member: _Member, text_block: TextBlock) -> Parsed:
+        check_utf8(text_block.data, self._source.name, member.name, text_block.first_line)
+        nul = b"\0" in text_block.data
+        hexadecimal = bool(self._integers) and (self._form.delimiter.isalnum() or may_be_hexadecimal(text_block.data))
+        batch, short, as_text = self._read(member, text_block.data, nul, hexadecimal)
         cells = dict(zip(batch.schema.names, batch.columns, strict=True))
         values, faults = [], {}
         for column in self._contract.columns:
@@ -162,14 +161,14 @@ class DelimitedReader:
             others = set(member.layout.names) - member.layout.known
             faults |= {name: nul_faults(cells[name]) for name in others}
         self._remember({name for name in self._typed if faults.get(name)})
-        rows = BlockRows(batch.num_rows, short, piece, member.dialect)
+        rows = BlockRows(batch.num_rows, short, text_block, member.dialect)
         try:
-            return part(
+            return split_rejects(
                 *(self._contract.columns, values, rows.lines(), faults, self._expected, rows.raw),
                 whole=rows.wrong_length(len(member.layout.names)),
             )
         except UnclosedQuoteError as unclosed:
-            raise unclosed_quote(self._source.name, member.name, piece.first_line + unclosed.line) from None
+            raise unclosed_quote(self._source.name, member.name, text_block.first_line + unclosed.line) from None
 
     def _remember(self, bad: set[str]) -> None:
         """Choose what the next block is to be read as text at once."""
@@ -199,7 +198,9 @@ class DelimitedReader:
                     batch = self._escapes.show(data, batch)
                 typed = member.layout.known & self._typed.keys() - as_text
                 checked = zip(batch.schema.names, batch.columns, strict=True)
-                failed = frozenset(name for name, array in checked if name in typed and beyond(array) is not None)
+                failed = frozenset(
+                    name for name, array in checked if name in typed and out_of_range_mask(array) is not None
+                )
                 if not failed:
                     return batch, short, as_text
             as_text = as_text | failed if failed and then == "that column as text" else everything
@@ -249,11 +250,11 @@ class DelimitedReader:
                 member.options[as_text, nul] = options
         return options
 
-    def _too_long(self, member: _Member, piece: Piece) -> Parsed:
-        raw = member.dialect.as_written(piece.data)
-        rejected = Rejected(piece.first_line, None, Reason.TOO_LONG, "a shorter record", raw)
+    def _too_long(self, member: _Member, text_block: TextBlock) -> Parsed:
+        raw = member.dialect.as_written(text_block.data)
+        rejected = Rejected(text_block.first_line, None, Reason.TOO_LONG, "a shorter record", raw)
         nothing = [pa.nulls(0, arrow_type(column)) for column in self._contract.columns]
-        return part(self._contract.columns, nothing, pa.array([], pa.int64()), {}, {}, str, whole=[rejected])
+        return split_rejects(self._contract.columns, nothing, pa.array([], pa.int64()), {}, {}, str, whole=[rejected])
 
     def _cells(self, record: bytes) -> list[str]:
         """Return the cells of one record."""

@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.casts import Caster, as_map, declared_formats
-from growth_verticals.files.compression import looks_like, not_what_it_says
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
-from growth_verticals.files.rejects import Faults, Reason, part
+from growth_verticals.files.rejects import Faults, Reason, split_rejects
+from growth_verticals.files.unpack.compression import looks_like, unexpected_content
 from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import python_calamine
 
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import Excel, Source
 
 BATCH_CELLS = 500_000
@@ -74,7 +74,7 @@ class ExcelReader:
                 raise self._refusal("the file is empty", name)
             if looks_like(workbook.getvalue()[:64]) != "a zip archive":
                 found = looks_like(workbook.getvalue()[:64])
-                raise not_what_it_says(name, self._source.name, "an Excel workbook (.xlsx)", found)
+                raise unexpected_content(name, self._source.name, "an Excel workbook (.xlsx)", found)
             sheet, errors = self._sheet(name, workbook)
             yield from self._rows(name, sheet, errors)
 
@@ -102,7 +102,7 @@ class ExcelReader:
             pairs = zip(layout.names, map(self._text, rows[row][1]), strict=True)
             return json.dumps({name: text for name, text in pairs if text is not None}, ensure_ascii=False)
 
-        return part(self._contract.columns, values, numbers, faults, self._expected, raw)
+        return split_rejects(self._contract.columns, values, numbers, faults, self._expected, raw)
 
     def _rows(self, name: str, sheet: python_calamine.CalamineSheet, errors: set[tuple[int, int]]) -> Iterator[Block]:
         """Yield the sheet's rows below the header, empty ones left out."""

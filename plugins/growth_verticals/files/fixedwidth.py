@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_type
+from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
-from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting
 from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts
-from growth_verticals.files.lines import Count, SkippingStream, without_trailer
+from growth_verticals.files.lines import SkippingStream, TrailerCheck, blocks_without_trailer
 from growth_verticals.files.records import Dialect
-from growth_verticals.files.rejects import Faults, Reason, Rejected, part
+from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import check_utf8
 from growth_verticals.reader import Block, Parsed
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import FixedWidth, Source
 
 _LINES = Dialect(b"", None)
@@ -34,7 +34,7 @@ _LINES = Dialect(b"", None)
 @dataclass(frozen=True)
 class _Member:
     name: str
-    count: Count
+    trailer: TrailerCheck
 
 
 class FixedWidthReader:
@@ -71,24 +71,26 @@ class FixedWidthReader:
         line = 1
         for name, stream in self._members:
             text = SkippingStream(stream, self._form, self._source.name, name)
-            cutting = Cutting(
+            splitter = BlockSplitter(
                 text, _LINES, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            count = Count(self._form, source=self._source.name, file=name)
-            for piece in without_trailer(cutting, count):
-                yield Block((_Member(name, count), piece), piece.first_line)
-            line = cutting.line
+            trailer = TrailerCheck(self._form, source=self._source.name, file=name)
+            for text_block in blocks_without_trailer(splitter, trailer):
+                yield Block((_Member(name, trailer), text_block), text_block.first_line)
+            line = splitter.line
 
     def parse(self, block: Block) -> Parsed:
         """Parse one block; see `Reader.parse`. Raises `DeliveryRefusedError` if a trailer's count proves wrong."""
-        member, piece = block.data
-        if piece.too_long:
-            raw = piece.data.decode(errors="ignore")
-            parsed = self._part([], [], [Rejected(piece.first_line, None, Reason.TOO_LONG, "a shorter record", raw)])
+        member, text_block = block.data
+        if text_block.too_long:
+            raw = text_block.data.decode(errors="ignore")
+            parsed = self._part(
+                [], [], [Rejected(text_block.first_line, None, Reason.TOO_LONG, "a shorter record", raw)]
+            )
         else:
-            check_utf8(piece.data, self._source.name, member.name, piece.first_line)
-            parsed = self._lines(piece.data, piece.first_line)
-        member.count.parsed(piece.first_line, parsed.rows_read)
+            check_utf8(text_block.data, self._source.name, member.name, text_block.first_line)
+            parsed = self._lines(text_block.data, text_block.first_line)
+        member.trailer.add(text_block.first_line, parsed.rows_read)
         return parsed
 
     def _lines(self, data: bytes, first_line: int) -> Parsed:
@@ -122,7 +124,7 @@ class FixedWidthReader:
         for name in set(self._layout.names) - self._layout.known:
             faults[name] = nul_faults(cells[self._places[name]])
         rows = pa.array(numbers, pa.int64())
-        return part(self._contract.columns, values, rows, faults, self._expected, lines.__getitem__, whole)
+        return split_rejects(self._contract.columns, values, rows, faults, self._expected, lines.__getitem__, whole)
 
 
 class _Cells:

@@ -15,21 +15,21 @@ import pyarrow.json as arrow_json
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock
 from growth_verticals.files.casts import Caster, declared_formats
-from growth_verticals.files.cutting import BLOCK_BYTES, MAX_RECORD_BYTES, Cutting, Piece
-from growth_verticals.files.exact import beyond
 from growth_verticals.files.headers import EXTRA, Names, check_unique, expected_texts
 from growth_verticals.files.jsonpaths import Pairs, Paths
 from growth_verticals.files.records import Dialect
-from growth_verticals.files.rejects import Faults, Reason, Rejected, part
+from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import Utf8Stream, check_utf8
+from growth_verticals.files.value_checks import out_of_range_mask
 from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import JsonLines, Source
 
 _LINES = Dialect(b"", None)
@@ -78,21 +78,21 @@ class JsonLinesReader:
         line = 1
         for name, stream in self._members:
             text = Utf8Stream(stream, "utf-8", self._source.name, name)
-            cutting = Cutting(text, _LINES, source=self._source.name, file=name, first_line=line, **self._sizes)
-            for piece in cutting.pieces():
-                yield Block((_Member(name), piece), piece.first_line)
-            line = cutting.line
+            splitter = BlockSplitter(text, _LINES, source=self._source.name, file=name, first_line=line, **self._sizes)
+            for text_block in splitter.text_blocks():
+                yield Block((_Member(name), text_block), text_block.first_line)
+            line = splitter.line
 
     def parse(self, block: Block) -> Parsed:
         """Parse one block; see `Reader.parse`. Raises `FileRefusedError` for an unknown key if those are refused."""
-        member, piece = block.data
-        if not piece.too_long:
-            check_utf8(piece.data, self._source.name, member.name, piece.first_line)
-            if (parsed := self._by_arrow(piece)) is not None:
+        member, text_block = block.data
+        if not text_block.too_long:
+            check_utf8(text_block.data, self._source.name, member.name, text_block.first_line)
+            if (parsed := self._by_arrow(text_block)) is not None:
                 return parsed
-            if piece.lines > _PARTS:
-                return _joined([self._by_arrow(each) or self._by_line(member, each) for each in _parts(piece)])
-        return self._by_line(member, piece)
+            if text_block.lines > _PARTS:
+                return _joined([self._by_arrow(each) or self._by_line(member, each) for each in _parts(text_block)])
+        return self._by_line(member, text_block)
 
     def _table(self, data: bytes) -> pa.Table | None:
         """Read a block by Arrow; None if a value is not of its column's JSON type, strings in a whole column apart."""
@@ -117,11 +117,11 @@ class JsonLinesReader:
                 self._texts = texts
                 return table
 
-    def _by_arrow(self, piece: Piece) -> Parsed | None:
+    def _by_arrow(self, text_block: TextBlock) -> Parsed | None:
         """Return a block whose every value is good, as Arrow reads it; None for any other."""
-        if self._source.extra_columns == "keep" or b"\\u0000" in piece.data or not piece.data.strip():
+        if self._source.extra_columns == "keep" or b"\\u0000" in text_block.data or not text_block.data.strip():
             return None
-        if (table := self._table(piece.data)) is None:
+        if (table := self._table(text_block.data)) is None:
             return None
         table = self._paths.flattened(table)
         if table is None:
@@ -129,7 +129,7 @@ class JsonLinesReader:
         unknown = set(table.column_names) - self._names.columns
         if any(self._names.ours(key) in self._names.columns for key in unknown):
             return None  # a known column under the vendor's spelling
-        lines = _object_lines(piece)
+        lines = _object_lines(text_block)
         if table.num_rows != len(lines) or (unknown and self._source.extra_columns == "refuse"):
             return None
         values = []
@@ -141,24 +141,26 @@ class JsonLinesReader:
             faults: Faults = {}
             if pa.types.is_string(array.type):
                 array, faults = self._casters[column.name](array)
-            if faults or beyond(array) is not None or (column.required and array.null_count):
+            if faults or out_of_range_mask(array) is not None or (column.required and array.null_count):
                 return None
             values.append(array)
-        return part(self._contract.columns, values, pa.array(lines, pa.int64()), {}, self._expected, str)
+        return split_rejects(self._contract.columns, values, pa.array(lines, pa.int64()), {}, self._expected, str)
 
-    def _by_line(self, member: _Member, piece: Piece) -> Parsed:
+    def _by_line(self, member: _Member, text_block: TextBlock) -> Parsed:
         """Read a block line by line, every value as text."""
         whole: list[Rejected] = []
         records: list[dict[str, Any]] = []
         lines: list[int] = []
         texts: list[str] = []
-        for number, raw in enumerate([piece.data] if piece.too_long else piece.data.splitlines(), piece.first_line):
+        for number, raw in enumerate(
+            [text_block.data] if text_block.too_long else text_block.data.splitlines(), text_block.first_line
+        ):
             if not raw.strip():
                 continue
             text = raw.decode(errors="ignore")
-            record = None if piece.too_long else self._record(text, member, number)
+            record = None if text_block.too_long else self._record(text, member, number)
             if record is None:
-                reason = Reason.TOO_LONG if piece.too_long else Reason.NOT_JSON
+                reason = Reason.TOO_LONG if text_block.too_long else Reason.NOT_JSON
                 whole.append(Rejected(number, None, reason, "one JSON object a line", text))
                 continue
             records.append(record)
@@ -169,7 +171,7 @@ class JsonLinesReader:
             array, faults[column.name] = self._column(column.name, records)
             values.append(array)
         rows = pa.array(lines, pa.int64())
-        return part(self._contract.columns, values, rows, faults, self._expected, texts.__getitem__, whole)
+        return split_rejects(self._contract.columns, values, rows, faults, self._expected, texts.__getitem__, whole)
 
     def _record(self, text: str, member: _Member, line: int) -> dict[str, Any] | None:
         """Return one line's values by our column names, the unknown ones under `extra`; None if it is not an object."""
@@ -230,13 +232,13 @@ class JsonLinesReader:
         return values, bad | faults
 
 
-def _parts(piece: Piece) -> Iterator[Piece]:
+def _parts(text_block: TextBlock) -> Iterator[TextBlock]:
     """Cut a block into some, so that one bad line costs but its part the slow way."""
-    lines = piece.data.splitlines(keepends=True)
+    lines = text_block.data.splitlines(keepends=True)
     size = -(-len(lines) // _PARTS)
     for start in range(0, len(lines), size):
         part_of = lines[start : start + size]
-        yield Piece(b"".join(part_of), piece.first_line + start, len(part_of))
+        yield TextBlock(b"".join(part_of), text_block.first_line + start, len(part_of))
 
 
 def _joined(parts: list[Parsed]) -> Parsed:
@@ -247,14 +249,14 @@ def _joined(parts: list[Parsed]) -> Parsed:
     )
 
 
-def _object_lines(piece: Piece) -> list[int]:
+def _object_lines(text_block: TextBlock) -> list[int]:
     """Return the numbers of the lines that are not blank, or nothing if one does not start and end as an object.
 
     Arrow's reader takes two objects on a line, and one on two lines. If it found as many as there are lines that look
     like objects, each is on a line of its own: no object goes on behind a `}` with a `{`.
     """
     numbers = []
-    for number, line in enumerate(piece.data.splitlines(), start=piece.first_line):
+    for number, line in enumerate(text_block.data.splitlines(), start=text_block.first_line):
         if line := line.strip():
             if not (line.startswith(b"{") and line.endswith(b"}")):
                 return []

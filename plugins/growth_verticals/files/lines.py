@@ -7,16 +7,17 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from growth_verticals.errors import DeliveryRefusedError, FileRefusedError
-from growth_verticals.files.cutting import Piece
-from growth_verticals.files.records import breaks
+from growth_verticals.files.blocks import TextBlock
+from growth_verticals.files.records import NONCHARACTERS, count_line_ends
 from growth_verticals.files.text import Utf8Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from growth_verticals.files.compression import ByteStream
-    from growth_verticals.files.cutting import Cutting
-    from growth_verticals.formats import Text
+    from growth_verticals.files.blocks import BlockSplitter
+    from growth_verticals.files.records import Escapes
+    from growth_verticals.files.unpack.compression import ByteStream
+    from growth_verticals.formats import Delimited, Text
 
 _BREAK = re.compile(rb"\r\n|\n|\r")
 
@@ -56,10 +57,44 @@ class SkippingStream(Utf8Stream):
         return data
 
 
-class Count:
+class EscapedStream(SkippingStream):
+    """A text stream whose escaped characters are hidden."""
+
+    def __init__(self, stream: ByteStream, form: Delimited, source: str, file: str, escapes: Escapes) -> None:
+        super().__init__(stream, form, source, file)
+        self._escapes = escapes
+        self._held = self._before = b""
+
+    def read(self, size: int) -> bytes:
+        """Return what `SkippingStream.read` returns; an escape at the end waits for what it stands before."""
+        while True:
+            data = super().read(size)
+            if any(mark in self._before + data for mark in NONCHARACTERS):
+                file, source = self._where
+                raise FileRefusedError(
+                    "the file holds a code point that is no character (U+FDD0 to U+FDD2)",
+                    source=source,
+                    file=file,
+                    next_step="ask the vendor what it stands for; without an escape declared, it is read as text",
+                )
+            self._before = data[-2:]
+            whole = self._held + data
+            escapes = len(whole) - len(whole.rstrip(self._escapes.escape))
+            held = escapes % 2 if data else 0
+            self._held = whole[len(whole) - held :]
+            hidden = self._escapes.hide(whole[: len(whole) - held])
+            if hidden or not data:
+                return hidden
+
+    def decoded_before(self, error: UnicodeDecodeError) -> bytes:
+        """Return what `read` would have returned up to the byte that failed."""
+        return self._held + super().decoded_before(error)
+
+
+class TrailerCheck:
     """Counts the records of one file as its blocks are parsed, in any order and by any thread, against its trailer.
 
-    The last of `finished` and the calls of `parsed` finds a difference and raises `DeliveryRefusedError`.
+    The last of `finish` and the calls of `add` finds a difference and raises `DeliveryRefusedError`.
     """
 
     def __init__(self, form: Text, *, source: str, file: str) -> None:
@@ -72,12 +107,12 @@ class Count:
         self._rows = 0
         self._trailer: tuple[int, int | None] | None = None
 
-    def handed_out(self, block: int) -> None:
+    def expect(self, block: int) -> None:
         """Note a block that will be parsed, by the line it starts at."""
         with self._lock:
             self._waiting.add(block)
 
-    def parsed(self, block: int, rows: int) -> None:
+    def add(self, block: int, rows: int) -> None:
         """Note a block's number of records, once."""
         if self.pattern is None:
             return
@@ -87,7 +122,7 @@ class Count:
                 self._rows += rows
             self._compare()
 
-    def finished(self, line: int, trailer: str | None) -> None:
+    def finish(self, line: int, trailer: str | None) -> None:
         """Note the trailer, which stands at `line` behind all blocks; None if the file has no last line."""
         source, file = self._where
         found = self.pattern.fullmatch(trailer) if self.pattern is not None and trailer is not None else None
@@ -122,31 +157,31 @@ class Count:
             )
 
 
-def without_trailer(cutting: Cutting, count: Count) -> Iterator[Piece]:
-    """Yield the pieces of a file without its trailer, which goes to `count`. Holds one piece more than without one.
+def blocks_without_trailer(splitter: BlockSplitter, trailer: TrailerCheck) -> Iterator[TextBlock]:
+    """Yield a file's blocks without its trailer, which goes to `trailer`. Keeps one block more than without a trailer.
 
     Raises `FileRefusedError` when the trailer is not there.
     """
-    if count.pattern is None:
-        yield from cutting.pieces()
+    if trailer.pattern is None:
+        yield from splitter.text_blocks()
         return
-    held: Piece | None = None
-    for piece in cutting.pieces():
-        if held is not None and (piece.too_long or piece.data.strip(b"\r\n")):
-            count.handed_out(held.first_line)
+    held: TextBlock | None = None
+    for text_block in splitter.text_blocks():
+        if held is not None and (text_block.too_long or text_block.data.strip(b"\r\n")):
+            trailer.expect(held.first_line)
             yield held
             held = None
-        held = held or piece
+        held = held or text_block
     if held is None or held.too_long:
-        count.finished(cutting.line, None)
+        trailer.finish(splitter.line, None)
         return
     body = held.data.rstrip(b"\r\n")
     start = max(body.rfind(b"\n"), body.rfind(b"\r")) + 1
-    line = held.first_line + breaks(body[:start])
+    line = held.first_line + count_line_ends(body[:start])
     if start:
-        count.handed_out(held.first_line)
-        yield Piece(body[:start], held.first_line, line - held.first_line)
-    count.finished(line, body[start:].decode(errors="replace"))
+        trailer.expect(held.first_line)
+        yield TextBlock(body[:start], held.first_line, line - held.first_line)
+    trailer.finish(line, body[start:].decode(errors="replace"))
 
 
 def _pattern(trailer: str) -> re.Pattern[str]:

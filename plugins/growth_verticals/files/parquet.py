@@ -16,18 +16,18 @@ import pyarrow.parquet as pq
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults, why_no_decimal
-from growth_verticals.files.compression import looks_like, not_what_it_says, seekable
-from growth_verticals.files.exact import beyond, bisect, to_date
 from growth_verticals.files.headers import EXTRA, expected_texts, resolve
-from growth_verticals.files.rejects import Faults, Reason, part, true_rows
+from growth_verticals.files.rejects import Faults, Reason, split_rejects, true_rows
+from growth_verticals.files.unpack.compression import looks_like, seekable, unexpected_content
+from growth_verticals.files.value_checks import bisect, out_of_range_mask, to_date
 from growth_verticals.reader import Block, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from growth_verticals.contract.table import Column, TableContract
-    from growth_verticals.files.compression import ByteStream
     from growth_verticals.files.headers import Layout
+    from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import Parquet, Source
 
 BATCH_CELLS = 1_000_000
@@ -86,13 +86,13 @@ class ParquetReader:
             cells = {name: _shown(array[row]) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
             return json.dumps(cells, default=str, ensure_ascii=False)
 
-        return part(self._contract.columns, values, rows, faults, self._expected, raw)
+        return split_rejects(self._contract.columns, values, rows, faults, self._expected, raw)
 
     def _batches(self, name: str, raw: BinaryIO) -> Iterator[tuple[Layout, pa.RecordBatch]]:
         head = raw.read(64)
         raw.seek(0)
         if not head.startswith(b"PAR1"):
-            raise not_what_it_says(name, self._source.name, "Parquet", looks_like(head))
+            raise unexpected_content(name, self._source.name, "Parquet", looks_like(head))
         try:
             file = pq.ParquetFile(raw)
             schema = file.schema_arrow
@@ -139,7 +139,7 @@ class ParquetReader:
         except pa.ArrowInvalid:
             values, bad = bisect(lambda part: _exact(part, kind), array, kind)
         faults = {row: _why(array[row], kind) for row in bad}
-        far = beyond(values)
+        far = out_of_range_mask(values)
         if far is not None:
             not_a_number = pa.types.is_floating(kind)
             reason = Reason.NOT_A_NUMBER if not_a_number else Reason.OUT_OF_RANGE

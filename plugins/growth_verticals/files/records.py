@@ -6,6 +6,7 @@ newline outside quotes ends a record. Everything here works on bytes in UTF-8 (o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence  # noqa: TC003 - a NamedTuple's types are looked up
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,10 +14,51 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from growth_verticals.files.escapes import Escapes
-
+    from growth_verticals.formats import Delimited
 
 _NEWLINE = pa.scalar(ord("\n"), pa.uint8())
+#: Noncharacters, which Unicode keeps for use within a program: in a block each stands for an escaped character.
+NONCHARACTERS = tuple(character.encode() for character in "\ufdd0\ufdd1\ufdd2")
+
+
+class Escapes:
+    r"""One source's escaped characters (`\"`, `\,`, `\\`): hidden in a block, and restored in cells and raw records.
+
+    A hidden delimiter, quote or escape is a noncharacter, so that nothing takes it for a real one.
+    """
+
+    def __init__(self, form: Delimited) -> None:
+        self.escape = (form.escape or "").encode()
+        plain = [character.encode() for character in (form.delimiter, form.quote, form.escape) if character]
+        self._hidden = dict(zip(plain, NONCHARACTERS, strict=False))
+        self._pattern = re.compile(re.escape(self.escape) + b"([" + b"".join(map(re.escape, plain)) + b"])")
+
+    def hide(self, data: bytes) -> bytes:
+        """Return `data` with a noncharacter for each escaped character."""
+        return self._pattern.sub(lambda found: self._hidden[found[1]], data) if self.escape in data else data
+
+    def as_written(self, data: bytes) -> bytes:
+        """Return `data` as the file has it."""
+        for plain, hidden in self._hidden.items():
+            data = data.replace(hidden, self.escape + plain)
+        return data
+
+    def cell(self, text: str) -> str:
+        """Return what a cell means."""
+        for plain, hidden in self._hidden.items():
+            text = text.replace(hidden.decode(), plain.decode())
+        return text
+
+    def show(self, data: bytes, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a parsed block with what its text cells mean. `data` is the block."""
+        hidden = {mark: plain for plain, mark in self._hidden.items() if mark in data}
+        for place, kind in enumerate(batch.schema.types) if hidden else ():
+            if pa.types.is_string(kind):
+                cells = batch.column(place)
+                for mark, plain in hidden.items():
+                    cells = pc.replace_substring(cells, mark.decode(), plain.decode())
+                batch = batch.set_column(place, batch.schema.names[place], cells)
+        return batch
 
 
 class Dialect(NamedTuple):
@@ -72,13 +114,13 @@ def quoted_spans(data: bytes, dialect: Dialect) -> list[tuple[int, int]]:
     return spans
 
 
-def ends_inside(data: bytes, dialect: Dialect) -> bool:
+def ends_inside_quotes(data: bytes, dialect: Dialect) -> bool:
     """Whether `data`, which starts outside quotes, ends inside."""
     spans = quoted_spans(data, dialect)
     return bool(spans) and spans[-1][1] > len(data)
 
 
-def last_end(data: bytes, dialect: Dialect) -> int:
+def last_record_end(data: bytes, dialect: Dialect) -> int:
     """Return the place behind the last whole record in `data`, which starts a record; 0 if none is whole. Exact."""
     stop = len(data)
     for start, end in reversed(quoted_spans(data, dialect)):
@@ -89,7 +131,7 @@ def last_end(data: bytes, dialect: Dialect) -> int:
     return data.rfind(dialect.eol, 0, stop) + 1
 
 
-def first_end(data: bytes, dialect: Dialect) -> int:
+def first_record_end(data: bytes, dialect: Dialect) -> int:
     """Return the place behind the first record in `data`; 0 if it is not whole. Exact."""
     at = 0
     for start, end in quoted_spans(data, dialect):
@@ -100,12 +142,12 @@ def first_end(data: bytes, dialect: Dialect) -> int:
     return data.find(dialect.eol, at) + 1
 
 
-class Cutter:
+class BoundaryFinder:
     """Finds the last record's end in a buffer, exactly, and fast where quotes are many.
 
     Counting quotes is right unless an unquoted cell holds one. The first buffer that shows such a quote (an odd count
     before a newline that is outside) turns counting off for good. Where one does not show, a quoted newline at the
-    cut may be taken for a record's end: the block then ends inside quotes, and `split` finds that.
+    cut may be taken for a record's end: the block then ends inside quotes, and `split_records` finds that.
     """
 
     #: So many quotes are walked one by one in no time; how many there are, the buffer's tail tells.
@@ -127,15 +169,15 @@ class Cutter:
         if many and not self._walk:
             quotes = data.count(quote, 0, last)
             line = data[data.rfind(eol, 0, last - 1) + 1 : last]
-            if quotes % 2 == 0 and not ends_inside(line, self._dialect):
+            if quotes % 2 == 0 and not ends_inside_quotes(line, self._dialect):
                 return last
-            exact = last_end(data, self._dialect)
+            exact = last_record_end(data, self._dialect)
             self._walk = data.count(quote, 0, exact) % 2 == 1
             return exact
-        return last_end(data, self._dialect)
+        return last_record_end(data, self._dialect)
 
 
-def split(data: bytes, dialect: Dialect) -> Records:
+def split_records(data: bytes, dialect: Dialect) -> Records:
     """Return the records of a block, in order; blank lines are none.
 
     Raises `UnclosedQuoteError` when a quoted cell with a newline in it is followed by something else than a
@@ -157,7 +199,7 @@ def split(data: bytes, dialect: Dialect) -> Records:
             started = number
         if quote in line:
             # Inside, a made-up opening stands for the real one, some lines above.
-            inside = ends_inside(quote + b"." + line if inside else line, dialect)
+            inside = ends_inside_quotes(quote + b"." + line if inside else line, dialect)
         if inside:
             continue
         record = line if number == started else b"".join(lines[started : number + 1])
@@ -175,10 +217,10 @@ def _check_closed(record: bytes, dialect: Dialect, line: int) -> None:
     for start, end in quoted_spans(record, dialect):
         newline = b"\n" in record[start:end] or b"\r" in record[start:end]
         if end > len(record) or (newline and record[end : end + 1] not in (b"", dialect.delimiter, b"\r", b"\n")):
-            raise UnclosedQuoteError(line + breaks(record[:start]))
+            raise UnclosedQuoteError(line + count_line_ends(record[:start]))
 
 
-def breaks(data: bytes) -> int:
+def count_line_ends(data: bytes) -> int:
     """Return how many lines end in `data`: at `\\n`, `\\r\\n` or a lone `\\r`."""
     if b"\r" not in data:
         octets = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])

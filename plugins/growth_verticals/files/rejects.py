@@ -85,7 +85,7 @@ _REJECTS = pa.schema(
 )
 
 
-def part(
+def split_rejects(
     columns: tuple[Column, ...],
     values: Sequence[pa.Array],
     source_rows: pa.Array,

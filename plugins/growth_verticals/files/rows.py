@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from growth_verticals.files.records import Dialect, Records, split
+from growth_verticals.files.records import split_records
 from growth_verticals.files.rejects import Reason, Rejected
 
 if TYPE_CHECKING:
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
     import pyarrow.csv as arrow_csv
 
-    from growth_verticals.files.cutting import Piece
+    from growth_verticals.files.blocks import TextBlock
+    from growth_verticals.files.records import Dialect, Records
 
 
 class BlockRows:
     """Which record of a block a row is: its line and its text. The block is split up only if need be."""
 
-    def __init__(self, count: int, short: list[arrow_csv.InvalidRow], piece: Piece, dialect: Dialect) -> None:
+    def __init__(self, count: int, short: list[arrow_csv.InvalidRow], text_block: TextBlock, dialect: Dialect) -> None:
         self._count = count
         self._short = short
-        self._piece = piece
+        self._piece = text_block
         self._dialect = dialect
 
     def lines(self) -> pa.Array:
@@ -52,7 +53,7 @@ class BlockRows:
 
     @cached_property
     def _records(self) -> Records:
-        records = split(self._piece.data, self._dialect)
+        records = split_records(self._piece.data, self._dialect)
         if len(records.raws) != self._count + len(self._short):
             raise AssertionError("records were told apart in two ways")
         return records

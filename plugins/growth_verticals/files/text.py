@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.compression import looks_like, not_what_it_says
+from growth_verticals.files.unpack.compression import looks_like, unexpected_content
 
 if TYPE_CHECKING:
-    from growth_verticals.files.compression import ByteStream
+    from growth_verticals.files.unpack.compression import ByteStream
 
 
 class Utf8Stream:
@@ -38,7 +38,7 @@ class Utf8Stream:
             parts.append(data)
         data = b"".join(parts)
         if self._start and (found := looks_like(data[:64])) is not None:
-            raise not_what_it_says(*self._where, "text", found)
+            raise unexpected_content(*self._where, "text", found)
         if self._decoder is not None:
             data = self._decoder.decode(data, final=size > 0).encode()
         if self._start and data:

@@ -8,7 +8,7 @@ from growth_verticals.errors import ConfigurationError
 from growth_verticals.hooks.account import vendor_connection
 
 if TYPE_CHECKING:
-    from growth_verticals.files.pgp import Key, KeyFinder
+    from growth_verticals.files.unpack.pgp import Key, KeyFinder
 
 
 def keys_of(source: str) -> KeyFinder:
@@ -19,7 +19,7 @@ def keys_of(source: str) -> KeyFinder:
     """
 
     def find(name: str) -> Key:
-        from growth_verticals.files.pgp import Key
+        from growth_verticals.files.unpack.pgp import Key
 
         connection = vendor_connection(name, source)
         extra: dict[str, Any] = connection.extra_dejson

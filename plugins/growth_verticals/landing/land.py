@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from botocore.exceptions import ClientError
+
+from growth_verticals.catalog.service_errors import http_status
 from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
-from growth_verticals.landing.failures import LIST_AGAIN, s3_failures, status_of
+from growth_verticals.landing.file_errors import LIST_AGAIN, object_errors
 from growth_verticals.landing.find import landed_keys
 from growth_verticals.landing.ranges import open_object
 from growth_verticals.landing.receipts import RECEIPT_SUFFIX, Receipt, read_receipt, write_receipt
@@ -51,7 +54,7 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
     """
     try:
         _check_name(file.name)
-        zone = _Zone(account, source_name, period, file)
+        zone = _LandingZone(account, source_name, period, file)
         for _ in range(_ATTEMPTS):
             landed = _land(zone, origin, file)
             if landed is not None:
@@ -74,15 +77,14 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
     Streaming costs one request, a seek one more; holds 1 MiB. Raises `TransferError` when the copy is gone, or is not
     the one that was landed: its ETag and its size must be.
     """
-    from botocore.exceptions import ClientError
 
     bucket, key = split_s3_uri(landed.uri)
     client = account.client("s3")
-    with s3_failures(client, bucket, landed.uri):
+    with object_errors(client, bucket, landed.uri):
         try:
             found = client.get_object(Bucket=bucket, Key=key, IfMatch=landed.etag)
         except ClientError as error:
-            if status_of(error) != 412:
+            if http_status(error) != 412:
                 raise
             found = {}
     if found.get("ContentLength") != landed.size:
@@ -96,7 +98,7 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
     return open_object(client, bucket, key, landed.size, landed.etag, found["Body"])
 
 
-def _land(zone: _Zone, origin: Origin, file: RemoteFile) -> LandedFile | None:
+def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | None:
     """Land once; None when other bytes took the key on the way."""
     if (known := zone.copy_of_version()) is not None:
         return known
@@ -165,7 +167,7 @@ class _Copy:
     receipt: Receipt | None
 
 
-class _Zone:
+class _LandingZone:
     """Where the copies of one file of one delivery lie."""
 
     def __init__(self, account: Account, source_name: str, period: Period, file: RemoteFile) -> None:
@@ -200,7 +202,7 @@ class _Zone:
             if copy.size != self._file.size:
                 continue
             if copy.receipt is None and self._read_back(copy) == sha256:
-                return self._sign(copy.key, sha256, Uploaded(copy.etag, copy.version_id))
+                return self._write_receipt(copy.key, sha256, Uploaded(copy.etag, copy.version_id))
             if copy.receipt is not None and copy.receipt.sha256 == sha256:
                 return copy.receipt.landed(s3_uri(self.bucket, copy.key))
         return None
@@ -222,20 +224,19 @@ class _Zone:
         if uploaded is None:
             return None
         lying = self._head(key)
-        return self._sign(key, sha256, uploaded) if lying and lying["ETag"] == uploaded.etag else None
+        return self._write_receipt(key, sha256, uploaded) if lying and lying["ETag"] == uploaded.etag else None
 
     def _keys(self) -> Iterator[str]:
         return landed_keys(self._prefix, self._file.name)
 
     def _head(self, key: str) -> Any:
         """Return what the store tells of an object; None if there is none."""
-        from botocore.exceptions import ClientError
 
-        with s3_failures(self.client, self.bucket, s3_uri(self.bucket, key)):
+        with object_errors(self.client, self.bucket, s3_uri(self.bucket, key)):
             try:
                 return self.client.head_object(Bucket=self.bucket, Key=key)
             except ClientError as error:
-                if status_of(error) == 404:
+                if http_status(error) == 404:
                     return None
                 raise
 
@@ -255,7 +256,7 @@ class _Zone:
                 digest.update(data)
         return digest.hexdigest()
 
-    def _sign(self, key: str, sha256: str, uploaded: Uploaded) -> LandedFile:
+    def _write_receipt(self, key: str, sha256: str, uploaded: Uploaded) -> LandedFile:
         file = self._file
         receipt = Receipt(
             name=file.name,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 from growth_verticals.delivery import RemoteFile
 from growth_verticals.errors import ConfigurationError, DeliveryError, TransferError
-from growth_verticals.landing.failures import local_failures, s3_failures, sftp_failures
+from growth_verticals.landing.file_errors import local_errors, object_errors, sftp_errors
+from growth_verticals.landing.ranges import open_object
 from growth_verticals.landing.sftp_protocol import SftpReader, read_folder
 from growth_verticals.landing.uris import path_of, path_uri, s3_uri, split_s3_uri, text_of
 
@@ -73,7 +74,7 @@ class SftpOrigin:
             channel.settimeout(stalled_after_s)
 
     def list(self, folder: str) -> FileList:
-        with self._failures(folder):
+        with self._errors(folder):
             try:
                 if not folder.startswith("/"):
                     folder = self._client.normalize(folder or ".")
@@ -91,14 +92,14 @@ class SftpOrigin:
 
     def stat(self, file: RemoteFile) -> RemoteFile:
         path = path_of(file.uri)
-        with self._failures(file.uri):
+        with self._errors(file.uri):
             return replace(self._file(path, self._client.lstat(path)), name=file.name)
 
     def open(self, file: RemoteFile) -> BinaryIO:
-        failures = partial(self._failures, file.uri)
-        with failures():
+        errors = partial(self._errors, file.uri)
+        with errors():
             reader = SftpReader(self._client, path_of(file.uri), file.size)
-        return _buffered(reader.read, reader.close, failures)
+        return io.BufferedReader(_SftpStream(reader, errors), _BUFFER)
 
     def _file(self, path: bytes, attributes: paramiko.SFTPAttributes) -> RemoteFile:
         uri = path_uri("sftp", self._conn_id, path)
@@ -108,8 +109,8 @@ class SftpOrigin:
             name=text_of(path.rpartition(b"/")[2]), uri=uri, size=attributes.st_size, modified=attributes.st_mtime or 0
         )
 
-    def _failures(self, file: str) -> AbstractContextManager[None]:
-        return sftp_failures(self._conn_id, file)
+    def _errors(self, file: str) -> AbstractContextManager[None]:
+        return sftp_errors(self._conn_id, file)
 
 
 def _is_plain(attributes: Any) -> bool:
@@ -131,7 +132,7 @@ class S3Origin:
     def list(self, folder: str) -> FileList:
         prefix = folder if not folder or folder.endswith("/") else folder + "/"
         files: FileList = []
-        with self._failures(s3_uri(self._bucket, prefix)):
+        with self._errors(s3_uri(self._bucket, prefix)):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=prefix, Delimiter="/"
             )
@@ -141,16 +142,12 @@ class S3Origin:
 
     def stat(self, file: RemoteFile) -> RemoteFile:
         key = split_s3_uri(file.uri)[1]
-        with self._failures(file.uri):
+        with self._errors(file.uri):
             found = self._client.head_object(Bucket=self._bucket, Key=key)
         return self._file(key, found["ContentLength"], found)
 
     def open(self, file: RemoteFile) -> BinaryIO:
-        failures = partial(self._failures, file.uri)
-        key = split_s3_uri(file.uri)[1]
-        with failures():
-            body = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=file.version)["Body"]
-        return _buffered(body.read, body.close, failures)
+        return open_object(self._client, self._bucket, split_s3_uri(file.uri)[1], file.size, str(file.version))
 
     def _file(self, key: str, size: int, found: dict[str, Any]) -> RemoteFile:
         return RemoteFile(
@@ -161,8 +158,8 @@ class S3Origin:
             version=found["ETag"],
         )
 
-    def _failures(self, file: str) -> AbstractContextManager[None]:
-        return s3_failures(self._client, self._bucket, file)
+    def _errors(self, file: str) -> AbstractContextManager[None]:
+        return object_errors(self._client, self._bucket, file)
 
 
 class LocalOrigin:
@@ -171,12 +168,12 @@ class LocalOrigin:
     def list(self, folder: str) -> FileList:
         if not Path(folder).is_dir():
             raise DeliveryError(f"there is no folder {folder}", next_step="check the path")
-        with local_failures(folder):
+        with local_errors(folder):
             return [self.file(path) for path in Path(folder).iterdir() if path.is_file() and not path.is_symlink()]
 
     def file(self, path: Path) -> RemoteFile:
         """Return the file at `path`, which a person named. Raises `ConfigurationError` when there is none."""
-        with local_failures(str(path)):
+        with local_errors(str(path)):
             found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise ConfigurationError("not a file", file=str(path), next_step="name a file")
@@ -192,7 +189,7 @@ class LocalOrigin:
         return self.file(_local_path(file))
 
     def open(self, file: RemoteFile) -> BinaryIO:
-        with local_failures(file.uri):
+        with local_errors(file.uri):
             return _local_path(file).open("rb")
 
 
@@ -200,35 +197,23 @@ def _local_path(file: RemoteFile) -> Path:
     return Path(os.fsdecode(path_of(file.uri)))
 
 
-def _buffered(
-    read: Callable[[int], bytes], close: Callable[[], None], failures: Callable[[], AbstractContextManager[None]]
-) -> BinaryIO:
-    return io.BufferedReader(_Stream(read, close, failures), _BUFFER)
+class _SftpStream(io.RawIOBase):
+    """A remote file's bytes, from `SftpReader.read` until that returns none."""
 
-
-class _Stream(io.RawIOBase):
-    """A remote file's bytes, from `read(limit)` until that returns none."""
-
-    def __init__(
-        self,
-        read: Callable[[int], bytes],
-        close: Callable[[], None],
-        failures: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._read = read
-        self._close = close
-        self._failures = failures
+    def __init__(self, reader: SftpReader, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._reader = reader
+        self._errors = errors
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with self._failures():
-            data = self._read(len(buffer))
+        with self._errors():
+            data = self._reader.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self._close()
+            self._reader.close()

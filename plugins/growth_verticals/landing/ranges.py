@@ -7,7 +7,7 @@ import io
 from typing import Any, BinaryIO
 
 from growth_verticals.errors import TransferError
-from growth_verticals.landing.failures import s3_failures
+from growth_verticals.landing.file_errors import object_errors
 from growth_verticals.landing.uris import s3_uri
 
 _BUFFER = 2**20
@@ -69,7 +69,7 @@ class _RangeReader(io.RawIOBase):
     def _read(self, wanted: int) -> bytes:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with s3_failures(self._client, self._bucket, s3_uri(self._bucket, self._key)):
+                with object_errors(self._client, self._bucket, s3_uri(self._bucket, self._key)):
                     return self._read_once(wanted)
             except TransferError:
                 self._drop()

@@ -6,8 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from growth_verticals.catalog.service_errors import http_status
 from growth_verticals.delivery import LandedFile
-from growth_verticals.landing.failures import s3_failures, status_of
+from growth_verticals.landing.file_errors import object_errors
 from growth_verticals.landing.uris import s3_uri
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ class Receipt:
 
 def write_receipt(client: Any, bucket: str, key: str, receipt: Receipt) -> None:
     """Put the receipt beside the landed object `key`."""
-    with s3_failures(client, bucket, s3_uri(bucket, key)):
+    with object_errors(client, bucket, s3_uri(bucket, key)):
         client.put_object(
             Bucket=bucket,
             Key=key + RECEIPT_SUFFIX,
@@ -61,13 +64,12 @@ def write_receipt(client: Any, bucket: str, key: str, receipt: Receipt) -> None:
 
 def read_receipt(client: Any, bucket: str, key: str) -> Receipt | None:
     """Return the receipt beside `key`; None when there is none or it cannot be understood."""
-    from botocore.exceptions import ClientError
 
-    with s3_failures(client, bucket, s3_uri(bucket, key)):
+    with object_errors(client, bucket, s3_uri(bucket, key)):
         try:
             text = client.get_object(Bucket=bucket, Key=key + RECEIPT_SUFFIX)["Body"].read()
         except ClientError as error:
-            if status_of(error) == 404:
+            if http_status(error) == 404:
                 return None
             raise
     try:

@@ -8,8 +8,11 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from growth_verticals.catalog.service_errors import error_code, http_status
 from growth_verticals.delivery import SMALL_BYTES
-from growth_verticals.landing.failures import s3_failures, status_of
+from growth_verticals.landing.file_errors import object_errors
 from growth_verticals.landing.uris import s3_uri
 
 if TYPE_CHECKING:
@@ -85,7 +88,6 @@ class Upload:
 
         :param key: this upload's, if it has one; otherwise another may be tried when this one is taken.
         """
-        from botocore.exceptions import ClientError
 
         while self._sending:
             self._await_part()
@@ -93,7 +95,7 @@ class Upload:
             try:
                 answer = self._put(key) if self._upload_id is None else self._complete(key, self._upload_id)
             except ClientError as error:
-                if status_of(error) in _TAKEN and error.response["Error"].get("Code") != "NoSuchBucket":
+                if http_status(error) in _TAKEN and error_code(error) != "NoSuchBucket":
                     return None
                 raise
         self._upload_id = None
@@ -130,10 +132,9 @@ class Upload:
         )
 
     def _abort(self, upload_id: str) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
 
         with suppress(BotoCoreError, ClientError):  # it stays invisible, and the error that led here matters more
             self._client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
 
     def _failures(self, key: str | None) -> AbstractContextManager[None]:
-        return s3_failures(self._client, self.bucket, s3_uri(self.bucket, key or ""))
+        return object_errors(self._client, self.bucket, s3_uri(self.bucket, key or ""))

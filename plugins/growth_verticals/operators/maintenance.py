@@ -31,7 +31,7 @@ class ApplyBucketMaintenance(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Return what was changed, in words."""
-        from growth_verticals.tables.maintenance import BucketMaintenance, apply_bucket_maintenance
+        from growth_verticals.bucket.maintenance import BucketMaintenance, apply_bucket_maintenance
 
         declared = BucketMaintenance(unreferenced_days=self.unreferenced_days, non_current_days=self.non_current_days)
         changes = apply_bucket_maintenance(maintainer_account(), declared)
@@ -44,10 +44,12 @@ class ListTables(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, str | None]]:  # noqa: ARG002 - Airflow's signature
         """Return `{"source": name, "table": namespace.table}` of each; without a source, the name is None."""
+        from growth_verticals.bucket.inventory import table_names
+
         source_of: dict[str, str | None] = {
             table: source.name for source in read_sources().values() for table in (source.table, source.rejects_table)
         }
-        tables = [{"source": source_of.get(table), "table": table} for table in sorted(_live_tables())]
+        tables = [{"source": source_of.get(table), "table": table} for table in table_names(maintainer_account())]
         others = sum(table["source"] is None for table in tables)
         self.log.info("%s tables of sources exist, and %s others", len(tables) - others, others)
         return tables
@@ -70,7 +72,7 @@ class MaintainTable(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Return the changes made and each job's status. Raises `ServiceError` that names the failed job."""
-        from growth_verticals.tables.maintenance import apply_maintenance, job_status
+        from growth_verticals.bucket.maintenance import apply_maintenance, maintenance_jobs
 
         account, table = maintainer_account(), self.table["table"]
         source = find_source(self.table["source"]) if self.table["source"] else None
@@ -78,17 +80,15 @@ class MaintainTable(BaseOperator):
         if source is not None:
             changes = apply_maintenance(account, table, source.maintenance if table == source.table else Maintenance())
         try:
-            jobs = job_status(account, table)
+            jobs = maintenance_jobs(account, table)
         except ConfigurationError as error:
             if source is not None:
                 raise
             self.log.warning("%s belongs to no source, and is passed over: %s", table, error)
             return {"changes": [], "jobs": {}}
-        for kind, (status, message) in jobs.items():
-            self.log.info("%s: %s is %s %s", table, kind, status, message)
-        failed = [
-            f"{kind} ({message or 'no message'})" for kind, (status, message) in jobs.items() if status == "Failed"
-        ]
+        for kind, job in jobs.items():
+            self.log.info("%s: %s is %s %s", table, kind, job.status, job.message)
+        failed = [f"{kind} ({job.message or 'no message'})" for kind, job in jobs.items() if job.status == "Failed"]
         if failed:
             raise ServiceError(
                 f"maintenance of {table} failed: {'; '.join(failed)}",
@@ -100,13 +100,4 @@ class MaintainTable(BaseOperator):
             table,
             "; ".join(changes) or f"settings {'as declared' if source else 'left alone'}, no failed job",
         )
-        return {"changes": changes, "jobs": {kind: status for kind, (status, _) in jobs.items()}}
-
-
-def _live_tables() -> set[str]:
-    from growth_verticals.tables.failures import service_errors
-
-    account = maintainer_account()
-    pages = account.client("s3tables").get_paginator("list_tables").paginate(tableBucketARN=account.table_bucket_arn)
-    with service_errors("listing the tables", account.s3tables_endpoint or f"S3 Tables in {account.region}"):
-        return {f"{table['namespace'][0]}.{table['name']}" for page in pages for table in page["tables"]}
+        return {"changes": changes, "jobs": {kind: job.status for kind, job in jobs.items()}}

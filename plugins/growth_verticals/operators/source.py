@@ -25,7 +25,7 @@ class SourceOperator(BaseOperator):
         self.source = source
 
 
-class RetryWhatMayPass(RetryPolicy):
+class RetryTransientErrors(RetryPolicy):
     """Fail at once on an error that stays what it is until a person acts; retry everything else."""
 
     def evaluate(

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.landing.origins import Origin
 
-_LOOK_INTERVAL_S = 60.0
+_POLL_INTERVAL_S = 60.0
 #: When a deferred task comes back within seconds, the executor's report of its first part, which may be that late, is
 #: taken for the death of the second, and the task runs twice.
 _SHORTEST_INTERVAL_S = 8.0
 #: A run that starts when its period is due already still waits this long: files may be held to be still moving.
-_PATIENCE_S = 600.0
+_MIN_WAIT_S = 600.0
 
 
 class AwaitDelivery(SourceOperator):
@@ -41,7 +41,7 @@ class AwaitDelivery(SourceOperator):
     there. Late is: 18:00 on the due business day, or ten minutes after the start where that has passed. Files that a
     person named are not waited for: they are there, or the run fails.
 
-    Environment variables, in seconds: GV_LOOK_INTERVAL_S (60, at least 8) and GV_PATIENCE_S (600).
+    Environment variables, in seconds: GV_POLL_INTERVAL_S (60, at least 8) and GV_MIN_WAIT_S (600).
     """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ class AwaitDelivery(SourceOperator):
                 return self._complete(request.period, files)
             self.log.info(describe(self.source, request.period, files, marker))
         late_at = max(
-            self.source.cadence.due(request.period).timestamp(), time.time() + _setting("GV_PATIENCE_S", _PATIENCE_S)
+            self.source.cadence.due(request.period).timestamp(), time.time() + _setting("GV_MIN_WAIT_S", _MIN_WAIT_S)
         )
         self.log.info("waiting until %s, New York time", datetime.fromtimestamp(late_at, BUSINESS_ZONE))
         self.defer(
@@ -68,7 +68,7 @@ class AwaitDelivery(SourceOperator):
                 period=request.period.key,
                 seen=[asdict(file) for file in files],
                 late_at=late_at,
-                interval_s=max(_setting("GV_LOOK_INTERVAL_S", _LOOK_INTERVAL_S), _SHORTEST_INTERVAL_S),
+                interval_s=max(_setting("GV_POLL_INTERVAL_S", _POLL_INTERVAL_S), _SHORTEST_INTERVAL_S),
             ),
             method_name="resume",
         )

@@ -1,7 +1,7 @@
 """Commit: every staged file of a delivery into the table, in one snapshot, exactly once by (period, sha256).
 
-The table itself says which files it holds (`ledger.py`), and its head moves only from the snapshot that was asked
-(`head.py`): what happens in between, to this process, to the catalog or by another loader, changes nothing twice.
+The table itself says which files it holds (`ledger.py`), and a commit succeeds only on the snapshot that was checked
+(`commit_loop.py`). So a crash, a catalog's wrong answer or another loader in between never adds a row twice.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from growth_verticals.catalog.create import ensure_table
+from growth_verticals.catalog.load_summary import LoadSummary
+from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import DeliveryRefusedError
-from growth_verticals.tables.create import ensure_table
-from growth_verticals.tables.failures import service_errors
-from growth_verticals.tables.groups import Group, grouped, loaded_apart, open_staged, paths_of
-from growth_verticals.tables.head import append_files, move_head
-from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, rows_of
-from growth_verticals.tables.manifest import read_staged_manifest
+from growth_verticals.tables.commit_loop import append_files, commit_with_retry
+from growth_verticals.tables.ledger import count_loaded_rows, file_filter, loaded_digests
+from growth_verticals.tables.staged import (
+    StagedBatch,
+    partially_committed,
+    paths_of,
+    read_batch,
+    read_staged_manifest,
+    split_into_batches,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,34 +53,36 @@ def commit_delivery(
 ) -> LoadResult:
     """Check the delivery's counts, commit its rejected records, then its rows. Any part may be repeated at any time.
 
-    Files that the table holds already are left out, and so is the second of two files of equal content. A retry after
-    a crash between rejects and load finds the rejects and does not add them again; rejects that another staging of a
-    file left are replaced. A retry after a crash behind the load finds its own data files in the table, and returns
-    what the first attempt would have.
+    Files that the table already holds are left out, and so is the second of two files with equal content. A retry
+    after a crash between the two commits finds the rejects and does not add them again; rejects from another staging
+    of a file are replaced. A retry after the rows were committed finds its own data files in the table, and returns
+    what the first attempt would have returned.
 
     :param max_rejected: share of the records read, 0 to 1, that may be rejected.
     :param expected_rows: records of the whole delivery, rejected ones included; compared unless every file is loaded.
 
-    Raises `DeliveryRefusedError` (counts disagree; too many rejects, which are kept then; staged files gone) or
-    `CommitError` (nothing landed, or its state is unknown: the same call again is safe either way).
+    Raises `DeliveryRefusedError` (counts disagree; too many rejects, which are kept then; staged files removed) or
+    `CommitError` (nothing was committed, or the state is unknown: calling it again is safe either way).
     """
     digests = {file.sha256 for file in staged}
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
-        loaded = loaded_files(table, period.key, digests)
-    groups = [open_staged(table, rejects_table, period, files, loaded, source_name) for files in grouped(staged)]
-    left = [file for group in groups for file in group.files if file.sha256 not in loaded]
+        loaded = loaded_digests(table, period.key, digests)
+    batches = [
+        read_batch(table, rejects_table, period, files, loaded, source_name) for files in split_into_batches(staged)
+    ]
+    left = [file for batch in batches for file in batch.files if file.sha256 not in loaded]
     snapshot_id, by_us = None, set[str]()
     if left:
-        counts = _counted(table, rejects_table, period, left, loaded)
+        counts = _count_records(table, rejects_table, period, left, loaded)
         _require_expected(period, counts, expected_rows, source_name)
-        _commit_rejects(catalog, contract, source_name, period, groups)
+        _commit_rejects(catalog, contract, source_name, period, batches)
         _require_few_rejects(contract, period, counts, max_rejected, source_name)
-        asked = (_head(table), loaded)
-        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, groups, asked)
-        by_us |= {file.sha256 for file in left if not file.rows_loaded}
-    for sha256, earlier in _landed_before(catalog, contract, staged, by_us).items():
+        checked = _CheckedHead(_head(table), loaded)
+        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, batches, checked)
+        by_us |= {file.sha256 for file in left if not file.rows_valid}
+    for sha256, earlier in _previously_committed(catalog, contract, staged, by_us).items():
         snapshot_id, by_us = snapshot_id or earlier, by_us | {sha256}
     result = LoadResult(
         source=source_name,
@@ -86,22 +95,22 @@ def commit_delivery(
     return result
 
 
-def _landed_before(
+def _previously_committed(
     catalog: RestCatalog, contract: TableContract, staged: Sequence[StagedFile], by_us: set[str]
 ) -> dict[str, int]:
-    """Return the snapshot that these very data files came in with, by digest: an earlier attempt of this commit.
+    """Return, by digest, the snapshot in which an earlier attempt of this commit added these very data files.
 
-    Compaction writes other files, and forgets it: the file counts as loaded by somebody then.
+    Compaction writes other files and keeps no trace of them: such a file counts as loaded by somebody else.
     """
     left = [file for file in staged if file.status == "staged" and file.manifest and file.sha256 not in by_us]
     if not left:
         return {}
     table = catalog.load_table(contract.identifier)
     digests: dict[str, set[str]] = {}
-    for files in grouped(left):
-        with suppress(DeliveryRefusedError):  # a staged manifest that maintenance removed
+    for files in split_into_batches(left):
+        with suppress(DeliveryRefusedError):  # maintenance has removed the staged manifest
             paths = paths_of(read_staged_manifest(table, files[0].manifest, files[0].name))
-            with_rows = {file.sha256 for file in files if file.rows_loaded}
+            with_rows = {file.sha256 for file in files if file.rows_valid}
             digests |= dict.fromkeys(paths, with_rows)
     found: dict[str, int] = {}
     snapshot = table.current_snapshot()
@@ -113,7 +122,7 @@ def _landed_before(
 
 
 def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResult]:
-    """Yield what became of each file; the first of several with equal content counts as the loaded one."""
+    """Yield the result of each file; of several with equal content the first counts as loaded."""
     left = set(by_us)
     for file in staged:
         if file.sha256 in left:
@@ -123,7 +132,7 @@ def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResu
                 sha256=file.sha256,
                 status="loaded",
                 rows_read=file.rows_read,
-                rows_loaded=file.rows_loaded,
+                rows_loaded=file.rows_valid,
                 rows_rejected=file.rows_rejected,
             )
         else:
@@ -132,18 +141,18 @@ def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResu
             )
 
 
-# --- checks before anything moves ---------------------------------------------------------------------------------
+# --- checks before the commits ------------------------------------------------------------------------------------
 
 
 class _Counts(NamedTuple):
-    """Records of a whole delivery, those loaded before included."""
+    """Files and records of a whole delivery, those loaded before included."""
 
     files: int
     read: int
     rejected: int
 
 
-def _counted(
+def _count_records(
     table: Table, rejects_table: Table, period: Period, left: Sequence[StagedFile], loaded: set[str]
 ) -> _Counts:
     with service_errors("counting the rows of files loaded before", table.location()):
@@ -159,11 +168,11 @@ def _counted(
 def _require_expected(period: Period, counts: _Counts, expected_rows: int | None, source_name: str) -> None:
     if expected_rows is not None and counts.read != expected_rows:
         raise DeliveryRefusedError(
-            f"the delivery for {period.key} does not have the number of records that was given for it",
+            f"the delivery for {period.key} does not have the expected number of records",
             source=source_name,
             expected=f"{expected_rows:,}",
             found=f"{counts.read:,} in {counts.files} file(s)",
-            next_step="ask the sender which is right; nothing of this delivery was loaded by this run",
+            next_step="ask the sender which number is right; this run loaded nothing of the delivery",
         )
 
 
@@ -186,36 +195,44 @@ def _require_few_rejects(
 
 
 def _commit_rejects(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, groups: Sequence[Group]
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, batches: Sequence[StagedBatch]
 ) -> None:
     """Make the rejects table hold exactly these files' rejected records, among those of (period, sha256)."""
-    ours = {group.digests: group.reject_files for group in groups if not group.is_done}
+    ours = {batch.digests: batch.reject_files for batch in batches if not batch.is_committed}
     digests = frozenset[str]().union(*ours)
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = loaded_files(table, period.key, digests)
-        live = {task.file.file_path for task in table.scan(row_filter=rows_of(period.key, digests)).plan_files()}
-        undone = {
-            group: parts
-            for group, parts in ours.items()
-            if not (live.issuperset(paths_of(parts)) if parts else group.isdisjoint(held))
+        present = loaded_digests(table, period.key, digests)
+        tasks = table.scan(row_filter=file_filter(period.key, digests)).plan_files()
+        live_paths = {task.file.file_path for task in tasks}
+        missing = {
+            batch: data_files
+            for batch, data_files in ours.items()
+            if not (live_paths.issuperset(paths_of(data_files)) if data_files else batch.isdisjoint(present))
         }
-        stale = held & frozenset[str]().union(*undone)
-        added = [part for parts in undone.values() for part in parts]
+        stale = present & frozenset[str]().union(*missing)
+        added = [data_file for data_files in missing.values() for data_file in data_files]
         if not stale and not added:
             return None
 
         def apply(transaction: Transaction) -> None:
-            properties = _summary(source_name, period, sum(map(len, undone)))
+            summary = LoadSummary(source=source_name, period=period.key, files=sum(map(len, missing))).to_properties()
             if stale:
-                transaction.delete(rows_of(period.key, stale), snapshot_properties=properties)
+                transaction.delete(file_filter(period.key, stale), snapshot_properties=summary)
             if added:
-                append_files(transaction, added, properties)
+                append_files(transaction, added, summary)
 
         return apply
 
     if digests:
-        move_head(catalog, f"{contract.identifier}_rejects", change)
+        commit_with_retry(catalog, f"{contract.identifier}_rejects", change)
+
+
+class _CheckedHead(NamedTuple):
+    """A head and the digests that it holds. A snapshot never changes, so the same head is not checked twice."""
+
+    head: tuple[UUID, int | None]
+    loaded: set[str]
 
 
 def _commit_rows(
@@ -223,37 +240,36 @@ def _commit_rows(
     contract: TableContract,
     source_name: str,
     period: Period,
-    groups: Sequence[Group],
-    asked: tuple[tuple[UUID, int | None], set[str]],
+    batches: Sequence[StagedBatch],
+    checked_head: _CheckedHead,
 ) -> tuple[int | None, set[str]]:
-    """Append the groups that the table does not hold. Return the snapshot that did, and the digests it added.
-
-    :param asked: a head that was asked, and its answer: a snapshot never changes, so it is not asked twice.
-    """
+    """Append the batches that the table does not hold. Return the snapshot that added them, and their digests."""
     attempted: dict[int, set[str]] = {}
-    with_rows = [group for group in groups if group.data_files]
-    digests = {sha256 for group in with_rows for sha256 in group.with_rows}
+    with_rows = [batch for batch in batches if batch.data_files]
+    digests = {sha256 for batch in with_rows for sha256 in batch.digests_with_rows}
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = asked[1] if _head(table) == asked[0] else loaded_files(table, period.key, digests)
-        for group in with_rows:
-            apart = [file for file in group.files if file.sha256 in group.with_rows - held]
-            if apart and group.with_rows & held:
-                raise loaded_apart(contract.identifier, source_name, apart[0])
-        missing = [group for group in with_rows if group.with_rows.isdisjoint(held)]
+        unchanged = _head(table) == checked_head.head
+        loaded = checked_head.loaded if unchanged else loaded_digests(table, period.key, digests)
+        for batch in with_rows:
+            missing_files = [file for file in batch.files if file.sha256 in batch.digests_with_rows - loaded]
+            if missing_files and batch.digests_with_rows & loaded:
+                raise partially_committed(contract.identifier, source_name, missing_files[0])
+        missing = [batch for batch in with_rows if batch.digests_with_rows.isdisjoint(loaded)]
         if not missing:
             return None
 
         def apply(transaction: Transaction) -> None:
-            added = [part for group in missing for part in group.data_files]
-            files = {sha256 for group in missing for sha256 in group.with_rows}
-            attempted[append_files(transaction, added, _summary(source_name, period, len(files)))] = files
+            added = [data_file for batch in missing for data_file in batch.data_files]
+            files = {sha256 for batch in missing for sha256 in batch.digests_with_rows}
+            summary = LoadSummary(source=source_name, period=period.key, files=len(files)).to_properties()
+            attempted[append_files(transaction, added, summary)] = files
 
         return apply
 
     if not with_rows:
         return None, set()
-    metadata = move_head(catalog, contract.identifier, change).metadata
+    metadata = commit_with_retry(catalog, contract.identifier, change).metadata
     for snapshot_id, added in attempted.items():
         if metadata.snapshot_by_id(snapshot_id) is not None:
             return snapshot_id, added
@@ -262,8 +278,3 @@ def _commit_rows(
 
 def _head(table: Table) -> tuple[UUID, int | None]:
     return table.metadata.table_uuid, table.metadata.current_snapshot_id
-
-
-def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:
-    """For people who look at the table's history. Nothing reads it back: snapshots expire."""
-    return {"gv.source": source_name, "gv.period": period.key, "gv.files": str(files)}

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from growth_verticals.contract.table import PROVENANCE
 
 if TYPE_CHECKING:
-    from growth_verticals.tables.order import RowOrder
+    from growth_verticals.tables.sort_order import RowOrder
 
 _REPEATED = frozenset(column.name for column in PROVENANCE if column.type == "string")
 _SAMPLE_ROWS = 20_000

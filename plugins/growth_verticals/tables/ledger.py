@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _COLUMNS = ("delivery_period", "source_file_sha256")
 
 
-def rows_of(period_key: str, sha256s: Iterable[str]) -> BooleanExpression:
+def file_filter(period_key: str, sha256s: Iterable[str]) -> BooleanExpression:
     """Return the row filter of some files' rows in one period."""
     # pyiceberg declares its expressions as pydantic models, whose own constructor mypy sees instead of theirs.
     return And(EqualTo(_COLUMNS[0], period_key), In(_COLUMNS[1], set(sha256s)))  # type: ignore[call-arg,arg-type]
 
 
-def loaded_files(table: Table, period_key: str, sha256s: Iterable[str]) -> set[str]:
+def loaded_digests(table: Table, period_key: str, sha256s: Iterable[str]) -> set[str]:
     """Return those of `sha256s` (lower-case hex) that have rows in the table's current snapshot for that period.
 
     Manifests rule out the data files that cannot hold them; of the others two dictionary-encoded columns are read
@@ -53,7 +53,7 @@ def count_loaded_rows(table: Table, period_key: str, sha256s: Iterable[str]) -> 
     )
 
 
-def loaded_rows(table: Table, period_key: str, sha256s: Iterable[str]) -> dict[str, BitMap64]:
+def loaded_row_numbers(table: Table, period_key: str, sha256s: Iterable[str]) -> dict[str, BitMap64]:
     """Return, by digest, the `source_row`s of the table's current snapshot in that period.
 
     Reads three columns of the period's files. Memory: a bit a row at most, for row numbers lie close together.
@@ -91,5 +91,5 @@ def _digests(table: Table, period_key: str, sha256s: set[str]) -> Iterator[pa.Ar
 def _of_period(table: Table, period_key: str, sha256s: set[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     if not sha256s:
         return
-    for batch in scan(table, rows_of(period_key, sha256s), columns, repeating=_COLUMNS):
+    for batch in scan(table, file_filter(period_key, sha256s), columns, repeating=_COLUMNS):
         yield batch.filter(pc.equal(batch.column(_COLUMNS[0]).cast(pa.string()), period_key))

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pyiceberg.expressions import AlwaysTrue, EqualTo
 from pyroaring import BitMap64
 
+from growth_verticals.catalog.create import find_table
+from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
-from growth_verticals.tables.create import find_table
-from growth_verticals.tables.failures import service_errors
 from growth_verticals.tables.ledger import row_numbers
 from growth_verticals.tables.scan import scan
 

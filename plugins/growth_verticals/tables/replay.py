@@ -18,21 +18,22 @@ from typing import TYPE_CHECKING, Literal
 
 from pyroaring import BitMap64
 
+from growth_verticals.catalog.create import ensure_table
+from growth_verticals.catalog.load_summary import LoadSummary
+from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import CommitError
-from growth_verticals.tables.create import ensure_table
-from growth_verticals.tables.failures import service_errors
-from growth_verticals.tables.head import append_files, move_head
-from growth_verticals.tables.ledger import loaded_rows, rows_of
+from growth_verticals.tables.commit_loop import append_files, commit_with_retry
+from growth_verticals.tables.ledger import file_filter, loaded_row_numbers
 from growth_verticals.tables.rejected import rejected_rows
 from growth_verticals.tables.rereading import Reread, Rereading
+from growth_verticals.tables.staged import paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from pyiceberg.catalog.rest import RestCatalog
-    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
     from growth_verticals.cadence import Period
@@ -86,7 +87,7 @@ def replay_rejected(
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for rejected records of {contract.identifier}", catalog.uri):
         rejected = rejected_rows(rejects_table, period, names)
-        loaded = loaded_rows(table, period.key, rejected)
+        loaded = loaded_row_numbers(table, period.key, rejected)
     results, files = [], []
     for sha256, file in sorted(rejected.items(), key=lambda item: item[1].name):
         if not loaded[sha256]:
@@ -132,7 +133,7 @@ def _append_passed(
     """Append the rows that passed, on a head that holds their files and none of these rows."""
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        loaded = loaded_rows(table, period.key, {file.sha256 for file in files})
+        loaded = loaded_row_numbers(table, period.key, {file.sha256 for file in files})
         missing = [file for file in files if not file.passed & loaded[file.sha256]]
         for file in files:
             there = loaded[file.sha256]
@@ -143,12 +144,13 @@ def _append_passed(
 
         def apply(transaction: Transaction) -> None:
             added = [part for file in missing for part in file.data_files]
-            append_files(transaction, added, _summary(source_name, period, len(missing)))
+            summary = LoadSummary(source=source_name, period=period.key, files=len(missing))
+            append_files(transaction, added, summary.to_properties())
 
         return apply
 
     if files:
-        move_head(catalog, contract.identifier, change)
+        commit_with_retry(catalog, contract.identifier, change)
 
 
 def _replace_rejects(
@@ -160,11 +162,11 @@ def _replace_rejects(
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
         held = rejected_rows(table, period, names)
-        live = {task.file.file_path for task in table.scan(row_filter=rows_of(period.key, ours)).plan_files()}
+        live = {task.file.file_path for task in table.scan(row_filter=file_filter(period.key, ours)).plan_files()}
         stale = []
         for file in files:
             now = held[file.sha256].rows if file.sha256 in held else BitMap64()
-            if now == file.failed and (now != file.before or live.issuperset(_paths(file.reject_files))):
+            if now == file.failed and (now != file.before or live.issuperset(paths_of(file.reject_files))):
                 continue
             if now != file.before:
                 raise _changed(identifier, f"the records that passed are in {contract.identifier} and may be in both")
@@ -173,24 +175,15 @@ def _replace_rejects(
             return None
 
         def apply(transaction: Transaction) -> None:
-            summary = _summary(source_name, period, len(stale))
-            transaction.delete(rows_of(period.key, {file.sha256 for file in stale}), snapshot_properties=summary)
+            summary = LoadSummary(source=source_name, period=period.key, files=len(stale)).to_properties()
+            transaction.delete(file_filter(period.key, {file.sha256 for file in stale}), snapshot_properties=summary)
             if added := [part for file in stale for part in file.reject_files]:
                 append_files(transaction, added, summary)
 
         return apply
 
     if files:
-        move_head(catalog, identifier, change)
-
-
-def _paths(data_files: list[DataFile]) -> set[str]:
-    return {data_file.file_path for data_file in data_files}
-
-
-def _summary(source_name: str, period: Period, files: int) -> dict[str, str]:
-    """For people who look at the table's history."""
-    return {"gv.source": source_name, "gv.period": period.key, "gv.files": str(files)}
+        commit_with_retry(catalog, identifier, change)
 
 
 def _changed(identifier: str, state: str) -> CommitError:

@@ -14,8 +14,8 @@ from pyroaring import BitMap64
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.ledger import row_numbers
-from growth_verticals.tables.parquet import RowSink
 from growth_verticals.tables.rejected import count_reasons
+from growth_verticals.tables.writer import DataFileWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +68,10 @@ class Rereading:
             "delivery_period": period.key,
             "source_file": file.name,
             "source_file_sha256": sha256,
-            "loaded_at": datetime.now(UTC),
+            "staged_at": datetime.now(UTC),
         }
-        self._rows = RowSink(table, contract)
-        self._rejects = RowSink(rejects_table, rejects_contract(contract))
+        self._rows = DataFileWriter(table, contract)
+        self._rejects = DataFileWriter(rejects_table, rejects_contract(contract))
         self._source_name = source_name
         self._file = file
         self._sha256 = sha256
@@ -137,12 +137,12 @@ class Rereading:
         )
 
 
-def _with_ends(blocks: Iterator[Block], last_end: int) -> Iterator[tuple[Block, int]]:
+def _with_ends(blocks: Iterator[Block], last_record_end: int) -> Iterator[tuple[Block, int]]:
     """Yield each block and the row behind its last one."""
     block = next(blocks, None)
     while block is not None:
         following = next(blocks, None)
-        yield block, following.first_row if following is not None else max(last_end, block.first_row)
+        yield block, following.first_row if following is not None else max(last_record_end, block.first_row)
         block = following
 
 

@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from growth_verticals.catalog.create import ensure_table
+from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
-from growth_verticals.tables.ahead import readers
-from growth_verticals.tables.create import ensure_table
-from growth_verticals.tables.failures import service_errors
-from growth_verticals.tables.ledger import loaded_files
-from growth_verticals.tables.manifest import write_staged_manifest
-from growth_verticals.tables.parquet import RowSink
+from growth_verticals.tables.ledger import loaded_digests
+from growth_verticals.tables.prefetch import readers
+from growth_verticals.tables.staged import write_staged_manifest
+from growth_verticals.tables.writer import DataFileWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -64,14 +64,14 @@ def stage_files(
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
-        loaded = loaded_files(table, period.key, {file.sha256 for file in landed})
+        loaded = loaded_digests(table, period.key, {file.sha256 for file in landed})
     _keep_freed_blocks()
     counting: dict[str, _Counted] = {}
     for file in landed:
         if file.sha256 not in loaded:
             counting.setdefault(file.sha256, _Counted(file, _constants(file, period)))
-    sinks = [RowSink(table, contract) for _ in range(WORKERS)]
-    rejects = RowSink(rejects_table, rejects_contract(contract))
+    sinks = [DataFileWriter(table, contract) for _ in range(WORKERS)]
+    rejects = DataFileWriter(rejects_table, rejects_contract(contract))
     try:
         with closing(_blocks(list(counting.values()), open_reader)) as blocks:
             data_files, reject_files = _write_all(blocks, sinks, rejects)
@@ -98,7 +98,7 @@ def stage_files(
                 sha256=file.sha256,
                 status="staged",
                 rows_read=counted.read,
-                rows_loaded=counted.loaded,
+                rows_valid=counted.loaded,
                 rows_rejected=counted.rejected,
                 manifest=manifest,
                 rejects_manifest=rejects_manifest,
@@ -133,7 +133,7 @@ def _constants(file: LandedFile, period: Period) -> dict[str, Any]:
         "delivery_period": period.key,
         "source_file": file.name,
         "source_file_sha256": file.sha256,
-        "loaded_at": datetime.now(UTC),
+        "staged_at": datetime.now(UTC),
     }
 
 
@@ -171,14 +171,14 @@ class _Queue:
 
 
 def _write_all(
-    blocks: Iterator[tuple[_Counted, Reader, Block]], sinks: list[RowSink], rejects: RowSink
+    blocks: Iterator[tuple[_Counted, Reader, Block]], sinks: list[DataFileWriter], rejects: DataFileWriter
 ) -> tuple[list[DataFile], list[DataFile]]:
     """Run one worker a sink over the files' blocks. The first exception stops all and is raised as itself."""
     queue = _Queue(blocks)
     data_files: list[DataFile] = []
     lock = Lock()
 
-    def work(sink: RowSink) -> None:
+    def work(sink: DataFileWriter) -> None:
         try:
             for counted, reader, block in queue:
                 parsed = reader.parse(block)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyiceberg.expressions import EqualTo
 
+from growth_verticals.catalog.create import ensure_table
+from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
-from growth_verticals.tables.create import ensure_table
-from growth_verticals.tables.failures import service_errors
-from growth_verticals.tables.head import move_head
-from growth_verticals.tables.ledger import loaded_files, rows_of
+from growth_verticals.tables.commit_loop import commit_with_retry
+from growth_verticals.tables.ledger import file_filter, loaded_digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldFile:
+class LoadedFile:
     """A file's content as a period's tables hold it."""
 
     name: str
@@ -35,12 +35,12 @@ class HeldFile:
     rows_rejected: int
 
 
-def held_files(catalog: RestCatalog, contract: TableContract, period: Period) -> list[HeldFile]:
+def find_loaded_files(catalog: RestCatalog, contract: TableContract, period: Period) -> list[LoadedFile]:
     """Return what a period's rows and rejects came from, by name. Reads two columns of the period's rows."""
     loaded = _count(catalog, contract, period)
     rejected = _count(catalog, rejects_contract(contract), period)
     return [
-        HeldFile(name=name, sha256=sha256, rows_loaded=loaded[name, sha256], rows_rejected=rejected[name, sha256])
+        LoadedFile(name=name, sha256=sha256, rows_loaded=loaded[name, sha256], rows_rejected=rejected[name, sha256])
         for name, sha256 in sorted(loaded | rejected)
     ]
 
@@ -55,13 +55,13 @@ def undo_load(catalog: RestCatalog, contract: TableContract, period: Period, sha
     wanted = set(sha256s)
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = loaded_files(table, period.key, wanted)
+        held = loaded_digests(table, period.key, wanted)
         if not held:
             return None
-        return lambda transaction: transaction.delete(rows_of(period.key, held))
+        return lambda transaction: transaction.delete(file_filter(period.key, held))
 
     for each in (contract, rejects_contract(contract)):
-        move_head(catalog, each.identifier, change)
+        commit_with_retry(catalog, each.identifier, change)
 
 
 def _count(catalog: RestCatalog, contract: TableContract, period: Period) -> Counter[tuple[str, str]]:

@@ -114,7 +114,7 @@ def test_too_many_bad_rows_refuse_the_delivery_and_keep_the_rejects(
 def test_a_table_that_is_not_its_sql_file_stops_the_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    from growth_verticals.tables.catalog import open_catalog
+    from growth_verticals.catalog.rest import open_catalog
 
     assert main(["load", "horace_mann", str(sample("horace_mann")), "--period", "2026-04-07"]) == 0
     table = open_catalog(Account.from_environment()).load_table("horace_mann.person")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.files.test_pgp import parties_with
+from tests.unit.files.unpack.test_pgp import parties_with
 
 from .conftest import Acme
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from growth_verticals.account import Account
-from growth_verticals.tables.catalog import open_catalog
+from growth_verticals.catalog.rest import open_catalog
 
 from .conftest import Acme
 
@@ -41,7 +41,7 @@ def line_of(person_id: str, people: Path) -> int:
 def test_what_passes_now_is_loaded_once_and_the_rest_stays_with_its_new_reasons(acme: Acme, people: Path):
     assert acme.gv("load", "acme", people, "--period", PERIOD).returncode == 0
     assert acme.counts() == [GOOD, len(BAD)]
-    loaded_at = acme.read("SELECT max(loaded_at) FROM t")
+    staged_at = acme.read("SELECT max(staged_at) FROM t")
 
     acme.declare(FIXED)
     replayed = acme.gv("replay", "acme", "--period", PERIOD)
@@ -49,8 +49,8 @@ def test_what_passes_now_is_loaded_once_and_the_rest_stays_with_its_new_reasons(
     assert replayed.stdout == "replayed  people.csv  2 loaded, 3 still rejected\n"
     assert acme.counts() == [GOOD + 2, 3]
 
-    sql = "SELECT person_id, visits, note, delivery_period, source_file, source_row, loaded_at > ? FROM t"
-    sql = sql.replace("?", f"'{loaded_at[0][0].isoformat()}'") + " WHERE person_id LIKE 'B%' ORDER BY 1"
+    sql = "SELECT person_id, visits, note, delivery_period, source_file, source_row, staged_at > ? FROM t"
+    sql = sql.replace("?", f"'{staged_at[0][0].isoformat()}'") + " WHERE person_id LIKE 'B%' ORDER BY 1"
     assert acme.read(sql) == [
         ("B1", None, None, PERIOD, "people.csv", line_of("B1", people), True),
         ("B4", None, "two\nlines", PERIOD, "people.csv", line_of("B4", people), True),

@@ -11,7 +11,7 @@ from growth_verticals.account import Account
 from growth_verticals.contract.table import TableContract
 from growth_verticals.delivery import StagedFile
 from growth_verticals.errors import DeliveryRefusedError
-from growth_verticals.tables import head
+from growth_verticals.tables import commit_loop
 from local.readback import read_table
 
 from .deliveries import EARLIER, Toy, commit, load, stage
@@ -116,7 +116,7 @@ def test_periods_are_apart(account: Account, catalog: RestCatalog, person: Table
 
 
 @pytest.mark.parametrize(
-    "counts", [{"rows_read": 12}, {"rows_loaded": 9, "rows_read": 10}, {"rows_rejected": 0, "rows_read": 10}]
+    "counts", [{"rows_read": 12}, {"rows_valid": 9, "rows_read": 10}, {"rows_rejected": 0, "rows_read": 10}]
 )
 def test_counts_that_disagree_refuse_the_delivery(catalog: RestCatalog, person: TableContract, counts: dict[str, int]):
     staged = stage(catalog, person, Toy(good=10, bad=1))
@@ -162,7 +162,7 @@ def test_a_file_whose_rows_were_removed_since_it_was_staged_is_not_called_loaded
     load(catalog, person, Toy("a"), Toy("b"))
     staged = stage(catalog, person, Toy("a"))
     catalog.load_table(person.identifier).delete("source_file = 'a'")
-    with pytest.raises(DeliveryRefusedError, match="held this file when it was staged, and does not now"):
+    with pytest.raises(DeliveryRefusedError, match="held this file when it was staged, but does not hold it now"):
         commit(catalog, person, staged)
     assert load(catalog, person, Toy("a")).rows_loaded == 10
 
@@ -208,7 +208,7 @@ def test_rejects_that_a_new_staging_does_not_find_any_more_are_removed(
 def test_many_commits_leave_few_manifests_and_every_row_once(
     account: Account, catalog: RestCatalog, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(head, "MANIFESTS_MERGED_AT", 4)
+    monkeypatch.setattr(commit_loop, "MIN_MANIFESTS_TO_MERGE", 4)
     toys = [Toy(f"{number}.csv", good=2, block=4) for number in range(12)]
     snapshots = {toy.name: load(catalog, person, toy).snapshot_id for toy in toys}
     table = catalog.load_table(person.identifier)

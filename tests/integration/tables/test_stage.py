@@ -8,14 +8,14 @@ from pyiceberg.catalog.rest import RestCatalog
 from growth_verticals.contract.table import PartitionField, TableContract
 from growth_verticals.errors import FileRefusedError, TableMismatchError
 from growth_verticals.tables import stage as stage_module
-from growth_verticals.tables.manifest import read_staged_manifest
+from growth_verticals.tables.staged import read_staged_manifest
 
 from .deliveries import EARLIER, PERIOD, Toy, commit, load, person_contract, stage
 
 
 def test_counts_add_up_and_manifests_list_the_rows(catalog: RestCatalog, person: TableContract):
     staged = stage(catalog, person, Toy(good=100, bad=7))
-    assert (staged.status, staged.rows_read, staged.rows_loaded, staged.rows_rejected) == ("staged", 107, 100, 7)
+    assert (staged.status, staged.rows_read, staged.rows_valid, staged.rows_rejected) == ("staged", 107, 100, 7)
     table, rejects = (catalog.load_table(person.identifier + suffix) for suffix in ("", "_rejects"))
     assert sum(file.record_count for file in read_staged_manifest(table, staged.manifest, "toy")) == 100
     assert sum(file.record_count for file in read_staged_manifest(rejects, staged.rejects_manifest, "toy")) == 7

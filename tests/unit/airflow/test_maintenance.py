@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from growth_verticals.account import Account
+from growth_verticals.bucket import inventory
+from growth_verticals.bucket import maintenance as library
+from growth_verticals.bucket.maintenance import BucketMaintenance, Job
 from growth_verticals.declarations import find_source
 from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.operators import maintenance
 from growth_verticals.operators.maintenance import ApplyBucketMaintenance, ListTables, MaintainTable
 from growth_verticals.source import Maintenance
-from growth_verticals.tables import maintenance as library
-from growth_verticals.tables.maintenance import BucketMaintenance
 
 ACCOUNT = Account(
     region="us-east-1",
@@ -21,26 +22,29 @@ ACCOUNT = Account(
     landing_uri="s3://gv-landing",
     catalog_uri="http://127.0.0.1:1/iceberg",
 )
-GOOD = {"icebergCompaction": ("Successful", ""), "icebergSnapshotManagement": ("Not_Yet_Run", "")}
+GOOD = {
+    "icebergCompaction": Job(status="Successful", message="", ran_at=None),
+    "icebergSnapshotManagement": Job(status="Not_Yet_Run", message="", ran_at=None),
+}
 
 
 class Service:
     """What the library would do at AWS: jobs by table, and what was applied."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.jobs: dict[str, dict[str, tuple[str, str]]] = {}
+        self.jobs: dict[str, dict[str, Job]] = {}
         self.applied: list[tuple[str | None, object]] = []
         monkeypatch.setattr(maintenance, "maintainer_account", lambda: ACCOUNT)
-        monkeypatch.setattr(maintenance, "_live_tables", lambda: set(self.jobs))
+        monkeypatch.setattr(inventory, "table_names", lambda _: sorted(self.jobs))
         monkeypatch.setattr(library, "apply_maintenance", self.apply)
         monkeypatch.setattr(library, "apply_bucket_maintenance", lambda _, wanted: self.apply(_, None, wanted))
-        monkeypatch.setattr(library, "job_status", self.status)
+        monkeypatch.setattr(library, "maintenance_jobs", self.status)
 
     def apply(self, _: Account, table: str | None, wanted: object) -> list[str]:
         self.applied.append((table, wanted))
         return [f"{table}: changed"]
 
-    def status(self, _: Account, table: str) -> dict[str, tuple[str, str]]:
+    def status(self, _: Account, table: str) -> dict[str, Job]:
         if not self.jobs[table]:
             raise ConfigurationError(f"reading the maintenance jobs of {table} was refused")
         return self.jobs[table]
@@ -78,7 +82,9 @@ def test_a_sources_table_has_its_declared_settings_and_its_rejects_awss(service:
 
 @pytest.mark.parametrize(("source", "table"), [("ls_corp", "ls_corp.contact"), (None, "default.users")])
 def test_a_failed_job_fails_the_task_by_name(source: str | None, table: str, service: Service) -> None:
-    service.jobs = {table: GOOD | {"icebergCompaction": ("Failed", "no access to the key")}}
+    service.jobs = {
+        table: GOOD | {"icebergCompaction": Job(status="Failed", message="no access to the key", ran_at=None)}
+    }
     with pytest.raises(ServiceError) as raised:
         maintain(source, table)
     assert f"maintenance of {table} failed: icebergCompaction (no access to the key)" in str(raised.value)

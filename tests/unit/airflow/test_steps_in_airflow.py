@@ -33,7 +33,7 @@ from growth_verticals.errors import (
 from growth_verticals.hooks.run import request_of
 from growth_verticals.operators import load
 from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
-from growth_verticals.operators.source import RetryWhatMayPass
+from growth_verticals.operators.source import RetryTransientErrors
 from growth_verticals.sensors import delivery, triggers
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.sensors.triggers import DeliveryTrigger
@@ -148,7 +148,7 @@ def test_a_file_s_name_is_never_a_template() -> None:
 
 def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch) -> None:
     staged = StagedFile(
-        name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_loaded=1198, rows_rejected=2, manifest="s3://m"
+        name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_valid=1198, rows_rejected=2, manifest="s3://m"
     )
     monkeypatch.setattr(steps, "stage", lambda *_: [staged])
     landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz", "etag": "e"}
@@ -180,7 +180,7 @@ def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, s
 
     monkeypatch.setattr(steps, "commit", commit)
     table, event = Asset("aiq.household"), Event()
-    staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_loaded=2, rows_rejected=1)
+    staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_valid=2, rows_rejected=1)
     # Airflow hands on the only result of a mapped group bare, and several as a sequence
     results = iter([asdict(staged)]) if several else asdict(staged)
     task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=results, outlets=[table])
@@ -214,7 +214,7 @@ def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, s
     ],
 )
 def test_only_what_may_pass_is_retried(error: Exception, action: RetryAction) -> None:
-    assert RetryWhatMayPass().evaluate(error, 1, 4).action is action
+    assert RetryTransientErrors().evaluate(error, 1, 4).action is action
 
 
 # --- await --------------------------------------------------------------------------------------------------------
@@ -251,8 +251,8 @@ def test_the_first_look_never_suffices_without_a_marker(monkeypatch: pytest.Monk
 
 
 def test_a_period_that_is_due_already_gets_some_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GV_PATIENCE_S", "100")
-    monkeypatch.setenv("GV_LOOK_INTERVAL_S", "1")
+    monkeypatch.setenv("GV_MIN_WAIT_S", "100")
+    monkeypatch.setenv("GV_POLL_INTERVAL_S", "1")
     before = time.time()
     trigger = deferral(monkeypatch, "2020Q1", ([], None))
     assert before + 100 <= trigger.late_at <= time.time() + 100

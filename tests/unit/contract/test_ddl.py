@@ -101,8 +101,8 @@ def test_partitions_in_sparks_and_athenas_spellings(spelling: str, column: str, 
 
 
 def test_a_table_without_provenance_may_use_its_names():
-    table = read_ddl("CREATE TABLE t (loaded_at date) PARTITIONED BY (loaded_at)", provenance=False)
-    assert [column.name for column in table.all_columns] == ["loaded_at"]
+    table = read_ddl("CREATE TABLE t (staged_at date) PARTITIONED BY (staged_at)", provenance=False)
+    assert [column.name for column in table.all_columns] == ["staged_at"]
     with pytest.raises(DdlError, match="only the table of a declared source has it"):
         read_ddl("CREATE TABLE t (a int) PARTITIONED BY (delivery_period)", provenance=False)
 
@@ -160,7 +160,7 @@ def test_a_name_without_namespace_takes_the_callers():
         ("CREATE TABLE t_ (a string)", 1, 14, "hide or refuse"),
         ("CREATE TABLE awsdata.t (a string)", 1, 14, "may not start with 'aws'"),
         ("CREATE TABLE a.b.c (a string)", 1, 17, "one level"),
-        ("CREATE TABLE t (loaded_at timestamp)", 1, 17, "provenance"),
+        ("CREATE TABLE t (staged_at timestamp)", 1, 17, "provenance"),
         ("CREATE TABLE t (a int) PARTITIONED BY (b)", 1, 40, "no column of this name"),
         ("CREATE TABLE t (a int) PARTITIONED BY (week(a))", 1, 40, "unknown transform"),
         ("CREATE TABLE t (a int) COMMENT 'x' COMMENT 'y'", 1, 36, "twice"),

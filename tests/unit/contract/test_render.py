@@ -95,9 +95,9 @@ def live(
 
 
 def test_a_table_made_by_hand_keeps_all_its_columns():
-    contract = live(NestedField(1, "loaded_at", StringType()), NestedField(2, "id", StringType(), required=True))
+    contract = live(NestedField(1, "staged_at", StringType()), NestedField(2, "id", StringType(), required=True))
     assert not contract.provenance
-    assert [column.name for column in contract.columns] == ["loaded_at", "id"]
+    assert [column.name for column in contract.columns] == ["staged_at", "id"]
 
 
 ID = NestedField(1, "id", StringType())

@@ -35,7 +35,7 @@ def test_the_arrow_schema_holds_the_values():
 def test_the_iceberg_schema_adds_provenance_and_keeps_comments():
     schema = iceberg_schema(read_ddl(DDL))
     assert [field.name for field in schema.fields[-5:]] == [
-        "delivery_period", "source_file", "source_file_sha256", "source_row", "loaded_at",
+        "delivery_period", "source_file", "source_file_sha256", "source_row", "staged_at",
     ]  # fmt: skip
     assert schema.find_field("id").doc == "[D] Their own id"
     assert schema.find_field("id").required

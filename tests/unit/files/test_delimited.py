@@ -10,7 +10,7 @@ import pytest
 
 from growth_verticals.errors import ContractError, DeclarationError, FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
-from growth_verticals.files.exact import may_be_hexadecimal
+from growth_verticals.files.value_checks import may_be_hexadecimal
 from growth_verticals.source import Delimited
 from tests.unit.files.reading import contract, drain, read, source
 

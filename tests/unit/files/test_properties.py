@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.files.jsonlines import JsonLinesReader
-from growth_verticals.files.records import Cutter
+from growth_verticals.files.records import BoundaryFinder
 from growth_verticals.source import Delimited, Excel, FixedWidth, JsonLines, Parquet
 from tests.unit.files.reading import Read, contract, drain, read, source
 from tests.unit.files.test_excel import number as number_cell
@@ -293,7 +293,7 @@ def test_counting_quotes_gives_what_walking_them_gives_or_refuses_the_file(body:
     def outcome(few: int) -> Read | None:
         reader = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
         try:
-            with patch.object(Cutter, "FEW", few):
+            with patch.object(BoundaryFinder, "FEW", few):
                 return drain(reader)
         except FileRefusedError:
             return None

@@ -9,8 +9,8 @@ import pytest
 from pyiceberg.table import Table
 
 from growth_verticals.contract.table import Column, TableContract
-from growth_verticals.tables.ledger import count_loaded_rows, loaded_files, loaded_rows, row_numbers
-from growth_verticals.tables.parquet import RowSink
+from growth_verticals.tables.ledger import count_loaded_rows, loaded_digests, loaded_row_numbers, row_numbers
+from growth_verticals.tables.writer import DataFileWriter
 
 from .conftest import MakeTable
 
@@ -27,9 +27,9 @@ def load(table: Table, contract: TableContract, period: str, *digests: str, rows
                 "delivery_period": period,
                 "source_file": "toy.csv",
                 "source_file_sha256": digest,
-                "loaded_at": datetime(2026, 11, 22, tzinfo=UTC),
+                "staged_at": datetime(2026, 11, 22, tzinfo=UTC),
             }
-            sink = RowSink(table, contract)
+            sink = DataFileWriter(table, contract)
             sink.write(
                 pa.record_batch(
                     {"n": pa.array(range(rows), pa.int32()), "source_row": pa.array(range(rows), pa.int64())}
@@ -59,34 +59,34 @@ Ledger = tuple[Table, TableContract]
 
 
 def test_a_table_without_a_snapshot_holds_nothing(ledger: Ledger):
-    assert loaded_files(ledger[0], "2026Q4", {A}) == set()
+    assert loaded_digests(ledger[0], "2026Q4", {A}) == set()
 
 
 def test_of_no_files_none_is_loaded(ledger: Ledger):
     load(*ledger, "2026Q4", A)
-    assert loaded_files(ledger[0], "2026Q4", set()) == set()
+    assert loaded_digests(ledger[0], "2026Q4", set()) == set()
 
 
 def test_files_are_told_apart_by_period_and_digest(ledger: Ledger):
     load(*ledger, "2026Q4", A, B)
     load(*ledger, "2026Q3", C)
-    assert loaded_files(ledger[0], "2026Q4", {A, B, C}) == {A, B}
-    assert loaded_files(ledger[0], "2026Q3", {A, B, C}) == {C}
-    assert loaded_files(ledger[0], "2026Q2", {A, B, C}) == set()
+    assert loaded_digests(ledger[0], "2026Q4", {A, B, C}) == {A, B}
+    assert loaded_digests(ledger[0], "2026Q3", {A, B, C}) == {C}
+    assert loaded_digests(ledger[0], "2026Q2", {A, B, C}) == set()
 
 
 def test_digests_with_the_same_beginning_are_different_files(ledger: Ledger):
     load(*ledger, "2026Q4", TWIN, OTHER_TWIN)
-    assert loaded_files(ledger[0], "2026Q4", {TWIN, MIDDLE, OTHER_TWIN}) == {TWIN, OTHER_TWIN}
-    assert loaded_files(ledger[0], "2026Q4", {MIDDLE}) == set()
+    assert loaded_digests(ledger[0], "2026Q4", {TWIN, MIDDLE, OTHER_TWIN}) == {TWIN, OTHER_TWIN}
+    assert loaded_digests(ledger[0], "2026Q4", {MIDDLE}) == set()
 
 
 def test_compaction_changes_no_answer(ledger: Ledger):
     load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN)
     load(*ledger, "2026Q3", C)
     compact(ledger[0])
-    assert loaded_files(ledger[0], "2026Q4", {A, B, C, TWIN, MIDDLE, OTHER_TWIN}) == {A, TWIN, OTHER_TWIN}
-    assert loaded_files(ledger[0], "2026Q4", {B, C, MIDDLE}) == set()
+    assert loaded_digests(ledger[0], "2026Q4", {A, B, C, TWIN, MIDDLE, OTHER_TWIN}) == {A, TWIN, OTHER_TWIN}
+    assert loaded_digests(ledger[0], "2026Q4", {B, C, MIDDLE}) == set()
     assert count_loaded_rows(ledger[0], "2026Q4", {A, B, C, MIDDLE}) == 3
 
 
@@ -98,13 +98,13 @@ def test_snapshot_expiry_changes_no_answer(ledger: Ledger):
     ledger[0].maintenance.expire_snapshots().by_id(first.snapshot_id).commit()
     ledger[0].refresh()
     assert [snapshot.snapshot_id for snapshot in ledger[0].snapshots()] != [first.snapshot_id]
-    assert loaded_files(ledger[0], "2026Q4", {A, B}) == {A, B}
+    assert loaded_digests(ledger[0], "2026Q4", {A, B}) == {A, B}
 
 
 def test_deleted_rows_are_not_loaded_any_more(ledger: Ledger):
     load(*ledger, "2026Q4", A, B)
     ledger[0].delete(f"source_file_sha256 = '{A}'")
-    assert loaded_files(ledger[0].refresh(), "2026Q4", {A, B}) == {B}
+    assert loaded_digests(ledger[0].refresh(), "2026Q4", {A, B}) == {B}
 
 
 def test_a_table_that_is_not_partitioned_by_period_answers_too(make_table: MakeTable):
@@ -112,7 +112,7 @@ def test_a_table_that_is_not_partitioned_by_period_answers_too(make_table: MakeT
     load(table, contract, "2026Q4", A)
     load(table, contract, "2026Q3", B)
     compact(table)
-    assert loaded_files(table, "2026Q4", {A, B}) == {A}
+    assert loaded_digests(table, "2026Q4", {A, B}) == {A}
     assert count_loaded_rows(table, "2026Q3", {A, B}) == 3
 
 
@@ -128,7 +128,7 @@ def test_rows_are_told_one_by_one(ledger: Ledger):
     load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN, rows=5)
     load(*ledger, "2026Q3", B, rows=2)
     for _ in range(2):
-        rows = loaded_rows(ledger[0], "2026Q4", {A, B, TWIN, MIDDLE})
+        rows = loaded_row_numbers(ledger[0], "2026Q4", {A, B, TWIN, MIDDLE})
         assert {sha256: list(numbers) for sha256, numbers in rows.items()} == {
             A: [0, 1, 2, 3, 4], B: [], TWIN: [0, 1, 2, 3, 4], MIDDLE: [],
         }  # fmt: skip

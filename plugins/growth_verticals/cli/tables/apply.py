@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Apply the plan; 0 if all is as declared afterwards, 1 if a change is refused. Then nothing was changed."""
-    from growth_verticals.tables.plan import refused_changes
+    from growth_verticals.bucket.plan import refused_changes
 
     plan = planned(arguments)
     refused = refused_changes(plan, arguments.allow)

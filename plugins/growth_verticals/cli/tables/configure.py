@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from growth_verticals.account import Account
-    from growth_verticals.tables.settings import Kind, Live, Setting, Value
+    from growth_verticals.bucket.settings import LiveSettings, MaintenanceType, Setting, Value
 
 EXAMPLE = """Without a setting it shows what stands, asks, and sets what was answered; with --json it only shows.
 With a setting it sets that at once.
@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Set what the options say; without one, ask."""
-    from growth_verticals.tables.inventory import resolve_table
-    from growth_verticals.tables.settings import read_settings
+    from growth_verticals.bucket.inventory import resolve_table
+    from growth_verticals.bucket.settings import read_settings
 
     given = {option: getattr(arguments, option[2:].replace("-", "_")) for option in OPTIONS}
     given = {option: text for option, text in given.items() if text is not None}
@@ -80,13 +80,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(arguments: argparse.Namespace, given: Mapping[str, str]) -> Callable[[Mapping[str, Live]], dict[str, Live]]:
+def _wanted(
+    arguments: argparse.Namespace, given: Mapping[str, str]
+) -> Callable[[Mapping[str, LiveSettings]], dict[str, LiveSettings]]:
     """Check the options; return what makes the settings that they ask for from those that stand."""
-    from growth_verticals.tables.settings import KINDS
+    from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
     values: dict[str, dict[str, Value]] = {}
     for option, text in given.items():
-        kind, setting = next((k, s) for k in KINDS for s in k.settings if s.name == OPTIONS[option])
+        kind, setting = next((k, s) for k in MAINTENANCE_TYPES for s in k.settings if s.name == OPTIONS[option])
         _require_level(arguments, kind, option)
         try:
             values.setdefault(kind.name, {})[setting.name] = setting.parse(text)
@@ -94,13 +96,13 @@ def _wanted(arguments: argparse.Namespace, given: Mapping[str, str]) -> Callable
             arguments.usage_error(f"argument {option}: {error}")
     switched: dict[str, bool] = {}
     for word in (*arguments.enable, *arguments.disable):
-        kind = next(kind for kind in KINDS if kind.word == word)
+        kind = next(kind for kind in MAINTENANCE_TYPES if kind.word == word)
         _require_level(arguments, kind, word)
         if word in arguments.enable and word in arguments.disable:
             arguments.usage_error(f"{word} can be enabled or disabled, not both")
         switched[kind.name] = word in arguments.enable
 
-    def apply(before: Mapping[str, Live]) -> dict[str, Live]:
+    def apply(before: Mapping[str, LiveSettings]) -> dict[str, LiveSettings]:
         return {
             name: replace(
                 live, enabled=switched.get(name, live.enabled), values={**live.values, **values.get(name, {})}
@@ -111,7 +113,7 @@ def _wanted(arguments: argparse.Namespace, given: Mapping[str, str]) -> Callable
     return apply
 
 
-def _require_level(arguments: argparse.Namespace, kind: Kind, what: str) -> None:
+def _require_level(arguments: argparse.Namespace, kind: MaintenanceType, what: str) -> None:
     if kind.level == "table" and not arguments.table:
         arguments.usage_error(
             f"{what} belongs to a table: {kind.word} is set for each table by itself. Name it: --table"
@@ -124,14 +126,20 @@ def _require_level(arguments: argparse.Namespace, kind: Kind, what: str) -> None
 
 
 def _changes(
-    account: Account, table: str | None, before: Mapping[str, Live], after: Mapping[str, Live]
+    account: Account, table: str | None, before: Mapping[str, LiveSettings], after: Mapping[str, LiveSettings]
 ) -> dict[str, list[str]]:
     """Return what changes, by kind; refuse here what only a look at the table can tell."""
-    from growth_verticals.tables.settings import COMPACTION, KINDS, ORDERING, differences, require_sort_order
+    from growth_verticals.bucket.settings import (
+        COMPACTION,
+        MAINTENANCE_TYPES,
+        ORDERING,
+        differences,
+        require_sort_order,
+    )
 
     changes = {
         kind.name: found
-        for kind in KINDS
+        for kind in MAINTENANCE_TYPES
         if kind.name in after and (found := differences(kind, before[kind.name], after[kind.name]))
     }
     if table and COMPACTION.name in changes and after[COMPACTION.name].values["strategy"] in ORDERING:
@@ -139,18 +147,18 @@ def _changes(
     return changes
 
 
-def _put(account: Account, table: str | None, changes: Container[str], after: Mapping[str, Live]) -> None:
-    from growth_verticals.tables.settings import KINDS, put_settings
+def _put(account: Account, table: str | None, changes: Container[str], after: Mapping[str, LiveSettings]) -> None:
+    from growth_verticals.bucket.settings import MAINTENANCE_TYPES, put_settings
 
-    for kind in KINDS:
+    for kind in MAINTENANCE_TYPES:
         if kind.name in changes:
             put_settings(account, table, kind, after[kind.name])
 
 
-def _note_disabled(after: Mapping[str, Live]) -> None:
-    from growth_verticals.tables.settings import KINDS
+def _note_disabled(after: Mapping[str, LiveSettings]) -> None:
+    from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
-    for kind in KINDS:
+    for kind in MAINTENANCE_TYPES:
         if kind.name in after and not after[kind.name].enabled:
             print(f"note: {kind.word} is disabled, so that its values do nothing until --enable {kind.word}")
 
@@ -159,7 +167,7 @@ def _note_disabled(after: Mapping[str, Live]) -> None:
 
 
 def _ask_and_set(arguments: argparse.Namespace) -> int:
-    from growth_verticals.tables.settings import read_settings
+    from growth_verticals.bucket.settings import read_settings
 
     account = account_of(arguments)
     try:
@@ -183,7 +191,7 @@ def _ask_and_set(arguments: argparse.Namespace) -> int:
 
 
 def _ask_table(account: Account, arguments: argparse.Namespace) -> str | None:
-    from growth_verticals.tables.inventory import resolve_table
+    from growth_verticals.bucket.inventory import resolve_table
 
     name = arguments.table
     while True:
@@ -197,10 +205,10 @@ def _ask_table(account: Account, arguments: argparse.Namespace) -> str | None:
             name = None
 
 
-def _ask_kind(name: str, live: Live) -> Live:
-    from growth_verticals.tables.settings import KINDS
+def _ask_kind(name: str, live: LiveSettings) -> LiveSettings:
+    from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
-    kind = next(kind for kind in KINDS if kind.name == name)
+    kind = next(kind for kind in MAINTENANCE_TYPES if kind.name == name)
     if not _ask_yes(f"{kind.word}: enabled?", otherwise=live.enabled):
         return replace(live, enabled=False)
     values = {setting.name: _ask_value(setting, live.values[setting.name]) for setting in kind.settings}
@@ -226,12 +234,12 @@ def _ask_yes(question: str, *, otherwise: bool) -> bool:
             return otherwise if not text else text[0] == "y"
 
 
-def print_settings(live: Mapping[str, Live]) -> None:
+def print_settings(live: Mapping[str, LiveSettings]) -> None:
     """Print the settings as they stand, with level, default and range."""
-    from growth_verticals.tables.settings import KINDS
+    from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
     rows: list[tuple[str, ...]] = []
-    for kind in KINDS:
+    for kind in MAINTENANCE_TYPES:
         if kind.name not in live:
             continue
         found = live[kind.name]

@@ -110,7 +110,7 @@ def describe(contract: TableContract) -> str:
 
 def dry_run(arguments: argparse.Namespace, contract: TableContract, warnings: list[str]) -> int:
     """Print the request that would make the table."""
-    from growth_verticals.tables.create import create_request
+    from growth_verticals.catalog.create import create_request
 
     request = create_request(contract, _bucket_arn(arguments))
     if arguments.json:
@@ -124,9 +124,9 @@ def dry_run(arguments: argparse.Namespace, contract: TableContract, warnings: li
 
 def create(account: Account, contract: TableContract) -> tuple[str, list[str]]:
     """Return `created`, `exists` or `differs`, and the differences in words."""
-    from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.create import create_table, find_table
-    from growth_verticals.tables.differences import differences
+    from growth_verticals.catalog.create import create_table, find_table
+    from growth_verticals.catalog.differences import differences
+    from growth_verticals.catalog.rest import open_catalog
 
     catalog = open_catalog(account)
     live = find_table(catalog, contract.identifier)

@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the statement; 0. `create --sql -` reads it back to the same table."""
+    from growth_verticals.catalog.create import find_table
+    from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.contract.render import render_ddl
     from growth_verticals.contract.schema import contract_of_table
-    from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.create import find_table
 
     name = arguments.name if "." in arguments.name else f"{arguments.namespace or NO_NAMESPACE}.{arguments.name}"
     if name.count(".") != 1 or "" in name.split("."):

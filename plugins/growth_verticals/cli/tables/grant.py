@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from growth_verticals.account import Account
-    from growth_verticals.tables.access import Grant
+    from growth_verticals.bucket.access import Grant
 
 EXAMPLE = """The grant is merged into the policy that stands; statements of others are kept.
 
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def grant_of(account: Account, arguments: argparse.Namespace, level: str) -> Grant:
     """Return the grant that the arguments mean; usage error for a principal that is none, or no clear scope."""
-    from growth_verticals.tables.access import Grant, principal_of
-    from growth_verticals.tables.inventory import resolve_table
+    from growth_verticals.bucket.access import Grant, principal_of
+    from growth_verticals.bucket.inventory import resolve_table
 
     name = arguments.name or arguments.option
     if bool(name or arguments.namespace) == arguments.whole_bucket:
@@ -71,7 +71,7 @@ def grant_of(account: Account, arguments: argparse.Namespace, level: str) -> Gra
 
 def carry_out(account: Account, grants: list[Grant], arguments: argparse.Namespace, *, revoke: bool) -> int:
     """Put the policies that the grants, or their end, change; with `--dry-run` print them instead."""
-    from growth_verticals.tables.policies import changed_policies, put_policies
+    from growth_verticals.bucket.policies import changed_policies, put_policies
 
     changed = {}
     for grant in grants:

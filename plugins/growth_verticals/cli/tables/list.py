@@ -10,7 +10,7 @@ from growth_verticals.cli.tables.common import account_of
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.tables.inventory import Bucket, TableFacts
+    from growth_verticals.bucket.inventory import Bucket, TableFacts
 
 EXAMPLE = """examples: ./gv tables list
           ./gv tables list -b my-table-bucket -n aiq"""
@@ -23,7 +23,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tree; 1 if a bucket or a table cannot be looked into. Without `-b`, every bucket of the Region."""
-    from growth_verticals.tables.inventory import bucket_arns, take_inventory
+    from growth_verticals.bucket.inventory import bucket_arns, take_inventory
 
     account = account_of(arguments)
     arns = [account.table_bucket_arn] if arguments.bucket else bucket_arns(account)

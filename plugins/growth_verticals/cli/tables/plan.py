@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
+    from growth_verticals.bucket.plan import Change, Step
     from growth_verticals.source import Source
-    from growth_verticals.tables.plan import Change, Step
 
 EXAMPLE = """examples:
   ./gv tables plan
@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def planned(arguments: argparse.Namespace) -> list[Step]:
     """Return the plan for the sources that the arguments name; without any, for the declared grants too."""
-    from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.plan import check_grants, make_plan, table_checks
-    from growth_verticals.tables.policies import declared_grants
+    from growth_verticals.bucket.plan import check_grants, make_plan, table_checks
+    from growth_verticals.bucket.policies import declared_grants
+    from growth_verticals.catalog.rest import open_catalog
 
     account = account_of(arguments)
     declared = [(source, contract_of(source)) for source in chosen(arguments)]

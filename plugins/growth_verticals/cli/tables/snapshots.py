@@ -11,7 +11,7 @@ from growth_verticals.cli.tables.configure import print_settings
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.tables.history import SnapshotFacts
+    from growth_verticals.bucket.history import SnapshotFacts
 
 EXAMPLE = """examples: ./gv tables snapshots aiq.household
           ./gv tables snapshots -b my-table-bucket -n aiq -t household"""
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the snapshots, newest first, then the settings that decide about them, and warnings."""
-    from growth_verticals.tables.catalog import open_catalog
-    from growth_verticals.tables.failures import service_errors
-    from growth_verticals.tables.history import snapshot_history
-    from growth_verticals.tables.inventory import resolve_table
-    from growth_verticals.tables.maintenance import retention_warnings
-    from growth_verticals.tables.settings import SNAPSHOTS, read_settings
+    from growth_verticals.bucket.history import snapshot_history
+    from growth_verticals.bucket.inventory import resolve_table
+    from growth_verticals.bucket.maintenance import retention_warnings
+    from growth_verticals.bucket.settings import SNAPSHOTS, read_settings
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.catalog.service_errors import service_errors
 
     if not (arguments.name or arguments.option):
         arguments.usage_error("name a table: NAME or -t NAME")

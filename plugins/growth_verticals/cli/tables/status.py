@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from growth_verticals.tables.settings import Kind, Live
-    from growth_verticals.tables.status import TableStatus
+    from growth_verticals.bucket.settings import LiveSettings, MaintenanceType
+    from growth_verticals.bucket.status import TableStatus
 
 EXAMPLE = """Exit code 1 says that a maintenance job has failed.
 
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the bucket's settings, then each table's; 1 if a job has failed."""
-    from growth_verticals.tables.inventory import resolve_table, table_names
-    from growth_verticals.tables.settings import UNREFERENCED, read_settings
-    from growth_verticals.tables.status import table_statuses
+    from growth_verticals.bucket.inventory import resolve_table, table_names
+    from growth_verticals.bucket.settings import UNREFERENCED, read_settings
+    from growth_verticals.bucket.status import table_statuses
 
     account = account_of(arguments)
     names = [resolve_table(account, name, arguments.namespace) for name in arguments.name]
@@ -53,19 +53,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(status: TableStatus) -> Iterator[tuple[str, ...]]:
-    from growth_verticals.tables.settings import KINDS
+    from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
-    for kind in KINDS:
+    for kind in MAINTENANCE_TYPES:
         live, job = status.settings.get(kind.name), status.jobs.get(kind.name)
         values, word = _settings(kind, live) if live else ("the table bucket's", "")
         said = f"{job.status}: {job.message}" if job and job.message else job.status if job else "-"
         ran = ago(job.ran_at) if job else "-"
-        yield status.table if kind is KINDS[0] else "", kind.word, values, word, said, ran, _now(status, kind)
+        yield (
+            status.table if kind is MAINTENANCE_TYPES[0] else "",
+            kind.word,
+            values,
+            word,
+            said,
+            ran,
+            _now(status, kind),
+        )
 
 
-def _settings(kind: Kind, live: Live) -> tuple[str, str]:
+def _settings(kind: MaintenanceType, live: LiveSettings) -> tuple[str, str]:
     """Return the values in words, and whether they are AWS's defaults or were set."""
-    from growth_verticals.tables.settings import COMPACTION, SNAPSHOTS
+    from growth_verticals.bucket.settings import COMPACTION, SNAPSHOTS
 
     value = live.values
     if kind is COMPACTION:
@@ -79,8 +87,8 @@ def _settings(kind: Kind, live: Live) -> tuple[str, str]:
     return words, "default" if dict(live.values) == kind.defaults else "set"
 
 
-def _now(status: TableStatus, kind: Kind) -> str:
-    from growth_verticals.tables.settings import COMPACTION, SNAPSHOTS
+def _now(status: TableStatus, kind: MaintenanceType) -> str:
+    from growth_verticals.bucket.settings import COMPACTION, SNAPSHOTS
 
     if status.problem:
         return "unknown" if kind is COMPACTION else ""

@@ -1,0 +1,1 @@
+"""Administration of the table bucket: policies, maintenance settings and status, plan and apply, inventory, checks."""

@@ -1,0 +1,190 @@
+"""A table's snapshots and data files: which load made them, and when snapshots expire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pyiceberg.conversions import from_bytes
+from pyiceberg.manifest import DataFileContent
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import TimestamptzType
+
+from growth_verticals.bucket.maintenance import has_retention
+from growth_verticals.catalog.load_summary import LoadSummary
+from growth_verticals.contract.table import FORMER_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+    from growth_verticals.bucket.settings import LiveSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """The load that made a snapshot or a data file. What is no longer known is None.
+
+    :param at: when its rows were staged or, from a snapshot, committed; aware, UTC.
+    :param files: how many delivered files it loaded.
+    """
+
+    at: datetime
+    period: str | None = None
+    source: str | None = None
+    files: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """A data file of the current snapshot; `bytes` as it is stored."""
+
+    rows: int
+    bytes: int
+    load: Load | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotFacts:
+    """A snapshot as its summary tells it; a number that the writer did not give is None.
+
+    :param load: None for maintenance, and for what other tools wrote.
+    :param expires: when managed expiry may take it; None if it is kept, and `kept` says why.
+    """
+
+    snapshot_id: int
+    made_at: datetime
+    operation: str
+    rows_added: int | None
+    rows_removed: int | None
+    rows: int | None
+    files: int | None
+    bytes: int | None
+    load: Load | None
+    expires: datetime | None
+    kept: str | None
+
+
+def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotFacts]:
+    """Return the table's snapshots, newest first, with their fate under `settings` of the kind SNAPSHOTS.
+
+    A snapshot goes when it is older than the age and more than the minimum are kept (S3 user guide, "Snapshot
+    management"), so that the newest ones stay however old they are. Reads nothing but the metadata.
+    """
+    newest_first = sorted(table.metadata.snapshots, key=lambda each: (each.timestamp_ms, each.sequence_number or 0))[
+        ::-1
+    ]
+    kept = _kept(table, newest_first, settings)
+    age = timedelta(hours=int(settings.values["maxSnapshotAgeHours"]))
+    return [_facts_of(each, kept.get(each.snapshot_id), age) for each in newest_first]
+
+
+def data_files(table: Table) -> list[FileFacts]:
+    """Return the data files of the current snapshot; reads its manifests. Memory: one entry a file, with its bounds."""
+    snapshot = table.current_snapshot()
+    if snapshot is None:
+        return []
+    return [
+        FileFacts(
+            rows=entry.data_file.record_count,
+            bytes=entry.data_file.file_size_in_bytes,
+            load=_load_of_file(table, entry.data_file),
+        )
+        for manifest in snapshot.manifests(table.io)
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        if entry.data_file.content == DataFileContent.DATA
+    ]
+
+
+def last_load(table: Table) -> Load | None:
+    """Return the newest load: from the snapshots, or from the data files' bounds once its snapshot has expired."""
+    snapshots = [load for each in table.metadata.snapshots if (load := _load_of_snapshot(each))]
+    found = snapshots or [file.load for file in data_files(table) if file.load]
+    return max(found, key=lambda load: load.at, default=None)
+
+
+def totals(table: Table) -> tuple[int, int, int]:
+    """Return rows, data files and bytes of the current snapshot; reads manifests only if its summary does not say."""
+    snapshot = table.current_snapshot()
+    if snapshot is None:
+        return 0, 0, 0
+    rows, files, size = (_number(snapshot, f"total-{name}") for name in ("records", "data-files", "files-size"))
+    if rows is not None and files is not None and size is not None:
+        return rows, files, size
+    found = data_files(table)
+    return sum(file.rows for file in found), len(found), sum(file.bytes for file in found)
+
+
+def _kept(table: Table, newest_first: list[Snapshot], settings: LiveSettings) -> Mapping[int, str]:
+    """Return why a snapshot is kept, by its id, for those that are."""
+    why = None
+    if not settings.enabled:
+        why = "snapshot management is disabled"
+    elif set(table.metadata.refs) - {"main"} or any(map(has_retention, table.metadata.refs.values())):
+        why = "snapshot management does not support branches and tags"
+    elif table.properties.get("gc.enabled", "").lower() == "false":
+        why = "gc.enabled is false"
+    if why:
+        return {each.snapshot_id: why for each in newest_first}
+    minimum = int(settings.values["minSnapshotsToKeep"])
+    newest = "newest" if minimum == 1 else f"one of the newest {minimum}"
+    return {each.snapshot_id: newest for each in newest_first[:minimum]}
+
+
+def _facts_of(snapshot: Snapshot, kept: str | None, age: timedelta) -> SnapshotFacts:
+    made_at = _from_ms(snapshot.timestamp_ms)
+    return SnapshotFacts(
+        snapshot_id=snapshot.snapshot_id,
+        made_at=made_at,
+        operation=snapshot.summary.operation.value if snapshot.summary else "unknown",
+        rows_added=_number(snapshot, "added-records"),
+        rows_removed=_number(snapshot, "deleted-records"),
+        rows=_number(snapshot, "total-records"),
+        files=_number(snapshot, "total-data-files"),
+        bytes=_number(snapshot, "total-files-size"),
+        load=_load_of_snapshot(snapshot),
+        expires=None if kept else made_at + age,
+        kept=kept,
+    )
+
+
+def _load_of_snapshot(snapshot: Snapshot) -> Load | None:
+    summary = LoadSummary.from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+    if summary is None:
+        return None
+    return Load(at=_from_ms(snapshot.timestamp_ms), period=summary.period, source=summary.source, files=summary.files)
+
+
+def _load_of_file(table: Table, file: DataFile) -> Load | None:
+    """Return the newest load that has rows in `file`: the upper bound of `staged_at` says when it was."""
+    schema = table.schema()
+    names = ("staged_at", FORMER_NAMES["staged_at"])
+    field = next((each for each in schema.fields if each.name in names), None)
+    bound = (file.upper_bounds or {}).get(field.field_id) if field else None
+    if field is None or bound is None or not isinstance(field.field_type, TimestamptzType):
+        return None
+    micros = int(from_bytes(field.field_type, bound))
+    at = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+    return Load(at=at, period=_period_of(table, file))
+
+
+def _period_of(table: Table, file: DataFile) -> str | None:
+    spec = table.specs().get(file.spec_id)
+    for position, part in enumerate(spec.fields if spec else ()):
+        source = table.schema().find_column_name(part.source_id)
+        if source == "delivery_period" and isinstance(part.transform, IdentityTransform):
+            return str(file.partition[position])
+    return None
+
+
+def _number(snapshot: Snapshot, name: str) -> int | None:
+    text = snapshot.summary.additional_properties.get(name) if snapshot.summary else None
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _from_ms(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)

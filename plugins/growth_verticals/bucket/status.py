@@ -1,0 +1,96 @@
+"""How a table stands with its maintenance: settings, jobs, files worth compacting, and the next snapshot to expire."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from growth_verticals.bucket.history import data_files, snapshot_history
+from growth_verticals.bucket.maintenance import maintenance_jobs, retention_warnings
+from growth_verticals.bucket.settings import COMPACTION, SNAPSHOTS, read_settings
+from growth_verticals.catalog.rest import open_catalog
+from growth_verticals.catalog.service_errors import service_errors
+from growth_verticals.errors import GrowthVerticalsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pyiceberg.catalog.rest import RestCatalog
+
+    from growth_verticals.account import Account
+    from growth_verticals.bucket.maintenance import Job
+    from growth_verticals.bucket.settings import LiveSettings
+
+#: Tables that are asked about at the same time: three calls each, and reads of manifests.
+_AT_ONCE = 8
+_MB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableStatus:
+    """One table. `settings` and `jobs` are by the kind's name; numbers are None where `problem` says why.
+
+    :param small_files: data files below compaction's target size.
+    :param next_expiry: when the first snapshot may go; None if none will.
+    :param warnings: what in the table itself looks like retention, and is not.
+    """
+
+    table: str
+    settings: Mapping[str, LiveSettings]
+    jobs: Mapping[str, Job]
+    files: int | None = None
+    small_files: int | None = None
+    next_expiry: datetime | None = None
+    warnings: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def failed(self) -> list[str]:
+        """The kinds of maintenance whose last job failed."""
+        return [kind for kind, job in self.jobs.items() if job.status == "Failed"]
+
+
+def table_statuses(account: Account, tables: list[str]) -> list[TableStatus]:
+    """Return how each of the tables (`namespace.table`) stands: those with failed jobs first, then by name.
+
+    A table that may not be read, as by a maintainer's role, has settings and jobs all the same. Raises
+    `ConfigurationError` or `ServiceError` only where settings or jobs cannot be read.
+    """
+    if not tables:
+        return []
+    catalog = _catalog(account)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = list(pool.map(lambda table: _status_of(account, catalog, table), tables))
+    return sorted(found, key=lambda status: (not status.failed, status.table))
+
+
+def _status_of(account: Account, catalog: RestCatalog | str, table: str) -> TableStatus:
+    settings, jobs = read_settings(account, table), maintenance_jobs(account, table)
+    if isinstance(catalog, str):
+        return TableStatus(table=table, settings=settings, jobs=jobs, problem=catalog)
+    try:
+        with service_errors(f"reading {table}", catalog.uri):
+            live = catalog.load_table(table)
+            files = data_files(live)
+            snapshots = snapshot_history(live, settings[SNAPSHOTS.name])
+    except GrowthVerticalsError as error:
+        return TableStatus(table=table, settings=settings, jobs=jobs, problem=str(error))
+    target = int(settings[COMPACTION.name].values["targetFileSizeMB"]) * _MB
+    return TableStatus(
+        table=table,
+        settings=settings,
+        jobs=jobs,
+        files=len(files),
+        small_files=sum(file.bytes < target for file in files),
+        next_expiry=min((each.expires for each in snapshots if each.expires), default=None),
+        warnings=tuple(retention_warnings(live)),
+    )
+
+
+def _catalog(account: Account) -> RestCatalog | str:
+    try:
+        return open_catalog(account)
+    except GrowthVerticalsError as error:
+        return str(error)

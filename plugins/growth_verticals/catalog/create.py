@@ -1,0 +1,131 @@
+"""A live table for a contract: made if missing, compared if there."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+
+from growth_verticals.catalog.differences import differences, table_properties
+from growth_verticals.catalog.service_errors import service_errors
+from growth_verticals.contract.schema import iceberg_schema, partition_spec, sort_order
+from growth_verticals.errors import TableMismatchError
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.table import Table
+
+    from growth_verticals.contract.table import TableContract
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_table(catalog: RestCatalog, contract: TableContract) -> Table:
+    """Return the contract's table; create it and its namespace from the contract if they are missing.
+
+    A retry, or another creator at the same time, finds the table and uses that. Raises `TableMismatchError` if the
+    live columns or partitioning are not the contract's.
+    """
+    table = find_table(catalog, contract.identifier) or create_table(catalog, contract)
+    _require_same(table, contract)
+    return table
+
+
+def find_table(catalog: RestCatalog, identifier: str) -> Table | None:
+    """Return the live table `namespace.name`, or None if there is none."""
+    with service_errors(f"opening the table {identifier}", catalog.uri):
+        try:
+            table: Table = catalog.load_table(identifier)
+        except NoSuchTableError:
+            return None
+    return table
+
+
+def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
+    """Create the namespace if it is missing; another creator at the same time is fine."""
+    # Asked first because a role that may create tables need not be one that may create namespaces.
+    if catalog.namespace_exists(namespace):
+        return
+    with suppress(NamespaceAlreadyExistsError):
+        catalog.create_namespace(namespace)
+
+
+def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
+    """Create the contract's table, and its namespace if that is missing; another's table of that name is returned."""
+    schema = iceberg_schema(contract)
+    with service_errors(f"creating the table {contract.identifier}", catalog.uri):
+        ensure_namespace(catalog, contract.namespace)
+        try:
+            table: Table = catalog.create_table(
+                contract.identifier,
+                schema,
+                partition_spec=partition_spec(contract, schema),
+                sort_order=sort_order(contract, schema),
+                properties=table_properties(contract),
+            )
+        except TableAlreadyExistsError:
+            logger.info("the table %s was created by another run", contract.identifier)
+            table = catalog.load_table(contract.identifier)
+        else:
+            logger.info("created the table %s with %d columns", contract.identifier, len(schema.fields))
+    return table
+
+
+def create_request(contract: TableContract, table_bucket_arn: str) -> dict[str, Any]:
+    """Return the parameters of S3 Tables' CreateTable that make the same table, in boto3's and the AWS CLI's spelling.
+
+    Source: botocore's service model of `s3tables`.
+    """
+    schema = iceberg_schema(contract)
+    fields = [
+        {key: field[key] for key in ("id", "name", "type", "required", "doc") if key in field}
+        for field in json.loads(schema.model_dump_json())["fields"]
+    ]
+    iceberg: dict[str, Any] = {"schemaV2": {"type": "struct", "fields": fields}}
+    spec, order = partition_spec(contract, schema), sort_order(contract, schema)
+    if spec.fields:
+        iceberg["partitionSpec"] = {
+            "specId": 0,
+            "fields": [
+                {
+                    "sourceId": part.source_id,
+                    "fieldId": part.field_id,
+                    "transform": str(part.transform),
+                    "name": part.name,
+                }
+                for part in spec.fields
+            ],
+        }
+    if order.fields:
+        iceberg["writeOrder"] = {
+            "orderId": order.order_id,
+            "fields": [
+                {
+                    "sourceId": part.source_id,
+                    "transform": str(part.transform),
+                    "direction": part.direction.value,
+                    "nullOrder": part.null_order.value,
+                }
+                for part in order.fields
+            ],
+        }
+    return {
+        "tableBucketARN": table_bucket_arn,
+        "namespace": contract.namespace,
+        "name": contract.name,
+        "format": "ICEBERG",
+        "metadata": {"iceberg": iceberg | {"properties": table_properties(contract)}},
+    }
+
+
+def _require_same(table: Table, contract: TableContract) -> None:
+    mismatches = [each.mismatch for each in differences(table, contract) if each.blocks_loading]
+    if mismatches:
+        raise TableMismatchError(
+            f"the table {contract.identifier} is not what its SQL file says: {'; '.join(mismatches)}",
+            next_step="change the SQL file to what the table is, or the table to the file (`./gv tables plan` "
+            "shows it, `./gv tables apply` does it), then run the task again",
+        )

@@ -1,0 +1,100 @@
+"""Opening the table bucket's Iceberg REST catalog."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.exceptions import RESTError
+
+from growth_verticals.catalog.service_errors import service_errors
+from growth_verticals.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import requests
+
+    from growth_verticals.account import Account
+
+_CONNECT_TIMEOUT_S = 10
+_READ_TIMEOUT_S = 60
+_NOT_A_BUCKET = (400, 404)
+
+
+class _TimedCatalog(RestCatalog):
+    """pyiceberg's REST catalog waits for ever on a silent server; this one does not."""
+
+    def _create_session(self) -> requests.Session:
+        session = super()._create_session()
+        session.request = partial(  # type: ignore[method-assign]
+            session.request, timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S)
+        )
+        return session
+
+
+def open_catalog(account: Account) -> RestCatalog:
+    """Open the account's catalog: one request, which also checks key, endpoint and table bucket.
+
+    Raises `ConfigurationError` (no credentials, a key that is refused, no such table bucket) or `ServiceError` (down).
+    """
+    find_credentials(account)
+    with service_errors("opening the catalog", account.catalog_uri):
+        try:
+            return _TimedCatalog("growth_verticals", **_properties(account))
+        except RESTError as error:
+            if _status(error) in _NOT_A_BUCKET:
+                raise ConfigurationError(
+                    f"{account.catalog_uri} knows no table bucket {account.table_bucket_arn}",
+                    next_step="check GV_TABLE_BUCKET_ARN, its Region and GV_CATALOG_URI",
+                ) from error
+            raise
+
+
+def find_credentials(account: Account) -> str:
+    """Return, in words, where the account's credentials come from. Raises `ConfigurationError` if there are none."""
+    import boto3
+
+    if account.credentials is not None:
+        return "a key pair of a connection"
+    with service_errors("looking for AWS credentials", "AWS's own chain"):
+        found = boto3.session.Session().get_credentials()
+    if found is None:
+        raise ConfigurationError(
+            "no AWS credentials",
+            next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role; for the "
+            "stand-in, `./gv local env` prints them",
+        )
+    return f"AWS's own chain, by {found.method}"
+
+
+def _properties(account: Account) -> dict[str, str]:
+    keys = account.credentials
+    properties = {
+        "uri": account.catalog_uri,
+        "warehouse": account.table_bucket_arn,
+        "rest.sigv4-enabled": "true",
+        "rest.signing-name": "s3tables",
+        "rest.signing-region": account.region,
+        # urllib3's retries, of requests that never left and of GETs; pyiceberg's default of 10 hides a dead server.
+        "rest.sigv4.max-retries": "2",
+        "client.region": account.region,
+        "s3.region": account.region,
+        "s3.connect-timeout": str(_CONNECT_TIMEOUT_S),
+        "s3.request-timeout": str(_READ_TIMEOUT_S),
+        "py-io-impl": account.io_impl or "growth_verticals.catalog.file_io.BoundedUploadFileIO",
+    }
+    if account.s3_endpoint:
+        properties["s3.endpoint"] = account.s3_endpoint
+        properties["s3.force-virtual-addressing"] = "false"
+    if keys:
+        properties["client.access-key-id"] = properties["s3.access-key-id"] = keys.access_key
+        properties["client.secret-access-key"] = properties["s3.secret-access-key"] = keys.secret_key
+        if keys.token:
+            properties["client.session-token"] = properties["s3.session-token"] = keys.token
+    return properties
+
+
+def _status(error: RESTError) -> int | None:
+    """Return the HTTP status that pyiceberg turned into `error`."""
+    response = getattr(error.__cause__, "response", None)
+    return None if response is None else int(response.status_code)

@@ -1,0 +1,190 @@
+"""A text stream cut into blocks of whole records, in order, holding one block at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.records import (
+    BoundaryFinder,
+    Dialect,
+    count_line_ends,
+    ends_inside_quotes,
+    first_record_end,
+    quoted_spans,
+)
+from growth_verticals.files.text import check_utf8, wrong_encoding
+from growth_verticals.files.unpack.compression import empty_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from growth_verticals.files.text import Utf8Stream
+
+#: Smaller blocks cost per-block work, larger ones leave the processor's cache (docs/performance.md).
+BLOCK_BYTES = 2**21
+#: A record that is longer is rejected without being held.
+MAX_RECORD_BYTES = 2**25
+#: What is kept of such a record.
+HEAD_BYTES = 2**17
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """Whole records as they stand in the file, the last one with a line's end.
+
+    :param first_line: 1-based line of the first byte.
+    :param lines: how many lines end in it.
+    :param too_long: whether it is the head of one record that is longer than `MAX_RECORD_BYTES`.
+    """
+
+    data: bytes
+    first_line: int
+    lines: int
+    too_long: bool = False
+
+
+class BlockSplitter:
+    """Cuts one stream. `dialect.eol` is found out from the first bytes. Raises `FileRefusedError` for an empty one.
+
+    :param first_line: the number of the stream's first line; lines of several zip members are numbered on.
+    """
+
+    def __init__(
+        self,
+        stream: Utf8Stream,
+        dialect: Dialect,
+        *,
+        source: str,
+        file: str,
+        first_line: int = 1,
+        block_bytes: int = BLOCK_BYTES,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        self.line = first_line
+        self._stream = stream
+        self._source = source
+        self._file = file
+        self._block_bytes = block_bytes
+        self._max_record_bytes = max_record_bytes
+        self._more = True
+        self._buffer = b""
+        self._fill()
+        if not self._buffer and not self._more:
+            raise empty_file(file, source)
+        if b"\n" not in self._buffer and b"\r" in self._buffer[:-1]:
+            dialect = dialect._replace(eol=b"\r")
+        self.dialect = dialect
+        self._cutter = BoundaryFinder(dialect)
+
+    def first_record(self) -> bytes:
+        """Take the first record that is not a blank line, with its line's end; nothing if there is none.
+
+        `line` is then the line behind it. Raises `FileRefusedError` for a quote that is not closed, a record that is
+        too long, or bytes that are not UTF-8.
+        """
+        while True:
+            if (end := first_record_end(self._buffer, self.dialect)) == 0:
+                if self._more and len(self._buffer) <= self._max_record_bytes:
+                    self._fill()
+                    continue
+                if len(self._buffer) > self._max_record_bytes:
+                    raise FileRefusedError(
+                        "the first line is too long for a header",
+                        source=self._source,
+                        file=self._file,
+                        line=self.line,
+                        next_step="look at the file: it may be binary, or of another format than declared",
+                    )
+                self._check_closed()
+                end = len(self._buffer)
+            record = self._take(end)
+            if record.strip(b"\r\n") or not record:
+                check_utf8(record, self._source, self._file, self.line)
+                self.line += count_line_ends(record)
+                return record
+            self.line += count_line_ends(record)
+
+    def text_blocks(self) -> Iterator[TextBlock]:
+        """Yield the rest of the stream. Raises `FileRefusedError` as `first_record` does."""
+        while True:
+            end = self._cutter.cut(self._buffer)
+            if end:
+                yield self._text_block(self._take(end))
+            elif len(self._buffer) > self._max_record_bytes:
+                yield self._skip_record()
+            elif not self._more:
+                break
+            self._fill()
+        if self._buffer:
+            self._check_closed()
+            yield self._text_block(self._take(len(self._buffer)) + self.dialect.eol)
+
+    def _fill(self) -> None:
+        if not self._more:
+            return
+        try:
+            data = self._stream.read(self._block_bytes)
+        except UnicodeDecodeError as error:
+            before = self._buffer + self._stream.decoded_before(error)
+            raise wrong_encoding(
+                error.encoding, self._source, self._file, self.line + count_line_ends(before)
+            ) from None
+        self._more = bool(data)
+        self._buffer += data
+
+    def _take(self, end: int) -> bytes:
+        data, self._buffer = self._buffer[:end], self._buffer[end:]
+        return data
+
+    def _text_block(self, data: bytes) -> TextBlock:
+        lines = count_line_ends(data)
+        self.line += lines
+        return TextBlock(data, self.line - lines, lines)
+
+    def _check_closed(self) -> None:
+        if ends_inside_quotes(self._buffer, self.dialect):
+            start, _ = quoted_spans(self._buffer, self.dialect)[-1]
+            raise unclosed_quote(self._source, self._file, self.line + count_line_ends(self._buffer[:start]))
+
+    def _skip_record(self) -> TextBlock:
+        """Pass over a record that fills the buffer, keeping its head.
+
+        What was passed is forgotten but for its last byte, or a made-up opening where a quoted cell goes on.
+        """
+        head, first_line, quote = self._buffer[:HEAD_BYTES], self.line, self.dialect.quote or b"\0"
+        opened: int | None = None  # the line of a quoted cell that goes on
+        while (end := first_record_end(self._buffer, self.dialect)) == 0 and self._more:
+            if not self._buffer.endswith((quote, b"\r")):  # what these mean, the next byte says
+                inside = ends_inside_quotes(self._buffer, self.dialect)
+                if inside and (opened is None or len(quoted_spans(self._buffer, self.dialect)) > 1):
+                    opened = self.line + count_line_ends(
+                        self._buffer[: quoted_spans(self._buffer, self.dialect)[-1][0]]
+                    )
+                opened = opened if inside else None
+                self.line += count_line_ends(self._buffer)
+                self._buffer = quote + b"." if inside else self._buffer[-1:]
+            self._fill()
+        if opened is not None:
+            _, closed = quoted_spans(self._buffer, self.dialect)[0]
+            swallowed = self.line + count_line_ends(self._buffer[:closed]) > opened
+            follows = self._buffer[closed : closed + 1]
+            if closed > len(self._buffer) or (swallowed and follows not in (b"", self.dialect.delimiter, b"\r", b"\n")):
+                raise unclosed_quote(self._source, self._file, opened)
+        if end == 0:
+            self._check_closed()
+            end = len(self._buffer)
+        self.line += count_line_ends(self._take(end))
+        return TextBlock(head, first_line, self.line - first_line, too_long=True)
+
+
+def unclosed_quote(source: str, file: str, line: int) -> FileRefusedError:
+    """Return the error for a quote that swallows what follows it."""
+    return FileRefusedError(
+        "a quote is opened and not closed where its cell ends, so the lines behind it cannot be told apart",
+        source=source,
+        file=file,
+        line=line,
+        next_step="ask the vendor to correct the line; declare quote=None if quotes are plain text in this source",
+    )

@@ -1,0 +1,202 @@
+"""Staged batches: files staged together, and the manifests that list their data files until a commit adopts them.
+
+Files of one batch share data files, so a commit adopts all of them or none. A staged manifest is an Iceberg manifest
+that no snapshot refers to.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyiceberg.manifest import (
+    DataFile,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+    write_manifest,
+)
+
+from growth_verticals.catalog.service_errors import service_errors
+from growth_verticals.errors import DeliveryRefusedError
+from growth_verticals.tables.ledger import loaded_digests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyiceberg.table import Table
+
+    from growth_verticals.cadence import Period
+    from growth_verticals.delivery import StagedFile
+
+_NO_SNAPSHOT = 0
+
+
+@dataclass(frozen=True)
+class StagedBatch:
+    """Files that were staged together, with the data files that their manifests list.
+
+    `is_committed` means that nothing of the batch is left to commit; its manifests are not read then.
+    """
+
+    files: list[StagedFile]
+    data_files: list[DataFile]
+    reject_files: list[DataFile]
+    is_committed: bool = False
+
+    @property
+    def digests(self) -> frozenset[str]:
+        return frozenset(file.sha256 for file in self.files)
+
+    @property
+    def digests_with_rows(self) -> frozenset[str]:
+        """The digests of the files that have rows to load."""
+        return frozenset(file.sha256 for file in self.files if file.rows_valid)
+
+
+def split_into_batches(staged: Sequence[StagedFile]) -> list[list[StagedFile]]:
+    """Return the files of each batch. Of files with equal content, only the first is kept."""
+    batches: dict[tuple[str | None, ...], list[StagedFile]] = {}
+    first: dict[str, StagedFile] = {}
+    for file in staged:
+        first.setdefault(file.sha256, file)
+    for file in first.values():
+        manifests = (file.manifest, file.rejects_manifest)
+        batches.setdefault(manifests if any(manifests) else (file.sha256,), []).append(file)
+    return list(batches.values())
+
+
+def read_batch(
+    table: Table, rejects_table: Table, period: Period, files: list[StagedFile], loaded: set[str], source_name: str
+) -> StagedBatch:
+    """Read a batch's manifests. Raises `DeliveryRefusedError` unless all counts agree.
+
+    :param loaded: digests of the files that the table holds.
+    """
+    name = ".".join(table.name())
+    left = [file for file in files if file.sha256 not in loaded]
+    for file in left:
+        if file.status == "already_loaded":
+            raise DeliveryRefusedError(
+                f"{name} held this file when it was staged, but does not hold it now",
+                source=source_name,
+                file=file.name,
+                next_step="find out who removed its rows; then clear the stage task of this run to load it again",
+            )
+    if not left:
+        return StagedBatch(files, [], [], is_committed=True)
+    if len(left) < len(files):
+        rejects_only = {file.sha256 for file in left if file.rows_rejected}
+        missing_rejects = rejects_only - loaded_digests(rejects_table, period.key, rejects_only)
+        if missing_rejects or any(file.rows_valid for file in left):
+            raise partially_committed(name, source_name, left[0])
+        return StagedBatch(files, [], [], is_committed=True)
+    data_files = read_staged_manifest(table, files[0].manifest, source_name)
+    reject_files = read_staged_manifest(rejects_table, files[0].rejects_manifest, source_name)
+    _require_equal_counts(files, data_files, reject_files, source_name)
+    return StagedBatch(files, data_files, reject_files)
+
+
+def partially_committed(table: str, source_name: str, file: StagedFile) -> DeliveryRefusedError:
+    """Return the error for a batch of which another load has committed some files, but not `file`."""
+    return DeliveryRefusedError(
+        f"{table} holds some of the files that were staged together, but not this one",
+        source=source_name,
+        file=file.name,
+        next_step="run the load again, or clear the stage task of this run: the missing files are then staged alone",
+    )
+
+
+def paths_of(data_files: Sequence[DataFile]) -> set[str]:
+    """Return the URIs of data files."""
+    return {data_file.file_path for data_file in data_files}
+
+
+def _require_equal_counts(
+    files: list[StagedFile], data_files: list[DataFile], reject_files: list[DataFile], source_name: str
+) -> None:
+    valid, rejected, read = (sum(getattr(file, f"rows_{kind}") for file in files) for kind in _COUNTS)
+    written, rejects_written = _row_count(data_files), _row_count(reject_files)
+    if (written, rejects_written, written + rejects_written) != (valid, rejected, read):
+        raise DeliveryRefusedError(
+            "the counts of a staged file disagree",
+            source=source_name,
+            file=files[0].name + (f" and {len(files) - 1:,} more" if len(files) > 1 else ""),
+            expected=f"{read:,} read = {valid:,} to load + {rejected:,} rejected",
+            found=f"{written:,} and {rejects_written:,} rows in its data files",
+            next_step="clear the stage task of this run; if it happens again, the reader of this format miscounts",
+        )
+
+
+_COUNTS = ("valid", "rejected", "read")
+
+
+def _row_count(data_files: Sequence[DataFile]) -> int:
+    return sum(data_file.record_count for data_file in data_files)
+
+
+# --- staged manifests ---------------------------------------------------------------------------------------------
+
+
+def write_staged_manifest(table: Table, data_files: Sequence[DataFile]) -> str | None:
+    """Write an Iceberg manifest of `data_files` beside the table's own and return its URI; None if there are none.
+
+    No snapshot refers to it, so the table bucket's maintenance removes it and its files after `unreferencedDays`
+    (S3 Tables' default: 3) unless a commit has adopted them by then.
+    """
+    if not data_files:
+        return None
+    spec = table.spec()
+    uri = table.location_provider().new_metadata_location(f"staged-{spec.spec_id}-{uuid.uuid4()}.avro")
+    with (
+        service_errors(f"writing a staged manifest of {'.'.join(table.name())}", table.location()),
+        write_manifest(
+            format_version=2,
+            spec=spec,
+            schema=table.schema(),
+            output_file=table.io.new_output(uri),
+            snapshot_id=_NO_SNAPSHOT,
+            avro_compression="deflate",
+        ) as writer,
+    ):
+        for data_file in data_files:
+            writer.add(ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, data_file=data_file))
+    return uri
+
+
+def read_staged_manifest(table: Table, uri: str | None, source_name: str) -> list[DataFile]:
+    """Return the data files that a staged manifest of `table` lists; none for None. One small request per data file.
+
+    Raises `DeliveryRefusedError` if it was staged for another table or another partitioning of it, or if maintenance
+    has removed the manifest or a data file: a snapshot that refers to a missing file cannot be read.
+    """
+    if uri is None:
+        return []
+    name, spec_id = ".".join(table.name()), table.spec().spec_id
+    if not uri.startswith(table.location_provider().new_metadata_location(f"staged-{spec_id}-")):
+        raise _stage_again(f"the table {name} was replaced or repartitioned after this was staged", source_name, uri)
+    manifest = ManifestFile.from_args(
+        manifest_path=uri,
+        manifest_length=0,
+        partition_spec_id=spec_id,
+        content=ManifestContent.DATA,
+        sequence_number=0,
+        added_snapshot_id=_NO_SNAPSHOT,
+    )
+    with service_errors(f"reading a staged manifest of {name}", table.location()):
+        try:
+            data_files = [entry.data_file for entry in manifest.fetch_manifest_entry(table.io)]
+        except FileNotFoundError:
+            raise _stage_again("the staged manifest does not exist any more", source_name, uri) from None
+        for data_file in data_files:
+            if not table.io.new_input(data_file.file_path).exists():
+                raise _stage_again("a staged data file does not exist any more", source_name, data_file.file_path)
+    return data_files
+
+
+def _stage_again(what: str, source_name: str, uri: str) -> DeliveryRefusedError:
+    return DeliveryRefusedError(
+        what, source=source_name, file=uri, next_step="clear the stage task of this run, which stages the file again"
+    )

@@ -1,0 +1,149 @@
+"""Maintenance settings follow the declarations, and only where they differ; `./gv doctor` tells what an account can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import requests
+from pyiceberg.catalog.rest import RestCatalog
+
+from growth_verticals.account import Account, Credentials
+from growth_verticals.bucket.maintenance import (
+    BucketMaintenance,
+    apply_bucket_maintenance,
+    apply_maintenance,
+    maintenance_jobs,
+    retention_warnings,
+)
+from growth_verticals.bucket.probe import probe_account
+from growth_verticals.bucket.settings import UNREFERENCED, read_settings
+from growth_verticals.catalog.create import ensure_table
+from growth_verticals.contract.table import TableContract
+from growth_verticals.errors import ConfigurationError, DeclarationError, ServiceError
+from growth_verticals.source import Maintenance
+
+DEFAULTS = Maintenance()
+
+
+def test_a_new_table_is_at_the_defaults(account: Account, catalog: RestCatalog, person: TableContract):
+    ensure_table(catalog, person)
+    assert apply_maintenance(account, person.identifier, DEFAULTS) == []
+
+
+def test_what_differs_is_put_and_told_once(account: Account, catalog: RestCatalog, person: TableContract):
+    ensure_table(catalog, person)
+    declared = Maintenance(target_file_size_mb=256, strategy="sort", min_snapshots_to_keep=3)
+    assert apply_maintenance(account, person.identifier, declared) == [
+        f"{person.identifier}: icebergCompaction.targetFileSizeMB from 512 to 256",
+        f"{person.identifier}: icebergCompaction.strategy from auto to sort",
+        f"{person.identifier}: icebergSnapshotManagement.minSnapshotsToKeep from 1 to 3",
+    ]
+    assert apply_maintenance(account, person.identifier, declared) == []
+    assert len(apply_maintenance(account, person.identifier, DEFAULTS)) == 3
+
+
+def test_what_somebody_switched_off_is_switched_on(account: Account, catalog: RestCatalog, person: TableContract):
+    ensure_table(catalog, person)
+    account.client("s3tables").put_table_maintenance_configuration(
+        tableBucketARN=account.table_bucket_arn,
+        namespace=person.namespace,
+        name=person.name,
+        type="icebergSnapshotManagement",
+        value={"status": "disabled"},
+    )
+    [change] = apply_maintenance(account, person.identifier, DEFAULTS)
+    assert change == f"{person.identifier}: icebergSnapshotManagement from disabled to enabled"
+    assert apply_maintenance(account, person.identifier, DEFAULTS) == []
+
+
+def test_a_table_that_does_not_exist(account: Account, namespace: str):
+    with pytest.raises(ConfigurationError, match=f"maintenance settings of {namespace}.none failed.*NotFound"):
+        apply_maintenance(account, f"{namespace}.none", DEFAULTS)
+    with pytest.raises(ConfigurationError, match=f"maintenance jobs of {namespace}.none failed.*NotFound"):
+        maintenance_jobs(account, f"{namespace}.none")
+
+
+def test_a_service_that_is_down(account: Account):
+    with pytest.raises(ServiceError, match=r"127\.0\.0\.1:1 does not answer"):
+        read_settings(replace(account, s3tables_endpoint="http://127.0.0.1:1"), None)
+
+
+def test_sorting_a_table_without_a_sort_order_is_refused(account: Account, catalog: RestCatalog, person: TableContract):
+    ensure_table(catalog, replace(person, sort_by=()))
+    with pytest.raises(ConfigurationError, match="icebergCompaction"):
+        apply_maintenance(account, person.identifier, Maintenance(strategy="sort"))
+
+
+def days(account: Account) -> tuple[object, object]:
+    """The bucket's live settings: unreferenced and noncurrent days."""
+    live = read_settings(account, None)[UNREFERENCED.name]
+    assert live.enabled
+    return live.values["unreferencedDays"], live.values["nonCurrentDays"]
+
+
+def test_the_buckets_settings(account: Account):
+    apply_bucket_maintenance(account, BucketMaintenance())
+    declared = BucketMaintenance(unreferenced_days=5)
+    try:
+        assert apply_bucket_maintenance(account, declared) == [
+            "table bucket: icebergUnreferencedFileRemoval.unreferencedDays from 3 to 5"
+        ]
+        assert days(account) == (5, 10)
+        assert apply_bucket_maintenance(account, declared) == []
+    finally:
+        apply_bucket_maintenance(account, BucketMaintenance())
+    assert days(account) == (3, 10)
+
+
+def test_days_below_one_are_no_declaration():
+    with pytest.raises(DeclarationError):
+        BucketMaintenance(non_current_days=0)
+
+
+def test_jobs_are_told_by_type(account: Account, catalog: RestCatalog, person: TableContract):
+    ensure_table(catalog, person)
+    status = maintenance_jobs(account, person.identifier)
+    assert {"icebergCompaction", "icebergSnapshotManagement"} <= set(status)
+    assert {job.status for job in status.values()} <= {"Not_Yet_Run", "Successful", "Disabled"}
+
+
+def test_retention_in_the_table_itself_is_warned_about(catalog: RestCatalog, person: TableContract):
+    table = ensure_table(catalog, person)
+    assert retention_warnings(table) == []
+    with table.transaction() as transaction:
+        transaction.set_properties({"history.expire.min-snapshots-to-keep": "5"})
+    [warning] = retention_warnings(catalog.load_table(person.identifier))
+    assert "history.expire.min-snapshots-to-keep does nothing" in warning
+
+
+def test_the_doctor_finds_the_stand_in_well(account: Account, catalog: RestCatalog):
+    checks = list(probe_account(account))
+    assert [check.name for check in checks] == ["credentials", "landing bucket", "table bucket", "catalog", "table"]
+    assert [check.detail for check in checks if not check.ok] == []
+    assert catalog.list_tables("gv_doctor") == []
+
+
+def test_the_doctor_goes_on_after_a_failure(account: Account):
+    checks = {check.name: check for check in probe_account(replace(account, landing_uri="s3://gv-nobodys/zone"))}
+    assert {name for name, check in checks.items() if not check.ok} == {"landing bucket"}
+    assert "s3://gv-nobodys/zone" in checks["landing bucket"].detail
+    assert "Next:" in checks["landing bucket"].detail
+
+
+def test_the_doctor_says_what_a_wrong_key_may_not_do(account: Account):
+    assert account.credentials is not None
+    wrong = Credentials(access_key=account.credentials.access_key, secret_key="wrong")
+    checks = list(probe_account(replace(account, credentials=wrong)))
+    assert {check.name for check in checks if not check.ok} == {"landing bucket", "table bucket", "catalog", "table"}
+    assert all("refused" in check.detail for check in checks if not check.ok)
+
+
+def test_the_doctor_says_in_words_what_a_catalog_that_goes_away_did(account: Account, monkeypatch: pytest.MonkeyPatch):
+    def gone(_: RestCatalog) -> None:
+        raise requests.ConnectionError("reset by peer")
+
+    monkeypatch.setattr(RestCatalog, "list_namespaces", gone)
+    checks = {check.name: check for check in probe_account(account)}
+    assert "listing the namespaces failed" in checks["catalog"].detail
+    assert "Next:" in checks["catalog"].detail

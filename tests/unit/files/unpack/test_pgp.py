@@ -1,0 +1,237 @@
+"""OpenPGP around a file: opened with our key, taken only with the vendor's signature, and read as a stream."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from growth_verticals.errors import ConfigurationError, DeclarationError, FileRefusedError, TransferError
+from growth_verticals.files import open_reader
+from growth_verticals.files.unpack.pgp import Decrypted, Key, key_from_environment
+from growth_verticals.source import Delimited, Pgp
+from tests.unit.files.reading import Read, contract, drain, source
+from tests.unit.files.unpack.test_compression import archive
+
+pytestmark = pytest.mark.skipif(shutil.which("gpg") is None, reason="apt-get install gnupg")
+
+PEOPLE = contract(id="int!", name="string")
+PLAIN = b"id,name\n" + b"".join(b"%d,name %d\n" % (number, number) for number in range(2_000))
+ENCRYPTED = Delimited(pgp=Pgp(key="pgp_ours"))
+SIGNED = Delimited(pgp=Pgp(key="pgp_ours", signer="pgp_vendor"))
+SIGNED_ALONE = Delimited(pgp=Pgp(signer="pgp_vendor"))
+
+
+class Parties:
+    """Three people with a key each, in a keyring of their own; GnuPG encrypts and signs for them."""
+
+    def __init__(self, home: str, passphrase: str = "") -> None:
+        self.home = home
+        self.passphrase = passphrase
+        (Path(home) / "gpg-agent.conf").write_text("s2k-count 65536\n")  # or each passphrase takes a second
+        for name in ("ours", "vendor", "stranger"):
+            self.gpg("--quick-gen-key", f"{name}@example.com", "future-default", "default", "never")
+        self.keys = {
+            "pgp_ours": Key(self.gpg("--export-secret-keys", "ours@example.com")),
+            "pgp_vendor": Key(self.gpg("--export", "vendor@example.com")),
+        }
+
+    def gpg(self, *words: str, data: bytes = b"") -> bytes:
+        command = ["gpg", "--homedir", self.home, "--batch", "--quiet", "--trust-model", "always"]
+        command += ["--pinentry-mode", "loopback", "--passphrase", self.passphrase]
+        return subprocess.run([*command, *words], input=data, capture_output=True, check=True).stdout
+
+    def message(self, data: bytes = PLAIN, *options: str, to: str | None = "ours", by: str | None = None) -> bytes:
+        words = [*options]
+        if to is not None:
+            words += ["--encrypt", "--recipient", f"{to}@example.com"]
+        if by is not None:
+            words += ["--sign", "--local-user", f"{by}@example.com"]
+        return self.gpg(*words, data=data)
+
+    def read(self, data: bytes, form: Delimited, name: str = "people.csv.pgp") -> Read:
+        return drain(open_reader(io.BytesIO(data), name, source(form), PEOPLE, self.keys.__getitem__))
+
+    def refusal(self, data: bytes, form: Delimited, name: str = "people.csv.pgp") -> str:
+        with pytest.raises(FileRefusedError) as refused:
+            self.read(data, form, name)
+        return str(refused.value)
+
+
+@contextmanager
+def parties_with(passphrase: str) -> Iterator[Parties]:
+    with tempfile.TemporaryDirectory(prefix="gv-test-") as home:  # pytest's own are too long for a socket's path
+        yield Parties(home, passphrase)
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
+
+
+@pytest.fixture(scope="module")
+def parties() -> Iterator[Parties]:
+    with parties_with("") as made:
+        yield made
+
+
+def test_an_encrypted_file_is_read_whatever_its_suffix_and_armor(parties: Parties) -> None:
+    binary, armored = parties.message(), parties.message(PLAIN, "--armor")
+    for name, data in (
+        ("people.csv.pgp", binary),
+        ("people.csv.GPG", armored),
+        ("people.csv.asc", armored),
+        ("people.csv", binary),
+    ):
+        assert parties.read(data, ENCRYPTED, name).column("id") == list(range(2_000))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "zip", "zlib", "bzip2"])
+def test_a_message_is_compressed_as_its_sender_likes(parties: Parties, algorithm: str) -> None:
+    message = parties.message(PLAIN, "--compress-algo", algorithm, by="vendor")
+    assert len(parties.read(message, SIGNED).rows) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("people.csv.gz.pgp", gzip.compress(PLAIN)),
+        ("people.csv.bz2.pgp", bz2.compress(PLAIN)),
+        ("people.csv.zip.pgp", archive(("people.csv", PLAIN))),
+        ("people.zip.pgp", archive(("people.csv.gz", gzip.compress(PLAIN)))),
+    ],
+)
+def test_what_is_packed_before_it_is_encrypted_is_unpacked_after(parties: Parties, name: str, packed: bytes) -> None:
+    message = parties.message(packed, by="vendor")
+    assert parties.read(message, SIGNED, name).column("id") == list(range(2_000))
+    assert "signature" in parties.refusal(parties.message(packed), SIGNED, name)
+
+
+def test_only_the_declared_signer_will_do_where_one_is_declared(parties: Parties) -> None:
+    assert len(parties.read(parties.message(by="vendor"), SIGNED).rows) == 2_000
+    for by in (None, "stranger", "ours"):
+        assert "no good signature" in parties.refusal(parties.message(by=by), SIGNED)
+        assert len(parties.read(parties.message(by=by), ENCRYPTED).rows) == 2_000
+    assert "no good signature" in parties.refusal(parties.message(PLAIN, "--digest-algo", "SHA1", by="vendor"), SIGNED)
+
+
+def test_a_file_may_be_signed_and_not_encrypted_if_that_is_declared(parties: Parties) -> None:
+    assert len(parties.read(parties.message(to=None, by="vendor"), SIGNED_ALONE).rows) == 2_000
+    assert "no good signature" in parties.refusal(parties.message(to=None, by="stranger"), SIGNED_ALONE)
+    assert "not encrypted to our key" in parties.refusal(parties.message(by="vendor"), SIGNED_ALONE)
+    for form in (ENCRYPTED, SIGNED):
+        assert "no encryption" in parties.refusal(parties.message(to=None, by="vendor"), form)
+
+
+def test_a_file_that_is_no_message_is_refused_where_one_is_declared(parties: Parties) -> None:
+    clear = parties.gpg("--clear-sign", "--local-user", "vendor@example.com", data=PLAIN)
+    stored = parties.gpg("--store", data=PLAIN)
+    for data in (PLAIN, gzip.compress(PLAIN), clear, stored, b"\xef\xbb\xbf" + PLAIN, b"\xff" * 5_000):
+        for form in (SIGNED, SIGNED_ALONE, ENCRYPTED):
+            parties.refusal(data, form)
+
+
+def test_a_message_to_somebody_else_says_so(parties: Parties) -> None:
+    assert "not encrypted to our key" in parties.refusal(parties.message(to="stranger"), ENCRYPTED)
+
+
+def test_a_passphrase_opens_the_key_and_a_wrong_one_does_not() -> None:
+    with parties_with("correct") as locked:
+        secret, message = locked.keys["pgp_ours"].data, locked.message()
+
+    def attempt(passphrase: str | None) -> Read:
+        key = Key(secret, passphrase)
+        return drain(open_reader(io.BytesIO(message), "f.pgp", source(ENCRYPTED), PEOPLE, lambda _: key))
+
+    for passphrase in ("wrong", None):
+        with pytest.raises(ConfigurationError, match="passphrase of the key pgp_ours"):
+            attempt(passphrase)
+    assert len(attempt("correct").rows) == 2_000
+
+
+def damaged(message: bytes) -> Iterator[bytes]:
+    for place in (len(message) // 3, len(message) // 2, len(message) - 30):
+        changed = bytearray(message)
+        changed[place] ^= 1
+        yield bytes(changed)
+    yield message[:-1]
+    yield message[: len(message) // 2]
+    yield message + b"garbage"
+    yield message + message
+
+
+def test_a_damaged_message_is_refused_to_its_last_byte(parties: Parties) -> None:
+    for message in damaged(parties.message(by="vendor")):
+        parties.refusal(message, ENCRYPTED)
+        parties.refusal(message, SIGNED)
+
+
+def test_a_message_that_inflates_a_hundredfold_is_refused(parties: Parties) -> None:
+    bomb = gzip.compress(b"id,name\n" + bytes(3_000_000))
+    assert "not safe" in parties.refusal(parties.message(bomb), ENCRYPTED, "people.csv.gz.pgp")
+
+
+def test_a_message_without_declared_keys_names_the_next_step(parties: Parties) -> None:
+    assert "declare pgp=Pgp" in parties.refusal(parties.message(), Delimited())
+
+
+def test_a_failure_to_read_the_file_is_raised_as_itself(parties: Parties) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 0:
+                raise TransferError("the connection was lost")
+            return super().read(min(size or 0, 1_000))
+
+    with (
+        pytest.raises(TransferError, match="lost"),
+        Decrypted(Broken(parties.message()), "f", "probe", Pgp(key="pgp_ours"), parties.keys.__getitem__) as plain,
+    ):
+        plain.read(10_000)
+
+
+def test_keys_are_found_in_the_files_that_the_environment_names(
+    parties: Parties, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "ours.asc"
+    path.write_bytes(parties.gpg("--armor", "--export-secret-keys", "ours@example.com"))
+    monkeypatch.setenv("PGP_OURS", str(path))
+    reader = open_reader(io.BytesIO(parties.message()), "people.csv.pgp", source(ENCRYPTED), PEOPLE)
+    assert len(drain(reader).rows) == 2_000
+    monkeypatch.setenv("PGP_OURS_PASSPHRASE", "correct horse")
+    assert key_from_environment("pgp_ours").passphrase == "correct horse"
+    assert "correct horse" not in repr(key_from_environment("pgp_ours"))
+    with pytest.raises(ConfigurationError, match="PGP_THEIRS"):
+        key_from_environment("pgp_theirs")
+    monkeypatch.setenv("PGP_THEIRS", str(tmp_path / "missing"))
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        key_from_environment("pgp_theirs")
+
+
+@pytest.mark.parametrize("key", [b"", b"not a key", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nxxxx\n"])
+def test_a_key_that_is_none_is_a_matter_of_configuration(parties: Parties, key: bytes) -> None:
+    for form in (ENCRYPTED, SIGNED_ALONE):
+        with pytest.raises(ConfigurationError, match="cannot be used"):
+            drain(open_reader(io.BytesIO(parties.message()), "f.pgp", source(form), PEOPLE, lambda _: Key(key)))
+
+
+def test_a_certificate_does_not_decrypt(parties: Parties) -> None:
+    certificate = Key(parties.gpg("--export", "ours@example.com"))
+    with pytest.raises(ConfigurationError):
+        drain(open_reader(io.BytesIO(parties.message()), "f.pgp", source(ENCRYPTED), PEOPLE, lambda _: certificate))
+
+
+def test_a_machine_without_gnupg_says_what_to_install(parties: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = parties.message()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigurationError, match="install"):
+        parties.read(message, ENCRYPTED)
+
+
+@pytest.mark.parametrize("names", [{}, {"key": "-----BEGIN PGP"}, {"signer": "../vendor.asc"}])
+def test_a_declaration_names_keys_and_holds_none(names: dict[str, str]) -> None:
+    with pytest.raises(DeclarationError):
+        Pgp(**names)
