@@ -47,7 +47,7 @@ lint: install  ## ruff, mypy, import-linter, cfn-lint
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Next: make format"; exit 1; }
 	@$(VENV)/bin/ruff check --quiet .
 	@$(RUN)/mypy
-	@cd plugins && ../$(VENV)/bin/lint-imports --config ../pyproject.toml --no-cache | tail -n 4
+	@cd plugins && ../$(VENV)/bin/lint-imports --config ../pyproject.toml --no-cache | tail -n 5
 	@templates=$$(ls include/cfn/*.yaml 2>/dev/null || true); [ -z "$$templates" ] || $(VENV)/bin/cfn-lint $$templates
 
 .PHONY: format

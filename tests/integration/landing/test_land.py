@@ -334,7 +334,7 @@ def test_an_upload_whose_reply_was_lost_is_found_by_the_retry(
     events = account.client("s3").meta.events
     events.register(f"after-call.s3.{operation}", lose)
     try:
-        with pytest.raises(TransferError, match="does not answer.*ConnectionClosedError"):
+        with pytest.raises(TransferError, match=r"does not answer.*ConnectionClosedError"):
             land(account, path)
     finally:
         events.unregister(f"after-call.s3.{operation}", lose)
