@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. `make help` lists all.
+# The main commands are `make demo` and `make test`. `make help` lists all targets.
 .DEFAULT_GOAL := check
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -7,36 +7,36 @@ VENV := .venv
 RUN := PYTHONPATH=plugins:. $(VENV)/bin
 
 .PHONY: check
-check: lint unit  ## Lint and the quick tests (the default)
+check: lint unit  ## Lint and unit tests (the default)
 
 .PHONY: help
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/\1\t\2/' | expand -t 16
 
 .PHONY: install
-install: $(VENV)/.installed  ## Create .venv from requirements.txt (every package pinned with hashes)
+install: $(VENV)/.installed  ## Create .venv from requirements-dev.txt (all packages pinned, with hashes)
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. Next: on Debian, apt-get install python3-venv"; exit 1; }
-	@awk '/^uv==/ {on = 1} on; on && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
+	@awk '/^uv==/ {on = 1} on; on && !/\\$$/ {exit}' requirements-dev.txt > $(VENV)/uv.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements.txt
+	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements-dev.txt
 	@command -v gpg >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y gnupg >/dev/null; } || \
 	    echo "No gpg: OpenPGP files cannot be read, and their tests are skipped. Next: apt-get install gnupg"
 	@touch $@
 
 .PHONY: demo
-demo: install  ## Start everything, load one sample delivery of each source, show the result
+demo: install  ## Start everything, load a sample delivery of each source, show the result
 	@$(RUN)/python -m local demo
 
 .PHONY: stop
-stop:  ## End all that `make demo` started
+stop:  ## Stop everything that `make demo` started
 	@if [ -x $(VENV)/bin/python ]; then $(RUN)/python -m local stop; fi
 
 .PHONY: clean
-clean: stop  ## Stop, and remove the demo's state
+clean: stop  ## Stop the demo and remove its data
 	@rm -rf .state
 
 .PHONY: test
@@ -51,35 +51,37 @@ lint: install  ## ruff, mypy, import-linter, cfn-lint
 	@templates=$$(ls include/cfn/*.yaml 2>/dev/null || true); [ -z "$$templates" ] || $(VENV)/bin/cfn-lint $$templates
 
 .PHONY: format
-format: install  ## Format and mend what ruff can mend
+format: install  ## Format the code and apply ruff's fixes
 	@$(VENV)/bin/ruff check --fix --quiet . || true
 	@$(VENV)/bin/ruff format --quiet .
 
 .PHONY: unit integration faults system
-unit: install  ## Unit tests: no sockets, no servers
+unit: install  ## Unit tests: no network, no servers
 	@$(VENV)/bin/pytest tests/unit --disable-socket --allow-unix-socket
-integration: install  ## Rooms against the stand-in's real servers
+integration: install  ## Integration tests against the stand-in's servers
 	@$(VENV)/bin/pytest tests/integration
-faults: install  ## Exactly once under injected faults
+faults: install  ## Exactly-once tests with injected faults
 	@$(VENV)/bin/pytest tests/faults
-system: install  ## Deliveries through a real Airflow
+system: install  ## System tests: deliveries through a real Airflow
 	@$(VENV)/bin/pytest tests/system
 
 .PHONY: cfn-check
-cfn-check: install  ## checkov over the CloudFormation templates, in an environment of its own: its pins are old
+cfn-check: install  ## Check the CloudFormation templates with checkov (in a separate environment: checkov pins old packages)
 	@$(VENV)/bin/uvx --quiet --from checkov==3.3.30 checkov --directory include/cfn --framework cloudformation --compact --quiet --skip-download
 
 .PHONY: fuzz
-fuzz: install  ## Property tests with new random examples, many of them
+fuzz: install  ## Property tests with many new random examples
 	@GV_HYPOTHESIS=fuzz $(VENV)/bin/pytest tests/unit -k "test_properties or any_text or round_trip" --timeout 1800
 
 .PHONY: bench bench-quick
-bench: install  ## Measure the engine against its limit, its goals and its peers, on files up to 4 GB; takes an hour or two (ONLY="limit gz": some)
+bench: install  ## Benchmarks on files up to 4 GB, one to two hours (ONLY="limit gz" runs only these scenarios)
 	@$(RUN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
-bench-quick: install  ## The same on a small scale, in three minutes
+bench-quick: install  ## The same benchmarks on small files, three minutes
 	@$(RUN)/python -m benchmarks --quick
 
 .PHONY: requirements
-requirements:  ## Compile requirements.in again
-	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	    requirements.in --output-file requirements.txt
+requirements:  ## Compile the requirements*.in files (UPGRADE="pyarrow rich" upgrades these packages)
+	@for name in requirements requirements-dev; do \
+	    $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	        $(addprefix --upgrade-package ,$(UPGRADE)) $$name.in --output-file $$name.txt; \
+	done

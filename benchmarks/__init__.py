@@ -1,1 +1,1 @@
-"""What `make bench` runs: made-up files, the engine and its peers in turn, and the table of goals."""
+"""The benchmarks of `make bench`: generated files, runs of the engine and of other tools, and the table of goals."""

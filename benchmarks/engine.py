@@ -1,20 +1,20 @@
-"""One run of the engine in a process of its own: landed bytes, on local disk, into one snapshot.
+"""Run the engine once in its own process: from landed bytes on local disk to one snapshot.
 
     python -m benchmarks.engine SHAPE FILE-OR-FOLDER NAMESPACE
 
-All that a load does but the raw copy: hash, validation, provenance, rejects, upload, commit. Prints JSON. A file's
-digest stands in its receipt when it is staged; here it is made in a thread beside the staging, as landing makes it
-beside the transfer, and must be the receipt's.
+Does everything that a load does except the raw copy: hash, validation, provenance, rejects, upload, commit. Prints
+JSON. In a real load, landing computes a file's digest during the transfer, and the receipt has it before staging. Here
+a thread computes the digest during staging, and it must equal the stored one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from hashlib import sha256
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,42 +59,43 @@ def main(shape_name: str, path: Path, namespace: str) -> None:
             yield open_reader(raw, landed.name, source, contract)
 
     paths = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-    receipts = [_receipt(each) for each in paths]
-    for each in (contract, rejects_contract(contract)):
-        ensure_table(catalog, each)  # a peer finds its table too
+    stored_digests = [_stored_digest(file) for file in paths]
+    for table_contract in (contract, rejects_contract(contract)):
+        ensure_table(catalog, table_contract)  # not timed, because a peer's table exists too when it starts
     started, started_cpu = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(1) as pool:
         digests = pool.map(_digest, paths)
         files = [
-            LandedFile(name=each.name, uri=str(each), size=each.stat().st_size, sha256=receipt, origin="bench", etag="")
-            for each, receipt in zip(paths, receipts, strict=True)
+            LandedFile(name=file.name, uri=str(file), size=file.stat().st_size, sha256=sha256, origin="bench", etag="")
+            for file, sha256 in zip(paths, stored_digests, strict=True)
         ]
         staged = stage_files(catalog, contract, source.name, period, files, open_landed)
-        if list(digests) != receipts:
-            raise AssertionError("the bytes are not what the receipts say")
+        if list(digests) != stored_digests:
+            raise AssertionError("the digests of the files differ from the stored digests")
     result = commit_delivery(catalog, contract, source.name, period, staged, max_rejected=0.05, expected_rows=None)
     inner, inner_cpu = time.perf_counter() - started, time.process_time() - started_cpu
     snapshots = len(catalog.load_table(contract.identifier).metadata.snapshots)
-    said = {"inner": inner, "inner_cpu": inner_cpu, "rows": result.rows_read, "rejected": result.rows_rejected}
-    print(json.dumps(said | {"snapshots": snapshots}))
+    report = {"inner": inner, "inner_cpu": inner_cpu, "rows": result.rows_read, "rejected": result.rows_rejected}
+    print(json.dumps(report | {"snapshots": snapshots}))
 
 
-def _receipt(path: Path) -> str:
-    """Return the digest of a made-up file, as it was told when the file was first used."""
-    receipt = path.with_name(f"{path.name}.sha256")
-    if not receipt.exists():
-        receipt.write_text(_digest(path))
-    return receipt.read_text()
+def _stored_digest(path: Path) -> str:
+    """Return the digest of a generated file. The first use of the file computes it and stores it next to the file."""
+    stored = path.with_name(f"{path.name}.sha256")
+    if not stored.exists():
+        stored.write_text(_digest(path))
+    return stored.read_text()
 
 
 def _digest(path: Path) -> str:
-    """Return a file's sha256, without a copy of its bytes: landing has them in memory when it makes the digest."""
-    made = sha256()
+    """Return a file's SHA-256 without copying its bytes, because landing computes it from bytes in memory."""
+    digest = hashlib.sha256()
     with path.open("rb") as raw, mmap(raw.fileno(), 0, access=ACCESS_READ) as mapped, memoryview(mapped) as data:
         for start in range(0, len(data), _MAPPED_BYTES):
-            made.update(data[start : start + _MAPPED_BYTES])
-            mapped.madvise(MADV_DONTNEED, start, min(_MAPPED_BYTES, len(data) - start))  # or it counts as memory
-    return made.hexdigest()
+            digest.update(data[start : start + _MAPPED_BYTES])
+            # Without this, the bytes that were read count as the process's memory.
+            mapped.madvise(MADV_DONTNEED, start, min(_MAPPED_BYTES, len(data) - start))
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""The peers' virtual environments: one a peer, made with uv from the pins beside its script.
+"""Virtual environments for the peers, created by uv from the pinned requirements in `peers/`.
 
-The pins are what `uv pip compile --no-annotate --no-header` makes of these. Daft does not take our pyarrow and
-pyiceberg, and has its own.
+`uv pip compile --no-annotate --no-header` compiled the pins from the packages below. pyiceberg, pyarrow and boto3 have
+this project's versions. Daft does not work with that pyiceberg and pyarrow, so its environment has older ones.
 
-    polars, pyiceberg    polars, or nothing more; pyiceberg[pyarrow], pyarrow and boto3 as we have them
-    duckdb               duckdb, duckdb-extension-iceberg, -httpfs and -avro 1.5.5, boto3
-    daft                 daft[iceberg], boto3
-    dlt                  dlt[filesystem,s3], pyiceberg[pyarrow,sql-sqlite] and pyarrow as we have them
-    dlt-csv              the same and pandas, which would slow the other down where Arrow finds it
+    polars       polars, pyiceberg[pyarrow], pyarrow, boto3
+    pyiceberg    pyiceberg[pyarrow], pyarrow, boto3
+    duckdb       duckdb, duckdb-extension-iceberg, -httpfs and -avro 1.5.5, boto3
+    daft         daft[iceberg], boto3
+    dlt          dlt[filesystem,s3], pyiceberg[pyarrow,sql-sqlite], pyarrow
+    dlt-csv      the same, and pandas. Arrow is slower where pandas is installed, so dlt alone is without it
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_PINS = Path(__file__).parent / "peers"
+_REQUIREMENTS = Path(__file__).parent / "peers"
 
-#: Each environment, with the packages whose versions the results name.
+#: Each environment, with the packages whose versions are in the results.
 ENVIRONMENTS = {
     "polars": ("polars",),
     "pyiceberg": ("pyiceberg",),
@@ -33,7 +34,11 @@ ENVIRONMENTS = {
 
 @dataclass(frozen=True)
 class Peer:
-    """:param script: in `peers/`. :param environment: the one that it runs in."""
+    """Another tool that loads a file.
+
+    :param script: name of its script in `peers/`, without `.py`.
+    :param environment: name of the environment in which it runs.
+    """
 
     script: str
     environment: str
@@ -47,31 +52,32 @@ PEERS = {
     "daft": Peer("daft_write", "daft"),
     "dlt": Peer("dlt_load", "dlt"),
 }
-#: dlt as its documentation has it: so slow that only the many small files are given to it, once.
+#: dlt as in its documentation. It is so slow that it loads the many small files only, and only once.
 DLT_CSV = Peer("dlt_csv", "dlt-csv")
 
 
-def python_of(folder: Path, environment: str) -> Path:
-    """Return the Python of an environment under `folder`, made if it is missing or its pins have changed."""
-    place = folder / environment
-    python, kept, wanted = place / "bin" / "python", place / "pins.txt", _file(environment).read_text()
-    if kept.exists() and kept.read_text() == wanted:
+def ensure_environment(folder: Path, environment: str) -> Path:
+    """Return the Python of an environment under `folder`. Create it if it is missing or its pins have changed."""
+    venv = folder / environment
+    python, installed = venv / "bin" / "python", venv / "pins.txt"
+    requirements = _requirements_file(environment)
+    if installed.exists() and installed.read_text() == requirements.read_text():
         return python
-    print(f"  making the environment of {environment}", flush=True)
-    shutil.rmtree(place, ignore_errors=True)
+    print(f"  creating the environment {environment}", flush=True)
+    shutil.rmtree(venv, ignore_errors=True)
     uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, place], check=True)
-    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", _file(environment)]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
+    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", requirements]
     subprocess.run(install, check=True)
-    kept.write_text(wanted)
+    installed.write_text(requirements.read_text())
     return python
 
 
-def pins(environment: str) -> dict[str, str]:
-    """Return the pinned version of each package of an environment."""
-    lines = _file(environment).read_text().split()
+def pinned_versions(environment: str) -> dict[str, str]:
+    """Return the pinned version of each package in an environment."""
+    lines = _requirements_file(environment).read_text().split()
     return dict(line.split("==") for line in lines)
 
 
-def _file(environment: str) -> Path:
-    return _PINS / f"requirements-{environment}.txt"
+def _requirements_file(environment: str) -> Path:
+    return _REQUIREMENTS / f"requirements-{environment}.txt"

@@ -1,4 +1,4 @@
-"""Made-up files from a seed, kept in a folder: the same name has the same bytes."""
+"""Generate files from a fixed seed and keep them in a folder. A file's name determines its bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.shapes import SHAPES, Made, Shape
+from benchmarks.shapes import SHAPES, GeneratedColumn, Shape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,28 +22,29 @@ _CHUNK_ROWS = 40_000
 _SYLLABLES = ("ba", "cor", "den", "el", "fin", "gar", "hol", "ing", "jo", "ka", "lin", "mor", "na", "os", "per", "wick")
 
 
-def file_of(folder: Path, shape: str, size: int, *, bad: float = 0.0, suffix: str = ".csv") -> Path:
-    """Return a file of `size` bytes of text, made if it is not there.
+def ensure_file(folder: Path, shape: str, size: int, *, bad: float = 0.0, suffix: str = ".csv") -> Path:
+    """Return a file of the given shape. Generate it if it does not exist.
 
-    :param bad: share of the records whose `age` is no number; below 1e-4 they are spread evenly.
-    :param suffix: `.csv`, `.csv.gz`, `.csv.zip` or `.jsonl`; `size` is that of the text inside.
+    :param size: bytes of text, before compression.
+    :param bad: share of the records whose `age` is not a number. Below 1e-4 they are spread evenly, not randomly.
+    :param suffix: `.csv`, `.csv.gz`, `.csv.zip` or `.jsonl`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{shape}-{size // 10**6}mb" + (f"-bad{bad:g}" if bad else "")
     path = folder / (name + suffix)
     if path.exists():
         return path
-    part = path.with_name(path.name + ".part")
+    temporary = path.with_name(path.name + ".part")
     if suffix in (".csv", ".jsonl"):
-        _write_text(part, SHAPES[shape], size, bad, json=suffix == ".jsonl")
+        _write_text(temporary, SHAPES[shape], size, bad, json=suffix == ".jsonl")
     else:
-        _compress(file_of(folder, shape, size, bad=bad), part, suffix)
-    part.rename(path)
+        _compress(ensure_file(folder, shape, size, bad=bad), temporary, suffix)
+    temporary.rename(path)
     return path
 
 
-def small_files(folder: Path, count: int, rows: int) -> list[Path]:
-    """Return `count` CSV files of `rows` events each."""
+def ensure_small_files(folder: Path, count: int, rows: int) -> list[Path]:
+    """Return `count` CSV files with `rows` events each. Generate them if they do not exist."""
     folder = folder / f"events-{count}x{rows}"
     paths = [folder / f"part-{number:05}.csv" for number in range(count)]
     if not paths[-1].exists():
@@ -55,87 +56,89 @@ def small_files(folder: Path, count: int, rows: int) -> list[Path]:
 
 
 def _write_text(path: Path, shape: Shape, size: int, bad: float, *, json: bool) -> None:
-    number = 0
+    chunk = 0
     with path.open("wb") as file:
         while file.tell() < size:
-            rows = _rows(shape, _CHUNK_ROWS, number)
+            rows = _rows(shape, _CHUNK_ROWS, chunk)
             if bad:
-                rows = _spoiled(rows, bad, number)
-            if not json and number == 0:
+                rows = _with_bad_ages(rows, bad, chunk)
+            if not json and chunk == 0:
                 file.write(_header(shape))
             file.write(_text(_json_lines(rows) if json else _delimited(rows, shape)))
-            number += 1
+            chunk += 1
 
 
-def _rows(shape: Shape, count: int, number: int) -> pa.Table:
+def _rows(shape: Shape, count: int, chunk: int) -> pa.Table:
     columns = {
-        column.name: _values(column, count, SEED + number * 1_000 + place, number)
-        for place, column in enumerate(shape.columns)
+        column.name: _values(column, count, SEED + chunk * 1_000 + position, chunk)
+        for position, column in enumerate(shape.columns)
     }
     return pa.table(columns)
 
 
-def _values(column: Made, count: int, seed: int, chunk: int) -> pa.Array:
-    drawn = _drawn(column.distinct, count, seed)
+def _values(column: GeneratedColumn, count: int, seed: int, chunk: int) -> pa.Array:
+    numbers = _random_integers(column.distinct, count, seed)
     match column.kind:
         case "id":
             values = pa.arange(10**9 + chunk * count, 10**9 + (chunk + 1) * count)
         case "word" | "code" | "mail":
-            values = _pool(column).take(drawn)
+            values = _distinct_texts(column).take(numbers)
         case "street":
-            number = pc.cast(_drawn(9_999, count, seed + 7), pa.string())
-            values = pc.binary_join_element_wise(number, _pool(column).take(drawn), " ")
-            apart = pc.less(pc.random(count, initializer=seed + 9), 0.02)
-            values = pc.if_else(apart, pc.binary_join_element_wise('"', values, ', Apt 4"', ""), values)
+            house_number = pc.cast(_random_integers(9_999, count, seed + 7), pa.string())
+            values = pc.binary_join_element_wise(house_number, _distinct_texts(column).take(numbers), " ")
+            with_apartment = pc.less(pc.random(count, initializer=seed + 9), 0.02)
+            values = pc.if_else(with_apartment, pc.binary_join_element_wise('"', values, ', Apt 4"', ""), values)
         case "phone":
-            values = pc.utf8_lpad(pc.cast(drawn, pa.string()), len(str(column.distinct)), "0")
+            values = pc.utf8_lpad(pc.cast(numbers, pa.string()), len(str(column.distinct)), "0")
         case "int":
-            values = drawn
+            values = numbers
         case "decimal":
-            values = pc.divide(pc.cast(drawn, pa.float64()), 10.0**column.scale)
+            values = pc.divide(pc.cast(numbers, pa.float64()), 10.0**column.scale)
             values = pc.cast(values, pa.decimal128(18, column.scale), safe=False)
         case "double":
-            values = pc.divide(pc.cast(drawn, pa.float64()), 1e6)
+            values = pc.divide(pc.cast(numbers, pa.float64()), 1e6)
         case "flag":
-            values = pc.equal(pc.bit_wise_and(_drawn(2**20, count, seed), 1), 1)
+            values = pc.equal(pc.bit_wise_and(_random_integers(2**20, count, seed), 1), 1)
         case "date":
-            values = pc.cast(pc.cast(pc.subtract(20_000, drawn), pa.int32()), pa.date32())
+            values = pc.cast(pc.cast(pc.subtract(20_000, numbers), pa.int32()), pa.date32())
         case "timestamp":
-            seconds = pc.subtract(1_790_000_000, drawn)
+            seconds = pc.subtract(1_790_000_000, numbers)
             values = pc.strftime(pc.cast(seconds, pa.timestamp("s")), "%Y-%m-%d %H:%M:%S")
     if column.empty:
         values = pc.if_else(pc.less(pc.random(count, initializer=seed + 500), column.empty), None, values)
     return values
 
 
-def _drawn(distinct: int, count: int, seed: int) -> pa.Array:
-    return pc.cast(pc.floor(pc.multiply(pc.random(count, initializer=seed), float(distinct))), pa.int64())
+def _random_integers(limit: int, count: int, seed: int) -> pa.Array:
+    """Return `count` integers from 0 to `limit` - 1."""
+    return pc.cast(pc.floor(pc.multiply(pc.random(count, initializer=seed), float(limit))), pa.int64())
 
 
 @cache
-def _pool(column: Made) -> pa.Array:
+def _distinct_texts(column: GeneratedColumn) -> pa.Array:
+    """Return the values from which a text column's cells are chosen."""
     source = random.Random(SEED + len(column.name) * 31 + column.distinct)
     words = ["".join(source.choices(_SYLLABLES, k=source.randint(2, 4))) for _ in range(column.distinct)]
-    made = {
+    texts = {
         "word": [word.capitalize() for word in words],
         "code": [f"{chr(65 + n % 26)}{n // 26 or ''}" for n in range(column.distinct)],
         "mail": [f"{word}.{n}@example.com" for n, word in enumerate(words)],
         "street": [f"{word.capitalize()} St" for word in words],
     }
-    return pa.array(made[column.kind])
+    return pa.array(texts[column.kind])
 
 
-def _spoiled(rows: pa.Table, bad: float, number: int) -> pa.Table:
-    """Make `age` of some records a text that is no number."""
-    if bad < 1e-4:
-        every = round(1 / bad)
-        first = -number * rows.num_rows % every
-        chosen = pc.equal(pc.subtract(pa.arange(0, rows.num_rows), first), 0)
+def _with_bad_ages(rows: pa.Table, share: float, chunk: int) -> pa.Table:
+    """Replace `age` with text in some rows. Shares below 1e-4 are spread evenly over the chunks."""
+    if share < 1e-4:
+        interval = round(1 / share)
+        first = -chunk * rows.num_rows % interval
+        is_bad = pc.equal(pc.subtract(pa.arange(0, rows.num_rows), first), 0)
     else:
-        chosen = pc.less(pc.random(rows.num_rows, initializer=SEED + number), bad)
-    place = rows.schema.get_field_index("age")
-    age = pc.if_else(chosen, "unknown", pc.cast(rows.column("age"), pa.string()))
-    return rows.set_column(place, "age", age)
+        is_bad = pc.less(pc.random(rows.num_rows, initializer=SEED + chunk), share)
+    position = rows.schema.get_field_index("age")
+    age = pc.if_else(is_bad, "unknown", pc.cast(rows.column("age"), pa.string()))
+    return rows.set_column(position, "age", age)
 
 
 def _header(shape: Shape) -> bytes:
@@ -147,19 +150,19 @@ def _text(lines: pa.ChunkedArray) -> bytes:
 
 
 def _delimited(rows: pa.Table, shape: Shape) -> pa.ChunkedArray:
-    """Quoted where a cell holds the delimiter, as most vendors write it."""
+    """Return the rows as delimited lines. Streets with an apartment, which contain a comma, are quoted already."""
     cells = [pc.cast(column, pa.string()).fill_null("") for column in rows.columns]
     return pc.binary_join_element_wise(*cells, shape.delimiter)
 
 
 def _json_lines(rows: pa.Table) -> pa.ChunkedArray:
     parts: list[object] = []
-    for place, name in enumerate(rows.column_names):
+    for position, name in enumerate(rows.column_names):
         column = rows.column(name)
         text = pc.cast(column, pa.string())
         if pa.types.is_string(column.type):
             text = pc.binary_join_element_wise('"', text, '"', "")
-        parts += [("," if place else "{") + f'"{name}":', text.fill_null("null")]
+        parts += [("," if position else "{") + f'"{name}":', text.fill_null("null")]
     return pc.binary_join_element_wise(*parts, "}", "")
 
 

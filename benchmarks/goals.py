@@ -1,4 +1,4 @@
-"""The table of goals: every figure that `make bench` prints, and what it may be at most."""
+"""The table of goals: every figure that `make bench` prints, and its maximum."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Unit = Literal["x", "s", "MB", ""]
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure. What is held to the goal is its median over the runs; of memory, the highest.
+    """One figure. The median of the runs is compared with the goal; for memory, the maximum.
 
-    :param at_most: the goal; None for a figure that is shown for its own sake.
+    :param at_most: the goal, or None for a figure that has no goal.
     """
 
     figure: str
@@ -21,7 +21,7 @@ class Goal:
     unit: Unit = "x"
 
     @property
-    def by_worst(self) -> bool:
+    def uses_maximum(self) -> bool:
         return self.unit == "MB"
 
 

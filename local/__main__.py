@@ -1,4 +1,4 @@
-"""`./gv local`: the stand-in's command line. Exit codes: 0 done, 1 not so, 2 wrong usage."""
+"""`./gv local`: the stand-in's command line. Exit codes: 0 success, 1 failure, 2 usage error."""
 
 from __future__ import annotations
 
@@ -14,30 +14,34 @@ from local.settings import Settings, StandInError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command."""
-    parser = argparse.ArgumentParser(prog="gv local", description="The stand-in account and vendors.")
+    parser = argparse.ArgumentParser(prog="gv local", description="Local stand-in for AWS and the vendors.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start what does not run yet and wait until it answers")
-    commands.add_parser("down", help="end what `up` started; its data stay")
-    commands.add_parser("status", help="say what runs; exit 1 unless all does")
-    env = commands.add_parser("env", help="print the settings that point the platform here")
-    env.add_argument("--json", action="store_true", help="one JSON object instead of export lines")
+    commands.add_parser("up", help="start the servers that are not running, and wait until they are ready")
+    commands.add_parser("down", help="stop the servers that `up` started; their data is kept")
+    commands.add_parser("status", help="print which servers are running; exit code 1 unless all are")
+    env = commands.add_parser("env", help="print the settings that make the platform use the stand-in")
+    env.add_argument("--json", action="store_true", help="print one JSON object instead of export lines")
     commands.add_parser("demo", help="load every source's sample through a real Airflow, and leave it running")
-    commands.add_parser("stop", help="end Airflow and the stand-in; their data stay")
-    chosen = parser.parse_args(arguments)
-    _forget_other_accounts()
+    commands.add_parser("stop", help="stop Airflow and the stand-in; their data is kept")
+    options = parser.parse_args(arguments)
+    _remove_aws_settings()
     try:
         settings = Settings.from_environment()
-        return _COMMANDS[chosen.command](settings, chosen)
+        return _COMMANDS[options.command](settings, options)
     except StandInError as error:
         print(f"local: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("local: interrupted; what was started keeps running. Next: make stop, or the same again", file=sys.stderr)
+        print(
+            "local: interrupted; the servers that were started keep running. "
+            "Next: make stop, or run the same command again",
+            file=sys.stderr,
+        )
         return 130
 
 
-def _forget_other_accounts() -> None:
-    """Drop the shell's own AWS settings: a profile or session token of a real account is nothing to the stand-in."""
+def _remove_aws_settings() -> None:
+    """Remove the shell's AWS settings: a profile or session token of a real account is not valid here."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
 
@@ -45,7 +49,7 @@ def _forget_other_accounts() -> None:
 def _up(settings: Settings, _: argparse.Namespace) -> int:
     started = standin.up(settings)
     print(f"started: {', '.join(started)}" if started else "already up")
-    print(f"S3 {settings.s3_endpoint}, S3 Tables {settings.gateway}, Iceberg REST {settings.gateway}/iceberg")
+    print(f"S3 {settings.s3_endpoint}, S3 Tables {settings.gateway_url}, Iceberg REST {settings.gateway_url}/iceberg")
     print(f'SFTP 127.0.0.1:{settings.sftp_port}. Settings: eval "$(./gv local env)"')
     return 0
 
@@ -57,24 +61,24 @@ def _down(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _status(settings: Settings, _: argparse.Namespace) -> int:
-    state = standin.status(settings)
-    for name, pid in state.items():
+    pids = standin.status(settings)
+    for name, pid in pids.items():
         print(f"{name:8} {'down' if pid is None else f'up (pid {pid})'}")
-    return 0 if all(state.values()) else 1
+    return 0 if all(pids.values()) else 1
 
 
-def _env(settings: Settings, chosen: argparse.Namespace) -> int:
-    values = standin.environment(settings)
-    if chosen.json:
-        print(json.dumps(values, indent=1))
+def _env(settings: Settings, options: argparse.Namespace) -> int:
+    variables = standin.environment(settings)
+    if options.json:
+        print(json.dumps(variables, indent=1))
     else:
-        for name, value in values.items():
+        for name, value in variables.items():
             print(f"export {name}={shlex.quote(value)}")
     return 0
 
 
 def _demo(settings: Settings, _: argparse.Namespace) -> int:
-    import httpx  # it and rich: the other commands need neither
+    import httpx  # imported here, like rich in local.demo, because the other commands do not need it
 
     from local.airflow import Airflow
     from local.demo import demo
@@ -84,16 +88,16 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     except httpx.HTTPError as error:
         log = Airflow.from_environment().log_file
         raise StandInError(
-            f"Airflow failed: {error}. Next: look at {log}, then make stop, and make demo again."
+            f"Airflow failed: {error}. Next: read {log}, then run make stop and make demo again."
         ) from error
 
 
-def _stop(settings: Settings, chosen: argparse.Namespace) -> int:
+def _stop(settings: Settings, options: argparse.Namespace) -> int:
     from local.airflow import Airflow
 
     if Airflow.from_environment().down():
         print("stopped: airflow")
-    return _down(settings, chosen)
+    return _down(settings, options)
 
 
 _COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "demo": _demo, "stop": _stop}

@@ -1,6 +1,6 @@
 """A real Airflow on this machine for the demo and the system tests: SQLite, LocalExecutor, loopback only.
 
-Everything that it keeps (database, logs, passwords) lies in its state folder.
+Its state folder contains its database, logs and passwords.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _USER = "admin"
 class Airflow:
     """One Airflow, running or not.
 
-    :param state: its `AIRFLOW_HOME`.
-    :param port: of the UI and the API (`GV_AIRFLOW_PORT`); the two after it serve logs.
+    :param state: its state folder, `AIRFLOW_HOME`.
+    :param port: port of the UI and the API (`GV_AIRFLOW_PORT`). The next two ports serve logs.
     """
 
     state: Path = _REPOSITORY / ".state" / "airflow"
@@ -45,7 +45,7 @@ class Airflow:
 
     @classmethod
     def from_environment(cls) -> Airflow:
-        """Return the demo's Airflow. Raises `StandInError` for a GV_AIRFLOW_PORT that is no port."""
+        """Return the demo's Airflow. Raises `StandInError` if GV_AIRFLOW_PORT is not a port."""
         text = os.environ.get("GV_AIRFLOW_PORT") or str(cls.port)
         if not text.isdecimal() or not 1024 <= int(text) <= 65500:
             raise StandInError("GV_AIRFLOW_PORT is not a port. Next: set it to a number from 1024 to 65500.")
@@ -57,16 +57,16 @@ class Airflow:
 
     @property
     def log_file(self) -> Path:
-        """Where all that its parts say is kept."""
+        """The log file with the output of all of Airflow's components."""
         return self._process.log
 
     @property
     def login(self) -> tuple[str, str]:
-        """User and password of the one person who may log in."""
-        return _USER, self._kept["password"]
+        """Name and password of the only user."""
+        return _USER, self._secrets["password"]
 
     def up(self, environment: Mapping[str, str]) -> bool:
-        """Start it, wait until all four parts are healthy, and tell whether it did not run before.
+        """Start Airflow and wait until its four components are healthy. Return False if it was running already.
 
         :param environment: the account's settings and connections, as `local.standin.environment()` returns them.
         """
@@ -87,57 +87,57 @@ class Airflow:
         return started
 
     def down(self) -> bool:
-        """End it and all its children; tell whether it ran. Its state stays."""
-        self._log_out()
+        """Stop Airflow and all its child processes. Return whether it was running. Keep its state."""
+        self._discard_client()
         pid = self._process.pid
         if pid is None:
             return False
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
-                os.killpg(pid, number)
-            until = time.monotonic() + _STOP_WITHIN_S
-            while time.monotonic() < until and _lives(pid):
+                os.killpg(pid, signal_number)
+            deadline = time.monotonic() + _STOP_WITHIN_S
+            while time.monotonic() < deadline and _group_is_alive(pid):
                 time.sleep(_POLL_S)
         return self._process.stop() or True
 
     def trigger(self, dag_id: str, *, partition_key: str | None = None, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run and return its id. Raises `httpx.HTTPStatusError` when Airflow refuses."""
+        """Start a run and return its id. Raises `httpx.HTTPStatusError` if Airflow refuses."""
         body = {"logical_date": None, "partition_key": partition_key, "conf": dict(conf or {})}
         return str(self.api("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def wait(self, dag_id: str, run_id: str, *, within_s: float = 300.0) -> str:
-        """Wait until a run has ended; return `success` or `failed`."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
+        """Wait until a run has ended, and return its state: `success` or `failed`."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
             state = str(self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
             if state in ("success", "failed"):
                 return state
             time.sleep(_POLL_S)
-        raise StandInError(f"{dag_id} {run_id} has not ended after {within_s:.0f} s. Next: look at {self.url}.")
+        raise StandInError(f"{dag_id} {run_id} has not ended after {within_s:.0f} s. Next: open {self.url}.")
 
     def wait_for_dag(self, dag_id: str, *, within_s: float = 60.0) -> None:
-        """Wait until the DAG has been parsed and can be triggered."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
+        """Wait until Airflow has parsed the DAG, so that it can be triggered."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
             with suppress(httpx.HTTPStatusError):
                 self.api("GET", f"dags/{dag_id}")
                 return
             time.sleep(_POLL_S)
         errors = self.api("GET", "importErrors")["import_errors"]
-        raise StandInError(f"Airflow does not know {dag_id}. Import errors: {json.dumps(errors)[:2000]}")
+        raise StandInError(f"Airflow has no DAG {dag_id}. Import errors: {json.dumps(errors)[:2000]}")
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return a run's task instances as the API shows them, mapped ones each."""
-        found = self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 1000})
-        return list(found["task_instances"])
+        """Return a run's task instances as the API returns them, one for each map index."""
+        response = self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 1000})
+        return list(response["task_instances"])
 
     def result(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return what a task returned."""
+        """Return a task's return value."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         return self.api("GET", path, params={"map_index": map_index})["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, try_number: int = 1) -> str:
-        """Return the messages of one try of a task, a line each, and what it died of."""
+        """Return the log messages of one try of a task, one per line, with the errors that they report."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.api("GET", path, params={"map_index": map_index, "full_content": True})["content"]
         lines = []
@@ -147,25 +147,25 @@ class Airflow:
         return "\n".join(lines)
 
     def api(self, method: str, path: str, **request: Any) -> Any:
-        """Call `/api/v2/<path>` as the admin and return the answer's JSON."""
-        answer = self._client.request(method, f"/api/v2/{path}", **request)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:  # a login lasts a day
-            self._log_out()
-            answer = self._client.request(method, f"/api/v2/{path}", **request)
-        if answer.is_error:
-            what = f"{method} {answer.url} answered {answer.status_code}: {answer.text[:1000]}"
-            raise httpx.HTTPStatusError(what, request=answer.request, response=answer)
-        return answer.json()
+        """Call `/api/v2/<path>` as the admin and return the JSON of the response. Raises `httpx.HTTPStatusError`."""
+        response = self._client.request(method, f"/api/v2/{path}", **request)
+        if response.status_code == httpx.codes.UNAUTHORIZED:  # a token expires after a day
+            self._discard_client()
+            response = self._client.request(method, f"/api/v2/{path}", **request)
+        if response.is_error:
+            message = f"{method} {response.url} returned {response.status_code}: {response.text[:1000]}"
+            raise httpx.HTTPStatusError(message, request=response.request, response=response)
+        return response.json()
 
     @cached_property
     def _client(self) -> httpx.Client:
         user, password = self.login
-        answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=30)
-        answer.raise_for_status()
-        token = answer.json()["access_token"]
+        response = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=30)
+        response.raise_for_status()
+        token = response.json()["access_token"]
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
-    def _log_out(self) -> None:
+    def _discard_client(self) -> None:
         client = self.__dict__.pop("_client", None)
         if client is not None:
             client.close()
@@ -175,21 +175,21 @@ class Airflow:
         return Process(name="airflow", state=self.state)
 
     @property
-    def _kept(self) -> dict[str, str]:
-        """The generated secrets, made once and readable by their owner alone."""
+    def _secrets(self) -> dict[str, str]:
+        """The generated secrets. The first access generates them and stores them with mode 0600."""
         path = self.state / "secrets.json"
         if not path.exists():
             self.state.mkdir(parents=True, exist_ok=True)
-            kept = {name: secrets.token_urlsafe(24) for name in ("password", "jwt", "session")}
-            _write_private(path, kept)
-            _write_private(self.state / "passwords.json", {_USER: kept["password"]})
+            generated = {name: secrets.token_urlsafe(24) for name in ("password", "jwt", "session")}
+            _write_private(path, generated)
+            _write_private(self.state / "passwords.json", {_USER: generated["password"]})
         return dict(json.loads(path.read_text()))
 
     def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
-        kept = self._kept
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
+        stored = self._secrets
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
         return {
-            **ours,
+            **inherited,
             **settings,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": str(_REPOSITORY / "plugins"),
@@ -197,9 +197,9 @@ class Airflow:
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__API__SECRET_KEY": kept["session"],
+            "AIRFLOW__API__SECRET_KEY": stored["session"],
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API_AUTH__JWT_SECRET": kept["jwt"],
+            "AIRFLOW__API_AUTH__JWT_SECRET": stored["jwt"],
             "AIRFLOW__CORE__AUTH_MANAGER": (
                 "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
             ),
@@ -207,39 +207,39 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__MAX_MAP_LENGTH": "10000",  # a delivery may have that many files
+            "AIRFLOW__CORE__MAX_MAP_LENGTH": "10000",  # a delivery can have this many files
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(_REPOSITORY / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.state / "passwords.json"),
-            # SQLite's own patience of 5 s ends in errors when many tasks report at once.
+            # SQLite's default timeout of 5 s causes errors when many tasks report at the same time.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.state / 'airflow.db'}?timeout=60",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.port + 1),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.port + 2),
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # also how late a task's end is noticed, in seconds
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # in seconds; also the delay in noticing that a task ended
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 
     def _wait_until_healthy(self) -> None:
-        until = time.monotonic() + _READY_WITHIN_S
-        while not self._healthy():
-            self._process.require()
-            if time.monotonic() > until:
-                raise StandInError(f"Airflow is not healthy after 3 minutes. Next: look at {self._process.log}.")
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while not self._is_healthy():
+            self._process.require_running()
+            if time.monotonic() > deadline:
+                raise StandInError(f"Airflow is not healthy after 3 minutes. Next: read {self._process.log}.")
             time.sleep(_POLL_S)
 
-    def _healthy(self) -> bool:
+    def _is_healthy(self) -> bool:
         try:
             health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
         except (httpx.HTTPError, ValueError):
             return False
-        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        return all(health.get(part, {}).get("status") == "healthy" for part in parts)
+        components = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all(health.get(component, {}).get("status") == "healthy" for component in components)
 
 
 @contextmanager
 def running_airflow(state: Path, port: int, environment: Mapping[str, str]) -> Iterator[Airflow]:
-    """Run an Airflow, and end it afterwards. Its state stays."""
+    """Run an Airflow, and stop it afterward. Keep its state."""
     airflow = Airflow(state=state, port=port)
     try:
         airflow.up(environment)
@@ -253,8 +253,8 @@ def _write_private(path: Path, content: dict[str, str]) -> None:
         json.dump(content, file)
 
 
-def _lives(group: int) -> bool:
-    """Whether any process of the group is left, other than one of ours that only waits to be reaped."""
+def _group_is_alive(group: int) -> bool:
+    """Return whether the process group has any process. A child of this process that has ended is reaped first."""
     with suppress(ChildProcessError):
         os.waitpid(group, os.WNOHANG)
     try:

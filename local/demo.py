@@ -1,4 +1,4 @@
-"""`make demo`: every source's sample delivery through a real Airflow into real tables, counted by another engine."""
+"""`make demo`: load every source's sample through a real Airflow into real tables, and count the rows with DuckDB."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ if TYPE_CHECKING:
     from local.vendors import Sample
 
 _POLL_S = 1.0
-_WITHIN_S = 900.0
-_WIDTH = 128
-_AT_WORK = ("running", "deferred", "up_for_retry", "restarting", "failed")
-#: The files are there already, so the wait need not look once a minute.
-_HASTE = {"GV_POLL_INTERVAL_S": "8", "GV_RETRY_DELAY_S": "5"}
+_TIMEOUT_S = 900.0
+_TABLE_WIDTH = 128
+_ACTIVE_STATES = ("running", "deferred", "up_for_retry", "restarting", "failed")
+#: Shorter than the defaults, because the demo's files are delivered before the runs start.
+_INTERVALS = {"GV_POLL_INTERVAL_S": "8", "GV_RETRY_DELAY_S": "5"}
 
 
 @dataclass
 class Run:
-    """One source's run, as far as it has come."""
+    """One source's run, and its current state.
+
+    :param paused: whether its DAG was paused, so that it must be paused again after the run.
+    :param state: Airflow's state of the run. While it is running: the ids of its active tasks.
+    :param result: the return value of the task `commit`.
+    """
 
     sample: Sample
     run_id: str
@@ -42,11 +47,11 @@ class Run:
     rows_in_table: int | None = None
 
     @property
-    def over(self) -> bool:
+    def has_ended(self) -> bool:
         return self.state in ("success", "failed")
 
-    def count(self, key: str) -> int:
-        """Return a count over the delivery's files."""
+    def total(self, key: str) -> int:
+        """Return the sum of a count over the delivery's files."""
         return sum(file[key] for file in self.result["files"]) if self.result else 0
 
     @property
@@ -54,102 +59,102 @@ class Run:
         return self.result is not None and all(file["status"] == "already_loaded" for file in self.result["files"])
 
     @property
-    def complaint(self) -> str | None:
-        """What is wrong with this run, None when all is as the sample says."""
-        good = self.sample.rows_read - self.sample.rows_rejected
+    def problem(self) -> str | None:
+        """The difference from the sample's expected counts, or the state of a run that failed; None if all is right."""
+        valid = self.sample.rows_read - self.sample.rows_rejected
         if self.state != "success" or self.result is None:
-            return f"the run ended as {self.state}"
-        if self.rows_in_table != good:
-            return f"the table has {self.rows_in_table} rows of this period, the sample has {good}"
+            return f"the run ended in state {self.state}"
+        if self.rows_in_table != valid:
+            return f"the table has {self.rows_in_table} rows for this period, expected {valid}"
         if self.already_loaded:
             return None
-        counts = (self.count("rows_read"), self.count("rows_loaded"), self.count("rows_rejected"))
-        expected = (self.sample.rows_read, good, self.sample.rows_rejected)
-        return None if counts == expected else f"read, loaded, rejected are {counts}, the sample says {expected}"
+        counts = (self.total("rows_read"), self.total("rows_loaded"), self.total("rows_rejected"))
+        expected = (self.sample.rows_read, valid, self.sample.rows_rejected)
+        return None if counts == expected else f"rows read, loaded, rejected: {counts}, expected {expected}"
 
 
 def demo(settings: Settings) -> int:
-    """Run the demo. 0 when every run succeeded and every count is right, else 1; everything is left running."""
+    """Run the demo. Return 0 if every run succeeded and every count is right, else 1. Leave everything running."""
     console = Console(soft_wrap=True, highlight=False)
     started = time.monotonic()
     standin.up(settings)
-    console.print(f"stand-in is up: S3 {settings.s3_endpoint}, Iceberg REST {settings.gateway}/iceberg")
+    console.print(f"stand-in is up: S3 {settings.s3_endpoint}, Iceberg REST {settings.gateway_url}/iceberg")
     airflow = Airflow.from_environment()
-    airflow.up(standin.environment(settings) | _HASTE)
+    airflow.up(standin.environment(settings) | _INTERVALS)
     console.print(f"Airflow is up: {airflow.url} ({time.monotonic() - started:.0f} s)")
     samples = vendors.samples()
     for sample in samples.values():
         vendors.deliver(settings, sample)
         airflow.wait_for_dag(sample.source)
-    runs = [trigger(airflow, sample) for sample in samples.values()]
-    watch(airflow, runs, console)
+    runs = [start_run(airflow, sample) for sample in samples.values()]
+    wait_for_runs(airflow, runs, console)
     for run in runs:
-        finish(airflow, settings, run)
-    console.print(overview(runs))
-    wrong = [f"{run.sample.source}: {run.complaint}" for run in runs if run.complaint]
-    for line in wrong:
+        complete_run(airflow, settings, run)
+    console.print(result_table(runs))
+    problems = [f"{run.sample.source}: {run.problem}" for run in runs if run.problem]
+    for line in problems:
         console.print(f"[red]{line}[/red]")
-    if not wrong and all(run.already_loaded for run in runs):
-        console.print("Every delivery is already loaded: nothing was loaded again.")
+    if not problems and all(run.already_loaded for run in runs):
+        console.print("Every delivery was already loaded, so nothing was loaded again.")
     user, password = airflow.login
     console.print(
-        f"{len(runs) - len(wrong)} of {len(runs)} sources are right, after {time.monotonic() - started:.0f} s.\n"
-        f"Airflow: {airflow.url}  login: {user}  password: {password}   (make stop ends all of this)"
+        f"{len(runs) - len(problems)} of {len(runs)} sources are right, after {time.monotonic() - started:.0f} s.\n"
+        f"Airflow: {airflow.url}  login: {user}  password: {password}   (make stop stops everything)"
     )
-    return 1 if wrong else 0
+    return 1 if problems else 0
 
 
-def trigger(airflow: Airflow, sample: Sample) -> Run:
-    """Start the run of one sample's period; a paused DAG is unpaused for it."""
+def start_run(airflow: Airflow, sample: Sample) -> Run:
+    """Start a run for the sample's period. Unpause its DAG if it is paused."""
     paused = bool(airflow.api("GET", f"dags/{sample.source}")["is_paused"])
     if paused:
-        pause(airflow, sample.source, paused=False)
+        set_paused(airflow, sample.source, paused=False)
     conf = {"files": sample.inbox_names} if sample.inbox_names else {}
     run_id = airflow.trigger(sample.source, partition_key=sample.period, conf=conf)
     return Run(sample=sample, run_id=run_id, paused=paused)
 
 
-def pause(airflow: Airflow, dag_id: str, *, paused: bool) -> None:
+def set_paused(airflow: Airflow, dag_id: str, *, paused: bool) -> None:
     """Pause or unpause a DAG."""
     airflow.api("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
 
 
-def watch(airflow: Airflow, runs: list[Run], console: Console) -> None:
-    """Wait until every run is over, showing how far each has come."""
-    until = time.monotonic() + _WITHIN_S
+def wait_for_runs(airflow: Airflow, runs: list[Run], console: Console) -> None:
+    """Wait until every run has ended, or for 15 minutes. Show the progress of each."""
+    deadline = time.monotonic() + _TIMEOUT_S
     with Live(console=console, refresh_per_second=2, transient=True) as live:
-        while not all(run.over for run in runs) and time.monotonic() < until:
-            for run in [run for run in runs if not run.over]:
-                look(airflow, run)
-                if run.over:
+        while not all(run.has_ended for run in runs) and time.monotonic() < deadline:
+            for run in [run for run in runs if not run.has_ended]:
+                update_state(airflow, run)
+                if run.has_ended:
                     console.print(f"{run.sample.source} {run.sample.period}: {run.state}, {run.seconds:.0f} s")
-            live.update(progress(runs))
+            live.update(progress_table(runs))
             time.sleep(_POLL_S)
 
 
-def look(airflow: Airflow, run: Run) -> None:
-    """See how far a run has come: while it runs, its state is the task it is at."""
-    seen = airflow.api("GET", f"dags/{run.sample.source}/dagRuns/{run.run_id}")
-    run.state, run.seconds = seen["state"], seen["duration"] or 0.0
+def update_state(airflow: Airflow, run: Run) -> None:
+    """Request a run's current state and duration from Airflow."""
+    dag_run = airflow.api("GET", f"dags/{run.sample.source}/dagRuns/{run.run_id}")
+    run.state, run.seconds = dag_run["state"], dag_run["duration"] or 0.0
     if run.state == "running":
         tasks = airflow.tasks(run.sample.source, run.run_id)
-        at_work = [task["task_id"] for task in tasks if task["state"] in _AT_WORK]
-        run.state = ", ".join(dict.fromkeys(at_work)) or "between tasks"
+        active = [task["task_id"] for task in tasks if task["state"] in _ACTIVE_STATES]
+        run.state = ", ".join(dict.fromkeys(active)) or "between tasks"
 
 
-def finish(airflow: Airflow, settings: Settings, run: Run) -> None:
-    """Fetch what the run loaded, count its rows with the other engine, and pause again what was paused."""
+def complete_run(airflow: Airflow, settings: Settings, run: Run) -> None:
+    """Add the run's result and the row count from DuckDB. Pause the DAG again if it was paused before."""
     if run.state == "success":
         run.result = airflow.result(run.sample.source, run.run_id, "commit")
     if run.result is not None:
-        sql = f"SELECT count(*) FROM t WHERE delivery_period = '{run.sample.period}'"  # noqa: S608 - a sample's own
+        sql = f"SELECT count(*) FROM t WHERE delivery_period = '{run.sample.period}'"  # noqa: S608 - from our sample
         run.rows_in_table = int(read_table(settings, run.result["table"], sql)[0][0])
     if run.paused:
-        pause(airflow, run.sample.source, paused=True)
+        set_paused(airflow, run.sample.source, paused=True)
 
 
-def progress(runs: Iterable[Run]) -> Table:
-    """Return the display of the wait."""
+def progress_table(runs: Iterable[Run]) -> Table:
+    """Return the table that is shown during the wait."""
     table = Table(box=None, pad_edge=False)
     for title in ("source", "period", "state", "seconds"):
         table.add_column(title)
@@ -158,13 +163,13 @@ def progress(runs: Iterable[Run]) -> Table:
     return table
 
 
-def overview(runs: Iterable[Run]) -> Table:
-    """Return the table that the demo ends with."""
+def result_table(runs: Iterable[Run]) -> Table:
+    """Return the table that is printed at the end."""
     table = Table(
-        title="What was loaded; the last column is counted by DuckDB",
+        title="Loaded deliveries. DuckDB counted the last column",
         title_justify="left",
         box=box.SIMPLE,
-        width=_WIDTH,
+        width=_TABLE_WIDTH,
     )
     for title in ("source", "period"):
         table.add_column(title, no_wrap=True)
@@ -173,7 +178,7 @@ def overview(runs: Iterable[Run]) -> Table:
     for run in runs:
         files = run.result["files"] if run.result else []
         snapshot = "already loaded" if run.already_loaded else str((run.result or {}).get("snapshot_id"))
-        counts = [f"{run.count(key):,}" for key in ("rows_read", "rows_loaded", "rows_rejected")]
+        counts = [f"{run.total(key):,}" for key in ("rows_read", "rows_loaded", "rows_rejected")]
         table.add_row(
             run.sample.source, run.sample.period, str(len(files)), *counts, snapshot, f"{run.seconds:.0f}",
             "-" if run.rows_in_table is None else f"{run.rows_in_table:,}",

@@ -1,4 +1,4 @@
-"""The stand-in's secrets: S3 key pairs and SSH keys, generated on the first start and kept 0600 in its state."""
+"""The stand-in's secrets: S3 key pairs and SSH keys, generated at the first start and stored with mode 0600."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.settings import S3_VENDORS, SFTP_VENDORS
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Name of the key pair that the gateway alone uses, to act on the store for whoever it let through.
+#: Owner of the key pair that only the gateway uses, for its requests to the store.
 STORE_ADMIN = "store-admin"
 PLATFORM = "platform"
 
@@ -32,7 +32,7 @@ class Keys:
 
     :param pairs: S3 key pairs by owner: `store-admin`, `platform` and each S3 vendor.
     :param sftp: private keys (OpenSSH text) by SFTP user.
-    :param sftp_host: the SFTP server's private host key.
+    :param sftp_host: private host key of the SFTP server.
     """
 
     pairs: dict[str, KeyPair]
@@ -40,21 +40,21 @@ class Keys:
     sftp_host: str
 
     @classmethod
-    def of(cls, state: Path) -> Keys:
-        """Return the secrets kept in `state`; generate them the first time."""
+    def load_or_generate(cls, state: Path) -> Keys:
+        """Return the secrets stored in the folder `state`. Generate and store them if there are none."""
         path = state / "keys.json"
         if not path.exists():
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(path, json.dumps(asdict(cls._generated()), indent=1))
-        kept = json.loads(path.read_text())
+            write_private(path, json.dumps(asdict(cls._generate()), indent=1))
+        stored = json.loads(path.read_text())
         return cls(
-            pairs={owner: KeyPair(**pair) for owner, pair in kept["pairs"].items()},
-            sftp=kept["sftp"],
-            sftp_host=kept["sftp_host"],
+            pairs={owner: KeyPair(**pair) for owner, pair in stored["pairs"].items()},
+            sftp=stored["sftp"],
+            sftp_host=stored["sftp_host"],
         )
 
     @classmethod
-    def _generated(cls) -> Keys:
+    def _generate(cls) -> Keys:
         return cls(
             pairs={owner: _new_pair() for owner in (STORE_ADMIN, PLATFORM, *S3_VENDORS)},
             sftp={user: _new_ssh_key(user) for user in SFTP_VENDORS},
@@ -63,19 +63,19 @@ class Keys:
 
 
 def public_key(private_key: str) -> str:
-    """Return the public half of an OpenSSH private key, as `ssh-ed25519 AAAA...`."""
+    """Return the public key of an OpenSSH private key, as `ssh-ed25519 AAAA...`."""
     import asyncssh
 
-    kind, key = asyncssh.import_private_key(private_key).export_public_key().decode().split()[:2]
-    return f"{kind} {key}"
+    algorithm, key = asyncssh.import_private_key(private_key).export_public_key().decode().split()[:2]
+    return f"{algorithm} {key}"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read; whole or not at all."""
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Write a file atomically, readable only by its owner."""
+    temporary = path.with_suffix(".part")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
-    part.replace(path)
+    temporary.replace(path)
 
 
 def _new_pair() -> KeyPair:

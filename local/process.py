@@ -1,4 +1,7 @@
-"""Background processes that outlive the command which started them: pid files, logs, and no killing of strangers."""
+"""Background processes that keep running after the command that started them. Each has a pid file and a log.
+
+A process of another program that has got the same pid is never stopped.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A background process known by `<state>/<name>.pid`; its output goes to `<state>/<name>.log`."""
+    """A background process. Its pid file is `<state>/<name>.pid`, and its output goes to `<state>/<name>.log`."""
 
     name: str
     state: Path
@@ -37,9 +40,9 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """The process's id, or None when it does not run.
+        """The process's id, or None if it is not running.
 
-        The file holds the start time too, so that a later process which got the same id is not taken for it.
+        The pid file also has the process's start time, so that a later process with the same id is not mistaken for it.
         """
         try:
             pid, started = self._pid_file.read_text().split()
@@ -48,9 +51,9 @@ class Process:
         return int(pid) if _start_time(int(pid)) == started else None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
-        """Start `command` in a session of its own."""
+        """Start `command` in a new session."""
         with self.log.open("ab") as log:
-            child = subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 env=dict(environment),
                 cwd=directory,
@@ -59,37 +62,37 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._pid_file.write_text(f"{child.pid} {_start_time(child.pid)}")
-        child.returncode = 0  # it is meant to outlive us: no warning that it still runs
+        self._pid_file.write_text(f"{process.pid} {_start_time(process.pid)}")
+        process.returncode = 0  # it keeps running on purpose, so Popen must not warn about that
 
-    def require(self) -> None:
-        """Raise `StandInError`, with the log's end, unless the process runs."""
+    def require_running(self) -> None:
+        """Raise `StandInError`, with the end of the log, if the process is not running."""
         if self.pid is None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
-            raise StandInError(f"{self.name} ended while starting. Its log {self.log} ends:\n{tail}")
+            raise StandInError(f"{self.name} exited while starting. The last lines of its log {self.log}:\n{tail}")
 
     def stop(self) -> bool:
-        """End the process, with SIGKILL after 10 seconds; tell whether it ran."""
+        """Stop the process, with SIGKILL after 10 seconds. Return whether it was running."""
         pid = self.pid
         if pid is not None:
-            self._end(pid)
+            self._terminate(pid)
         self._pid_file.unlink(missing_ok=True)
         return pid is not None
 
-    def _end(self, pid: int) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            os.kill(pid, number)
-            until = time.monotonic() + _STOP_WITHIN_S
-            while time.monotonic() < until:
+    def _terminate(self, pid: int) -> None:
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            os.kill(pid, signal_number)
+            deadline = time.monotonic() + _STOP_WITHIN_S
+            while time.monotonic() < deadline:
                 _reap(pid)
                 if self.pid is None:
                     return
                 time.sleep(_POLL_S)
-        raise StandInError(f"{self.name} (pid {pid}) does not end. Next: look at {self.log}.")
+        raise StandInError(f"{self.name} (pid {pid}) cannot be stopped. Next: read {self.log}.")
 
 
 def _start_time(pid: int) -> str | None:
-    """Return when `pid` started, in clock ticks since boot (field 22 of /proc/<pid>/stat); None for a dead one."""
+    """Return when `pid` started, in clock ticks since boot (field 22 of /proc/<pid>/stat); None if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -98,5 +101,5 @@ def _start_time(pid: int) -> str | None:
 
 
 def _reap(pid: int) -> None:
-    with suppress(ChildProcessError):  # started by an earlier command
+    with suppress(ChildProcessError):  # an earlier command started it, so it is not our child
         os.waitpid(pid, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""Where the stand-in keeps its state, on which ports it listens, and what its buckets are called."""
+"""The stand-in's settings: the folder for its state, its ports, and the names of its buckets and vendors."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ SFTP_VENDORS = ("aiq", "healthwise")
 OUTGOING = "outgoing"
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-#: Listeners of the store that no client of the stand-in talks to, in the order of their ports.
-_INTERNAL = ("catalog", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3.grpc", "admin")
-#: The store's maintenance worker looks for the admin part here, wherever it was told to listen.
+#: The store's internal listeners, in the order of their ports. Clients of the stand-in do not use them.
+_LISTENERS = ("catalog", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3.grpc", "admin")
+#: The store's maintenance worker always expects the admin server's gRPC port at this offset, whatever its setting is.
 _ADMIN_GRPC_OFFSET = 10_000
 
 
 class StandInError(Exception):
-    """The stand-in cannot do what was asked. The message says what to do."""
+    """A command on the stand-in failed. The message says what to do next."""
 
 
 def vendor_bucket(vendor: str) -> str:
-    """Return the bucket that `vendor` delivers into."""
+    """Return the bucket to which `vendor` delivers."""
     return f"vendor-{vendor}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One stand-in. Each field is also an environment variable, `GV_LOCAL_<FIELD>`.
+    """The settings of one stand-in. Each field is also an environment variable, `GV_LOCAL_<FIELD>`.
 
-    :param state: everything that it keeps: data, keys, logs, pid files.
-    :param store_port: first of a run of nine ports that the store's parts use among themselves; they use one more,
+    :param state: folder for everything that the stand-in stores: data, keys, logs, pid files.
+    :param store_port: the first of nine consecutive ports for the store's internal listeners. The store uses one more,
         10,000 above the last.
     """
 
@@ -56,7 +56,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read `GV_LOCAL_*` (default from `os.environ`). Raises `StandInError` for a port that is none."""
+        """Read `GV_LOCAL_*` from `environment`, by default `os.environ`. Raises `StandInError` for an invalid port."""
         env = os.environ if environment is None else environment
         state = Path(env.get("GV_LOCAL_STATE") or cls.state).resolve()
         ports = {}
@@ -69,7 +69,7 @@ class Settings:
 
     @classmethod
     def with_free_ports(cls, state: Path) -> Settings:
-        """Return settings whose ports are all free just now, below the range that the system hands out itself."""
+        """Return settings whose ports are all free now. They are below the system's range of ephemeral ports."""
         while True:
             first = random.randrange(10_000, 22_000)  # noqa: S311
             settings = cls(
@@ -85,7 +85,8 @@ class Settings:
 
     @property
     def internal_ports(self) -> dict[str, int]:
-        ports = {name: self.store_port + offset for offset, name in enumerate(_INTERNAL)}
+        """The ports of the store's internal listeners, by name."""
+        ports = {name: self.store_port + offset for offset, name in enumerate(_LISTENERS)}
         return ports | {"admin.grpc": ports["admin"] + _ADMIN_GRPC_OFFSET}
 
     @property
@@ -93,23 +94,23 @@ class Settings:
         return f"http://{HOST}:{self.s3_port}"
 
     @property
-    def store_catalog(self) -> str:
+    def store_catalog_url(self) -> str:
         return f"http://{HOST}:{self.internal_ports['catalog']}"
 
     @property
-    def gateway(self) -> str:
+    def gateway_url(self) -> str:
         return f"http://{HOST}:{self.gateway_port}"
 
 
-def past_proxies() -> dict[str, str]:
-    """Return the variables that keep calls of this machine from a proxy that the shell has set."""
-    kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    hosts = ",".join(dict.fromkeys([HOST, "localhost", *filter(None, kept.split(","))]))
+def no_proxy_variables() -> dict[str, str]:
+    """Return `NO_PROXY` and `no_proxy` with this machine added, so that local requests bypass the shell's proxy."""
+    current = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = ",".join(dict.fromkeys([HOST, "localhost", *filter(None, current.split(","))]))
     return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on `port` now."""
+    """Return whether a server can listen on `port` now."""
     with closing(socket.socket()) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

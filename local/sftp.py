@@ -1,6 +1,6 @@
-"""The vendors' SFTP server: one user a vendor, its ed25519 key alone, shut into its own folder.
+"""The vendors' SFTP server. Each vendor has one user, which logs in with its ed25519 key and sees only its own folder.
 
-Run as `python -m local.sftp`; settings come from `GV_LOCAL_*`. There is no shell, no forwarding, no password.
+Run as `python -m local.sftp`; settings come from `GV_LOCAL_*`. There is no shell, no forwarding and no password login.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def root(settings: Settings, user: str) -> Path:
+def root_folder(settings: Settings, user: str) -> Path:
     """Return the folder that `user` sees as `/`."""
     return settings.state / "sftp" / user
 
 
-def make_folders(settings: Settings) -> None:
-    """Make each user's `/outgoing`."""
+def create_folders(settings: Settings) -> None:
+    """Create the folder `/outgoing` of each user."""
     for user in SFTP_VENDORS:
-        (root(settings, user) / OUTGOING).mkdir(parents=True, exist_ok=True)
+        (root_folder(settings, user) / OUTGOING).mkdir(parents=True, exist_ok=True)
 
 
 class _Authentication(asyncssh.SSHServer):
@@ -47,14 +47,14 @@ class _ChrootedSftp(asyncssh.SFTPServer):
 
     def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         user = chan.get_extra_info("username")
-        super().__init__(chan, chroot=str(root(self.settings, user)).encode())
+        super().__init__(chan, chroot=str(root_folder(self.settings, user)).encode())
 
 
 async def serve(settings: Settings) -> None:
-    """Listen until cancelled."""
-    keys = Keys.of(settings.state)
+    """Listen until canceled."""
+    keys = Keys.load_or_generate(settings.state)
     authorized = {user: asyncssh.import_authorized_keys(public_key(key)) for user, key in keys.sftp.items()}
-    make_folders(settings)
+    create_folders(settings)
     _ChrootedSftp.settings = settings
     server = await asyncssh.listen(
         HOST,

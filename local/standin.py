@@ -1,4 +1,4 @@
-"""Start, stop and describe the stand-in as a whole: the store, the gateway in front of it, the SFTP server."""
+"""Start and stop the stand-in, and return its settings. Its servers: the store, the gateway in front of it, SFTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from local.settings import (
     Settings,
     StandInError,
     is_free,
-    past_proxies,
+    no_proxy_variables,
 )
 
 if TYPE_CHECKING:
@@ -38,21 +38,22 @@ _POLL_S = 0.1
 
 
 def up(settings: Settings) -> list[str]:
-    """Start what does not run yet, wait until all answers, and return the names of what was started.
+    """Start the servers that are not running, wait until all are ready, and return the names of those it started.
 
-    From then on this process calls the machine itself past any proxy. Raises `StandInError` for a busy port, naming it
-    and its setting, before anything is started; and when a part ends while starting or is not ready within a minute.
+    Also sets `NO_PROXY` in this process, so that its requests to this machine bypass a proxy. Raises `StandInError`,
+    which names the port and its setting, if a port is busy; nothing is started then. Raises `StandInError` if a server
+    exits while starting or is not ready within a minute.
     """
-    os.environ.update(past_proxies())
-    with _alone(settings):
+    os.environ.update(no_proxy_variables())
+    with _exclusive_lock(settings):
         return _up(settings)
 
 
 def down(settings: Settings) -> list[str]:
-    """End what `up` started, and only that; return the names of what ran. The data stay."""
+    """Stop the servers that `up` started, and no others. Return the names of those that were running. Keep the data."""
     if not settings.state.exists():
         return []
-    with _alone(settings):
+    with _exclusive_lock(settings):
         stopped = [process.name for process in reversed(_processes(settings)) if process.stop()]
         if "store" in stopped:
             store.remove_sockets(settings)
@@ -60,30 +61,30 @@ def down(settings: Settings) -> list[str]:
 
 
 def status(settings: Settings) -> dict[str, int | None]:
-    """Return each part's pid, or None for a part that does not run."""
+    """Return the pid of each server, or None if it is not running."""
     return {process.name: process.pid for process in _processes(settings)}
 
 
 def environment(settings: Settings | None = None) -> dict[str, str]:
-    """Return what points the platform at the stand-in: AWS's and our own variables, and Airflow's connections.
+    """Return the variables that make the platform use the stand-in: AWS's, this project's, and Airflow connections.
 
-    Raises `StandInError` when it was never started, as its keys do not exist then.
+    Raises `StandInError` if it was never started, because its keys do not exist then.
     """
     settings = settings or Settings.from_environment()
     if not (settings.state / "keys.json").exists():
         raise StandInError("the stand-in was never started. Next: ./gv local up.")
-    keys = Keys.of(settings.state)
+    keys = Keys.load_or_generate(settings.state)
     platform = keys.pairs[PLATFORM]
     account = {
         "AWS_REGION": REGION,
         "AWS_ACCESS_KEY_ID": platform.access_key,
         "AWS_SECRET_ACCESS_KEY": platform.secret_key,
         "AWS_ENDPOINT_URL_S3": settings.s3_endpoint,
-        "AWS_ENDPOINT_URL_S3TABLES": settings.gateway,
-        "GV_CATALOG_URI": f"{settings.gateway}/iceberg",
+        "AWS_ENDPOINT_URL_S3TABLES": settings.gateway_url,
+        "GV_CATALOG_URI": f"{settings.gateway_url}/iceberg",
         "GV_TABLE_BUCKET_ARN": TABLE_BUCKET_ARN,
         "GV_LANDING_URI": f"s3://{LANDING_BUCKET}",
-        **past_proxies(),
+        **no_proxy_variables(),
     }
     connections = _connections(settings, keys)
     return account | {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
@@ -91,7 +92,7 @@ def environment(settings: Settings | None = None) -> dict[str, str]:
 
 @contextmanager
 def running(state: Path) -> Iterator[Settings]:
-    """Run a stand-in on free ports with its state in `state`, and end it and remove the state afterwards."""
+    """Run a stand-in on free ports with its state in the folder `state`. Stop it and remove the folder afterward."""
     settings = Settings.with_free_ports(state)
     try:
         up(settings)
@@ -102,29 +103,29 @@ def running(state: Path) -> Iterator[Settings]:
 
 
 def _up(settings: Settings) -> list[str]:
-    keys = Keys.of(settings.state)
+    keys = Keys.load_or_generate(settings.state)
     commands = {
         "store": store.command(settings, keys),
         "gateway": [sys.executable, "-m", "local.gateway"],
         "sftp": [sys.executable, "-m", "local.sftp"],
     }
-    missing = [process for process in _processes(settings) if process.pid is None]
-    for process in missing:
+    stopped = [process for process in _processes(settings) if process.pid is None]
+    for process in stopped:
         _check_ports(settings, process.name)
-    for process in missing:
-        process.start(commands[process.name], _child_environment(settings), _REPOSITORY)
+    for process in stopped:
+        process.start(commands[process.name], _server_environment(settings), _REPOSITORY)
     try:
         _wait_until_ready(settings, keys)
     except StandInError:
-        for process in missing:
+        for process in stopped:
             process.stop()
         raise
-    return [process.name for process in missing]
+    return [process.name for process in stopped]
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """Hold other commands on the same stand-in off: one would take the other's half-started parts for strangers."""
+def _exclusive_lock(settings: Settings) -> Iterator[None]:
+    """Make other commands on the same stand-in wait, so that none mistakes new servers for other programs."""
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (settings.state / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -149,7 +150,7 @@ def _connections(settings: Settings, keys: Keys) -> dict[str, dict[str, Any]]:
         }
         return {"conn_type": "sftp", "host": HOST, "port": settings.sftp_port, "login": user, "extra": extra}
 
-    services = {"s3": {"endpoint_url": settings.s3_endpoint}, "s3tables": {"endpoint_url": settings.gateway}}
+    services = {"s3": {"endpoint_url": settings.s3_endpoint}, "s3tables": {"endpoint_url": settings.gateway_url}}
     return {
         "aws_default": aws(PLATFORM, service_config=services),
         **{f"sftp_{user}": sftp(user) for user in SFTP_VENDORS},
@@ -161,48 +162,48 @@ def _processes(settings: Settings) -> list[Process]:
     return [Process(name=name, state=settings.state) for name in ("store", "gateway", "sftp")]
 
 
-def _ports(settings: Settings, part: str) -> dict[int, str]:
-    """Return the ports of one part, with the setting of each."""
-    if part == "store":
+def _settings_by_port(settings: Settings, server: str) -> dict[int, str]:
+    """Return the ports of one server, each with the name of its setting."""
+    if server == "store":
         internal = dict.fromkeys(settings.internal_ports.values(), "GV_LOCAL_STORE_PORT")
         return {settings.s3_port: "GV_LOCAL_S3_PORT"} | internal
-    if part == "gateway":
+    if server == "gateway":
         return {settings.gateway_port: "GV_LOCAL_GATEWAY_PORT"}
     return {settings.sftp_port: "GV_LOCAL_SFTP_PORT"}
 
 
-def _check_ports(settings: Settings, part: str) -> None:
-    for port, setting in _ports(settings, part).items():
+def _check_ports(settings: Settings, server: str) -> None:
+    for port, setting in _settings_by_port(settings, server).items():
         if not is_free(port):
             raise StandInError(
-                f"port {port} for the {part} is in use by another program. "
+                f"port {port} for the {server} is in use by another program. "
                 f"Next: stop that program, or set {setting} to a free port."
             )
 
 
-def _child_environment(settings: Settings) -> dict[str, str]:
-    """Return our own environment without AWS settings, which the store would take for its administrator's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
-    return kept | settings.to_environment() | {"PYTHONPATH": str(_REPOSITORY)}
+def _server_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the servers. AWS settings are removed: the store would use them as its admin's keys."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
+    return inherited | settings.to_environment() | {"PYTHONPATH": str(_REPOSITORY)}
 
 
 def _wait_until_ready(settings: Settings, keys: Keys) -> None:
     checks: dict[str, Callable[[], bool]] = {
-        "store": lambda: store.is_ready(settings, keys) and _listens(settings.internal_ports["catalog"]),
-        "gateway": lambda: _listens(settings.gateway_port),
-        "sftp": lambda: _listens(settings.sftp_port),
+        "store": lambda: store.is_ready(settings, keys) and _is_listening(settings.internal_ports["catalog"]),
+        "gateway": lambda: _is_listening(settings.gateway_port),
+        "sftp": lambda: _is_listening(settings.sftp_port),
     }
-    until = time.monotonic() + _READY_WITHIN_S
+    deadline = time.monotonic() + _READY_WITHIN_S
     for process in _processes(settings):
         while not checks[process.name]():
-            process.require()
-            if time.monotonic() > until:
-                raise StandInError(f"{process.name} is not ready after a minute. Next: look at {process.log}.")
+            process.require_running()
+            if time.monotonic() > deadline:
+                raise StandInError(f"{process.name} is not ready after a minute. Next: read {process.log}.")
             time.sleep(_POLL_S)
-        process.require()
+        process.require_running()
 
 
-def _listens(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     with closing(socket.socket()) as sock:
         sock.settimeout(1)
         return sock.connect_ex((HOST, port)) == 0

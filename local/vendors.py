@@ -1,4 +1,4 @@
-"""The vendors at work: put the sample deliveries of `include/samples` where each vendor would."""
+"""Play the vendors: upload the sample deliveries of `include/samples` to where each vendor would put them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ SAMPLES = Path(__file__).resolve().parent.parent / "include" / "samples"
 
 @dataclass(frozen=True, kw_only=True)
 class SampleFile:
-    """A file of a sample delivery. `drop` is `sftp://<user>/path`, `s3://<bucket>/<key>` or `inbox`."""
+    """A file of a sample delivery.
+
+    :param drop: where the vendor puts it: `sftp://<user>/path`, `s3://<bucket>/<key>` or `inbox`.
+    :param rows_read: how many records a load must read from it.
+    :param rows_rejected: how many of these it must reject.
+    :param marker: whether it is the marker that completes the delivery.
+    """
 
     path: Path
     drop: str
@@ -31,7 +37,7 @@ class SampleFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A source's sample delivery, and what a load of it must count."""
+    """A source's sample delivery, and the row counts that a load of it must have."""
 
     source: str
     period: str
@@ -47,44 +53,44 @@ class Sample:
 
     @property
     def inbox_names(self) -> list[str]:
-        """The names that a person fills in when the delivery comes by hand."""
+        """The file names to enter in the run's form if the delivery comes through the inbox."""
         return [file.path.name for file in self.files if file.drop == "inbox"]
 
 
 def samples() -> dict[str, Sample]:
-    """Return every source's sample, as `include/samples/expected.json` lists them."""
-    listed = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
+    """Return the samples in `include/samples/expected.json`, by source."""
+    expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
     return {
         source: Sample(
             source=source,
             period=sample["period"],
             files=tuple(SampleFile(**{**file, "path": SAMPLES / file["path"]}) for file in sample["files"]),
         )
-        for source, sample in listed.items()
+        for source, sample in expected.items()
     }
 
 
 def deliver(settings: Settings, sample: Sample) -> None:
-    """Put the sample up as its vendor would: each with the vendor's own rights, a marker last."""
+    """Upload the files of a sample as its vendor would: with the vendor's own key pair, and a marker last."""
     for file in sorted(sample.files, key=lambda file: file.marker):
-        place = urlsplit(file.drop)
-        if place.scheme == "sftp":
-            _upload_by_sftp(settings, file.path, place.netloc, place.path)
-        elif place.scheme == "s3":
-            _put(settings, place.netloc.removeprefix("vendor-"), place.netloc, place.path.lstrip("/"), file.path)
+        url = urlsplit(file.drop)
+        if url.scheme == "sftp":
+            _put_into_sftp_folder(settings, file.path, url.netloc, url.path)
+        elif url.scheme == "s3":
+            _put_object(settings, url.netloc.removeprefix("vendor-"), url.netloc, url.path.lstrip("/"), file.path)
         else:
-            _put(settings, PLATFORM, LANDING_BUCKET, f"inbox/{sample.source}/{file.path.name}", file.path)
+            _put_object(settings, PLATFORM, LANDING_BUCKET, f"inbox/{sample.source}/{file.path.name}", file.path)
 
 
-def _upload_by_sftp(settings: Settings, path: Path, user: str, target: str) -> None:
+def _put_into_sftp_folder(settings: Settings, path: Path, user: str, target: str) -> None:
     """Write the file under a temporary name and rename it, as careful vendors do."""
-    final = sftp.root(settings, user) / target.lstrip("/")
+    final = sftp.root_folder(settings, user) / target.lstrip("/")
     final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(final.name + ".part")
-    part.write_bytes(path.read_bytes())
-    part.replace(final)
+    temporary = final.with_name(final.name + ".part")
+    temporary.write_bytes(path.read_bytes())
+    temporary.replace(final)
 
 
-def _put(settings: Settings, owner: str, bucket: str, key: str, path: Path) -> None:
-    keys = Keys.of(settings.state)
+def _put_object(settings: Settings, owner: str, bucket: str, key: str, path: Path) -> None:
+    keys = Keys.load_or_generate(settings.state)
     store.client("s3", settings, keys.pairs[owner]).put_object(Bucket=bucket, Key=key, Body=path.read_bytes())

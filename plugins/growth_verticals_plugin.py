@@ -1,4 +1,4 @@
-"""What Airflow's plugin scan finds: the timetables. The only module under plugins/ that Airflow imports by itself."""
+"""Registers the timetables with Airflow. This is the only module under plugins/ that Airflow imports automatically."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -6,7 +6,7 @@ from growth_verticals.timetables import PeriodTimetable
 
 
 class GrowthVerticalsPlugin(AirflowPlugin):
-    """Registers what Airflow must know by name."""
+    """The classes that Airflow looks up by name."""
 
     name = "growth_verticals"
-    timetables = [PeriodTimetable]  # noqa: RUF012 - Airflow reads a list
+    timetables = [PeriodTimetable]  # noqa: RUF012 - Airflow requires a list

@@ -1,4 +1,4 @@
-"""Import this before airflow: it gives the process an Airflow home of its own. No database is made in it."""
+"""Import this before airflow. It gives the process a temporary Airflow home, without a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stand-in for all tests that ask for it, on free ports; what a test makes in it has names of its own."""
+"""One stand-in for all tests that need it, on free ports. Each test uses its own names in it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from growth_verticals.account import Account, Credentials
 from local import standin
 from local.settings import Settings
 
-#: The same examples every time, so that a run that was green stays green; `make fuzz` looks for new ones.
-settings.register_profile("same", derandomize=True, deadline=None)
+#: Hypothesis generates the same examples in every run, so that results are repeatable. `make fuzz` tries new examples.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("fuzz", max_examples=2_000, deadline=None)
-settings.load_profile(os.environ.get("GV_HYPOTHESIS", "same"))
+settings.load_profile(os.environ.get("GV_HYPOTHESIS", "repeatable"))
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def stand_in_environment(stand_in: Settings) -> dict[str, str]:
-    """The variables that `./gv local env` prints for it."""
+    """The environment variables that `./gv local env` prints for the stand-in."""
     return standin.environment(stand_in)
 
 
@@ -40,13 +40,13 @@ def account(stand_in_environment: dict[str, str]) -> Account:
         access_key=stand_in_environment["AWS_ACCESS_KEY_ID"],
         secret_key=stand_in_environment["AWS_SECRET_ACCESS_KEY"],
     )
-    found = Account.from_environment(stand_in_environment, keys)
-    return replace(found, landing_uri=f"{found.landing_uri}/{uuid.uuid4().hex}")
+    shared = Account.from_environment(stand_in_environment, keys)
+    return replace(shared, landing_uri=f"{shared.landing_uri}/{uuid.uuid4().hex}")
 
 
 @pytest.fixture
 def namespace(account: Account) -> str:
-    """The name of a namespace that exists and is empty."""
+    """The name of a new, empty namespace."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     account.client("s3tables").create_namespace(tableBucketARN=account.table_bucket_arn, namespace=[name])
     return name

@@ -1,1 +1,1 @@
-"""Other ways to load the same file into the same catalog, each in a virtual environment of its own."""
+"""Other tools that load the same file into the same catalog. Each runs in its own virtual environment."""

@@ -1,4 +1,4 @@
-"""What every peer's script shares: its job, the catalog, the report. Runs in the peer's own environment."""
+"""Code that the peers' scripts share: the job, the catalog, schemas, the report. Runs in the peer's environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """:param table: `namespace.table`, which exists and has the file's columns. :param columns: name to SQL type."""
+    """The task of a peer.
+
+    :param path: the file or folder to load.
+    :param table: `namespace.table`. The table exists and has the file's columns.
+    :param columns: SQL types by column name.
+    """
 
     path: Path
     table: str
@@ -21,8 +26,8 @@ class Job:
 
 
 def job() -> Job:
-    given = json.loads(sys.argv[1])
-    return Job(Path(given["path"]), given["table"], given["columns"], given["delimiter"])
+    values = json.loads(sys.argv[1])
+    return Job(Path(values["path"]), values["table"], values["columns"], values["delimiter"])
 
 
 def catalog_properties() -> dict[str, str]:
@@ -52,7 +57,7 @@ def open_catalog() -> Any:
 def polars_schema(columns: dict[str, str]) -> dict[str, Any]:
     import polars as pl
 
-    known = {
+    types = {
         "BIGINT": pl.Int64,
         "INT": pl.Int32,
         "DOUBLE": pl.Float64,
@@ -61,13 +66,13 @@ def polars_schema(columns: dict[str, str]) -> dict[str, Any]:
         "TIMESTAMP": pl.Datetime("us"),
         "STRING": pl.String,
     }
-    return {name: known.get(kind) or pl.Decimal(*_decimal(kind)) for name, kind in columns.items()}
+    return {name: types.get(sql_type) or pl.Decimal(*_decimal(sql_type)) for name, sql_type in columns.items()}
 
 
 def daft_schema(columns: dict[str, str]) -> dict[str, Any]:
     from daft import DataType
 
-    known = {
+    types = {
         "BIGINT": DataType.int64(),
         "INT": DataType.int32(),
         "DOUBLE": DataType.float64(),
@@ -76,13 +81,13 @@ def daft_schema(columns: dict[str, str]) -> dict[str, Any]:
         "TIMESTAMP": DataType.timestamp("us"),
         "STRING": DataType.string(),
     }
-    return {name: known.get(kind) or DataType.decimal128(*_decimal(kind)) for name, kind in columns.items()}
+    return {name: types.get(sql_type) or DataType.decimal128(*_decimal(sql_type)) for name, sql_type in columns.items()}
 
 
 def arrow_schema(columns: dict[str, str]) -> Any:
     import pyarrow as pa
 
-    known = {
+    types = {
         "BIGINT": pa.int64(),
         "INT": pa.int32(),
         "DOUBLE": pa.float64(),
@@ -91,7 +96,9 @@ def arrow_schema(columns: dict[str, str]) -> Any:
         "TIMESTAMP": pa.timestamp("us"),
         "STRING": pa.string(),
     }
-    return pa.schema([(name, known.get(kind) or pa.decimal128(*_decimal(kind))) for name, kind in columns.items()])
+    return pa.schema(
+        [(name, types.get(sql_type) or pa.decimal128(*_decimal(sql_type))) for name, sql_type in columns.items()]
+    )
 
 
 def arrow_csv_options(task: Job) -> dict[str, Any]:
@@ -104,10 +111,15 @@ def arrow_csv_options(task: Job) -> dict[str, Any]:
 
 
 def report(inner: float, rows: int | None = None) -> None:
-    """:param rows: of a peer that does not write into the table that it was given."""
+    """Print the report.
+
+    :param inner: seconds that the load took.
+    :param rows: number of loaded rows, if the peer does not write to the job's table.
+    """
     print(json.dumps({"inner": inner, "rows": rows}))
 
 
-def _decimal(kind: str) -> tuple[int, int]:
-    precision, scale = kind.removeprefix("DECIMAL(").removesuffix(")").split(",")
+def _decimal(sql_type: str) -> tuple[int, int]:
+    """Return precision and scale."""
+    precision, scale = sql_type.removeprefix("DECIMAL(").removesuffix(")").split(",")
     return int(precision), int(scale)

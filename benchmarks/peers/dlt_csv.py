@@ -1,6 +1,6 @@
-"""dlt as its documentation reads a folder of CSV files: `filesystem() | read_csv()`, pandas and rows in between.
+"""dlt, reading a folder of CSV files as in its documentation: `filesystem() | read_csv()`, through pandas and rows.
 
-The destination is that of `dlt_load.py`.
+The destination is the same as in `dlt_load.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if __name__ == "__main__":
     task = job()
     namespace, name = task.table.split(".")
     files = filesystem(bucket_url=task.path.as_uri(), file_glob="*.csv") | read_csv()
-    hints = {column: {"data_type": _TYPES.get(kind, "text")} for column, kind in task.columns.items()}
+    hints = {column: {"data_type": _TYPES.get(sql_type, "text")} for column, sql_type in task.columns.items()}
     run(
         dlt.resource(files.with_name(name), write_disposition="append", table_format="iceberg", columns=hints),
         namespace,

@@ -1,6 +1,6 @@
-"""dlt: Arrow batches through the filesystem destination, table format iceberg; a folder is read file by file.
+"""dlt: Arrow batches through the filesystem destination with table format iceberg. A folder is read file by file.
 
-dlt keeps a catalog of its own for this destination, so the commit costs it no request to the REST catalog.
+dlt has its own catalog for this destination, so its commit sends no request to the REST catalog.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(source: Any, namespace: str, name: str) -> None:
-    """Load one resource, and report."""
+    """Load one resource, and print the report."""
     destination = filesystem(
         bucket_url=f"{os.environ['GV_LANDING_URI']}/dlt",
         credentials={

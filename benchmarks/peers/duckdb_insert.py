@@ -1,6 +1,6 @@
-"""DuckDB: read_csv with declared types, INSERT through its iceberg extension, behind the forwarder of `signing.py`.
+"""DuckDB: read_csv with declared types, and INSERT through its iceberg extension and the proxy in `signing.py`.
 
-Nothing is fetched: packages bring the extensions.
+The extensions are installed as packages; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import duckdb
 from common import job, report
-from signing import forwarder
+from signing import start_signing_proxy
 
 
 def extension(name: str) -> Path:
-    found = find_spec(f"duckdb_extension_{name}")
-    return next(Path(found.origin).parent.glob(f"extensions/*/{name}.duckdb_extension"))
+    package = find_spec(f"duckdb_extension_{name}")
+    return next(Path(package.origin).parent.glob(f"extensions/*/{name}.duckdb_extension"))
 
 
 task = job()
@@ -33,7 +33,7 @@ engine.execute(
 )
 engine.execute(
     f"""ATTACH '{os.environ["GV_TABLE_BUCKET_ARN"]}' AS lake
-    (TYPE iceberg, ENDPOINT '{forwarder()}', AUTHORIZATION_TYPE 'none', ACCESS_DELEGATION_MODE 'none')"""
+    (TYPE iceberg, ENDPOINT '{start_signing_proxy()}', AUTHORIZATION_TYPE 'none', ACCESS_DELEGATION_MODE 'none')"""
 )
 started = time.perf_counter()
 engine.execute(

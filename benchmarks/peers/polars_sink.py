@@ -1,4 +1,4 @@
-"""polars: scan_csv -> sink_iceberg. No bad row is captured, nothing is hashed."""
+"""polars: scan_csv -> sink_iceberg. It does not capture bad rows and hashes nothing."""
 
 from __future__ import annotations
 

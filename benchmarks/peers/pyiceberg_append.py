@@ -1,4 +1,4 @@
-"""pyiceberg, the plain way: the whole file into memory by Arrow's reader (all threads), then `append`."""
+"""pyiceberg, the simple way: read the whole file into memory with Arrow's reader (all threads), then `append`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pyiceberg's streaming `append` of a RecordBatchReader: Arrow's incremental reader in front of it."""
+"""pyiceberg's streaming `append` of a RecordBatchReader, which is Arrow's incremental CSV reader."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """# Table maintenance
 
-Daily care of the table bucket. S3 Tables compacts tables, expires snapshots and removes unreferenced files by itself;
-this DAG keeps its settings as they are declared, and looks whether its jobs did their work.
+Daily maintenance of the table bucket. S3 Tables compacts tables, expires snapshots and removes unreferenced files
+automatically. This DAG applies the declared maintenance settings, and checks the status of the maintenance jobs.
 
 - **bucket** sets how long unreferenced files are kept.
-- **table**, once for each table of the bucket: fails when a maintenance job has failed; the log has the job's message.
-  Before, a source's table gets the settings of its declaration where the live ones differ, and its rejects table AWS's
-  defaults. The settings of tables that no source declares are left alone.
+- **list** lists all tables of the table bucket.
+- **table** runs once per table. First it applies the declared settings to a source's table, and AWS's defaults to its
+  rejects table, where the live settings differ. It does not change the settings of tables that no source declares.
+  Then it fails if a maintenance job has failed; the log contains AWS's message.
 """
 
 from datetime import timedelta
@@ -22,7 +23,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(minutes=15)},
-    description="Keeps maintenance settings as declared, and looks whether the maintenance jobs did their work",
+    description="Applies the declared maintenance settings, and checks the status of the maintenance jobs",
     doc_md=__doc__,
     tags=["operations"],
 ) as dag:

@@ -1,11 +1,12 @@
 """# AIQ business to business
 
-Business contacts tied to the consumer file, from AIQ's SFTP server, about 75 million rows.
+Business contacts linked to the consumer file, from AIQ's SFTP server. About 75 million rows.
 
-- **One row** is one business contact. Each quarter is a full snapshot. The name carries a release number (`V105`).
-- **Late**: the release is usually out within 15 business days of quarter end. Then ask the AIQ account manager.
+- **One row** is one business contact. Each quarter is a full snapshot. The file name has a release number (`V105`).
+- **Late**: the release is usually out within 15 business days of quarter end. After that, ask the AIQ account manager.
 - **Refused**: the log names the file, line and column. Ask AIQ for a new file of the same name and start the run again.
-- **Sensitivity**: names, work e-mails and their hashes, phones; `aiq_hhid` and `aiq_indid` lead to the person at home.
+- **Sensitivity**: names, work emails and their hashes, phone numbers. `aiq_hhid` and `aiq_indid` link to the person's
+  home.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

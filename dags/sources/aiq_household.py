@@ -1,13 +1,13 @@
 """# AIQ household
 
-Every consumer whom AIQ knows, from AIQ's SFTP server, about 265 million rows in several parts.
+All consumers in AIQ's file, from AIQ's SFTP server. About 265 million rows in several files.
 
 - **One row** is one individual. Each quarter is a full snapshot of the population.
-- **Late**: the release is usually out within 15 business days of quarter end. Then ask the AIQ account manager; the
-  wait goes on meanwhile.
+- **Late**: the release is usually out within 15 business days of quarter end. The run waits until then. After that, ask
+  the AIQ account manager.
 - **Refused**: the log names the file, line and column. Ask AIQ for a new file of the same name and start the run again.
-- **Sensitivity**: names, addresses, phones; modelled income, ethnicity, religion and politics. Modelled income is not
-  for credit decisions.
+- **Sensitivity**: names, addresses, phone numbers; modeled income, ethnicity, religion and politics. Do not use modeled
+  income for credit decisions.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

@@ -1,9 +1,10 @@
 """# Causeway
 
-Modelled voters from Causeway, on no schedule, in Latin-1. Put the file into the inbox, then start the DAG and name it.
+Modeled voters from Causeway, in Latin-1. There is no schedule: put the file into the inbox, then trigger the DAG and
+enter the file name.
 
-- **One row** is one person. Each file is taken to be the full list.
-- **Late**: nothing is due. The period is the day of the file.
+- **One row** is one person. Each file is assumed to be the full list.
+- **Late**: there is no due date. The period is the date of the file.
 - **Refused**: the log names the line and column. Ask Causeway for a new file.
 - **Sensitivity**: political: party, turnout, issues.
 """

@@ -1,11 +1,13 @@
 """# CML nurse
 
-Nursing licences, a workbook from CML, on no schedule. Put it into the inbox, then start the DAG and name it.
+Nursing licenses, an Excel workbook from CML. There is no schedule: put the workbook into the inbox, then trigger the
+DAG and enter the file name.
 
-- **One row** is one licence, on the sheet `Nurses`; other sheets are notes. Each workbook is the full list.
-- **Late**: nothing is due. The period is the day of the list.
-- **Refused**: the log names the row and column. Mend the workbook with CML, not by hand, and start the run again.
-- **Sensitivity**: names, licence numbers, personal e-mails and phones. Respect `ama_style_no_contact`.
+- **One row** is one license, on the sheet `Nurses`; other sheets are notes. Each workbook is the full list.
+- **Late**: there is no due date. The period is the date of the list.
+- **Refused**: the log names the row and column. Ask CML for a corrected workbook, and start the run again. Do not edit
+  it yourself.
+- **Sensitivity**: names, license numbers, personal emails and phone numbers. Respect `ama_style_no_contact`.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

@@ -1,13 +1,13 @@
 """# Healthwise consumer
 
-Health propensities of the people of the AIQ household file, from Healthwise's SFTP server.
+Health propensities of the people in the AIQ household file, from Healthwise's SFTP server.
 
-- **One row** is one individual. Each quarter is taken to be a full snapshot. The archive holds a read-me, which is
-  skipped.
-- **Complete** when Healthwise has put up the `.done` file.
-- **Late**: after 20 business days ask the Healthwise account manager; a missing `.done` file is the usual reason.
+- **One row** is one individual. Each quarter is assumed to be a full snapshot. The archive also contains a README file,
+  which is skipped.
+- **Complete** when Healthwise has uploaded the `.done` file.
+- **Late**: after 20 business days, ask the Healthwise account manager. The usual reason is a missing `.done` file.
 - **Refused**: the log names the file, line and column. Ask Healthwise for a new archive and start the run again.
-- **Sensitivity**: consumer health data. State laws (Washington's among them) ask for consent; read rows by state.
+- **Sensitivity**: consumer health data. State laws (for example in Washington) require consent; read rows by state.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

@@ -1,12 +1,12 @@
 """# Horace Mann (client)
 
-The client's list for a campaign. Put the file into the inbox, then start the DAG and name it.
+The client's list for a campaign. Put the file into the inbox, then trigger the DAG and enter the file name.
 
-- **One row** is one person: customer, prospect, lapsed or to be suppressed. Each file is the full list of a campaign.
-- **Late**: the client decides. The period is the day of the list.
-- **Refused**: the log names the line and column. Ask the client for a new file; never mend theirs by hand.
-- **Sensitivity**: GLBA nonpublic personal information is likely. Never join these rows into vendor tables that are
-  resold. Respect `do_not_solicit` and `glba_opt_out`; ask the client to leave `date_of_birth` out.
+- **One row** is one person: customer, prospect, lapsed or suppressed. Each file is the full list of a campaign.
+- **Late**: there is no due date; the client decides. The period is the date of the list.
+- **Refused**: the log names the line and column. Ask the client for a new file. Never edit their file yourself.
+- **Sensitivity**: probably contains GLBA nonpublic personal information. Never join these rows into vendor tables that
+  are resold. Respect `do_not_solicit` and `glba_opt_out`; ask the client not to send `date_of_birth`.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

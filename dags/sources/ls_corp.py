@@ -1,12 +1,13 @@
 """# LS Corp
 
-Leads from LS Corp, on no schedule. Put the file into the inbox, then start the DAG and name it.
+Leads from LS Corp. There is no schedule: put the file into the inbox, then trigger the DAG and enter the file name.
 
-- **One row** is one line of the file: what it stands for is not known yet. Columns that the SQL file does not list are
-  kept in `extra`.
-- **Late**: nothing is due. The period is the day of the file.
+- **One row** is one line of the file. Its meaning is not known yet. Columns that are not in the SQL file are kept in
+  `extra`.
+- **Late**: there is no due date. The period is the date of the file.
 - **Refused**: the log names the line and column. Ask LS Corp for a new file.
-- **Sensitivity**: names, addresses, phones, e-mails. Treat everything in `extra` as personal until it is classified.
+- **Sensitivity**: names, addresses, phone numbers, emails. Treat everything in `extra` as personal until it is
+  classified.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

@@ -1,13 +1,14 @@
 """# Platinum Dermatology (client)
 
-The client's patients, for marketing that they authorised. Put the file into the inbox, then start the DAG and name it.
+The client's patients, for marketing that they authorized. Put the file into the inbox, then trigger the DAG and enter
+the file name.
 
-- **Treat every row as PHI**: being on the list is itself health information. Load only while a BAA is recorded, and
-  only into an account whose table bucket and KMS key are this client's own.
-- **One row** is one patient. A full list, or the month's additions.
-- **Late**: the client decides. The period is the day of the list.
-- **Refused**: an unknown column refuses the file, so that nothing outside the agreement comes in unseen. Tell the
-  client the column's name, never a value, and ask for a new file through the agreed channel.
+- **Treat every row as PHI**: being on the list is itself health information. Load only while a BAA is on file, and
+  only into an account whose table bucket and KMS key are used for this client only.
+- **One row** is one patient. A file is the full list, or the additions of a month.
+- **Late**: there is no due date; the client decides. The period is the date of the list.
+- **Refused**: a file with an unknown column is refused, so that no data outside the agreement is loaded unnoticed. Tell
+  the client the column's name, never a value, and ask for a new file through the agreed channel.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

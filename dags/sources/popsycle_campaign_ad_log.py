@@ -1,13 +1,13 @@
 """# Popsycle campaign ad log
 
-Impressions, clicks and conversions of our campaigns, from Popsycle (with Statara), through Popsycle's S3 bucket, every
-day of the week.
+Impressions, clicks and conversions of our campaigns, from Popsycle (with Statara). They arrive in Popsycle's S3 bucket
+every day of the week.
 
-- **One row** is one event. Clicks and conversions trail impressions, and Popsycle restates recent days. Equal rows can
-  be real: nothing is de-duplicated.
-- **Late**: by the evening of the next business day ask Popsycle's support.
-- **Refused**: the log names the file and line. Ask Popsycle to put up the day again.
-- **Sensitivity**: device ids, IP addresses, e-mail hashes; a segment may mean health or politics.
+- **One row** is one event. Clicks and conversions arrive later than impressions, and Popsycle restates recent days.
+  Identical rows can be real, so nothing is deduplicated.
+- **Late**: on the evening of the next business day, ask Popsycle's support.
+- **Refused**: the log names the file and line. Ask Popsycle to upload the day again.
+- **Sensitivity**: device IDs, IP addresses, email hashes; a segment can reveal health or politics.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

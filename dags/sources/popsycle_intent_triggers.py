@@ -1,12 +1,13 @@
 """# Popsycle intent triggers
 
-Signals of what people look for, from Popsycle (with Statara), through Popsycle's S3 bucket, every day of the week.
+Signals of what people are looking for, from Popsycle (with Statara). They arrive in Popsycle's S3 bucket
+every day of the week.
 
-- **One row** is one signal. A day's files hold what was found that day, some of it about earlier days.
-- **Late**: by the evening of the next business day ask Popsycle's support.
-- **Refused**: the log names the file and line. A line that is not JSON is set aside, not the file.
-- **Sensitivity**: identifiers, topics and pages that may reveal health or politics. Rows of CA and WA need rules; do
-  not use an identifier after `expires_at`.
+- **One row** is one signal. A day's files contain the signals found on that day; some are about earlier days.
+- **Late**: on the evening of the next business day, ask Popsycle's support.
+- **Refused**: the log names the file and line. A line that is not JSON is rejected; the file is still loaded.
+- **Sensitivity**: identifiers, topics and pages that can reveal health or politics. Rows of CA and WA need special
+  rules. Do not use an identifier after `expires_at`.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

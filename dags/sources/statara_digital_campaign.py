@@ -1,11 +1,11 @@
 """# Statara digital campaign
 
-Digital identifiers for campaigns, from Statara's S3 bucket, one file a state.
+Digital identifiers for campaigns, from Statara's S3 bucket. One file per state.
 
-- **One row** is one identifier of one person. Each month is taken to be a full snapshot.
-- **Late**: after 5 business days ask the Statara account manager. Stirista may replace this feed.
-- **Refused**: the log names the file, line and column. Ask Statara to put up that state's file again.
-- **Sensitivity**: names, addresses, e-mails, device ids; a hash is still an identifier. Respect `do_not_mail`,
+- **One row** is one identifier of one person. Each month is assumed to be a full snapshot.
+- **Late**: after 5 business days, ask the Statara account manager. Stirista may replace this feed.
+- **Refused**: the log names the file, line and column. Ask Statara to upload that state's file again.
+- **Sensitivity**: names, addresses, emails, device IDs; a hash is still an identifier. Respect `do_not_mail`,
   `do_not_call` and `ccpa_opt_out`.
 """
 

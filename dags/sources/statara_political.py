@@ -1,12 +1,13 @@
 """# Statara political
 
-Voter files, harmonised by Statara, from its S3 bucket, one file a state.
+Voter files, standardized by Statara, from its S3 bucket. One file per state.
 
-- **One row** is one registered voter. A month may refresh some states only: each state is a full snapshot of its own.
-- **Late**: after 10 business days ask the Statara account manager which states to expect.
-- **Refused**: the log names the file, line and column. Ask Statara to put up that state's file again.
-- **Sensitivity**: political. `permitted_use` holds the state's licence class; rows marked `political_only` may not
-  serve commercial campaigns.
+- **One row** is one registered voter. A month can contain only some of the states; each file is a full snapshot of its
+  state.
+- **Late**: after 10 business days, ask the Statara account manager which states to expect.
+- **Refused**: the log names the file, line and column. Ask Statara to upload that state's file again.
+- **Sensitivity**: political. `permitted_use` is the state's license class. Do not use rows marked `political_only` for
+  commercial campaigns.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG

@@ -2,10 +2,11 @@
 
 Consumers with digital identifiers, from Stirista's S3 bucket, as Parquet. It may replace Statara's feed.
 
-- **One row** is one individual. A full snapshot, or adds, changes and deletes by `action_code`: not settled yet.
-- **Late**: after 5 business days ask the Stirista account manager.
+- **One row** is one individual. It is not decided yet whether a delivery is a full snapshot, or adds, changes and
+  deletes by `action_code`.
+- **Late**: after 5 business days, ask the Stirista account manager.
 - **Refused**: the log names the file and column. Ask Stirista for a new file of the same name.
-- **Sensitivity**: names, e-mails and their hashes, device and TV ids; income, ethnic group and party. Respect
+- **Sensitivity**: names, emails and their hashes, device and TV IDs; income, ethnic group and party. Respect
   `opt_out_flag`.
 """
 

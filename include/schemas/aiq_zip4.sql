@@ -1,6 +1,6 @@
--- AIQ zip+4: one row per zip5 and zip4, a full snapshot each quarter. Received, not used at present.
+-- AIQ zip+4: one row per zip5 and zip4, a full snapshot each quarter. Received, but not used at present.
 -- Natural key: zip5, zip4.
--- A working layout until the vendor's own is in hand.
+-- A provisional layout, until the vendor's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE aiq.zip4 (
@@ -14,15 +14,15 @@ CREATE TABLE aiq.zip4 (
     median_age               DECIMAL(5,1)            COMMENT '[N] Median age, years',
     avg_adults_in_hh         DECIMAL(5,2)            COMMENT '[N] Adults per household',
     pct_with_children        DECIMAL(5,2)            COMMENT '[N] Households with children, percent',
-    pct_homeowner            DECIMAL(5,2)            COMMENT '[N] Households that own, percent',
+    pct_homeowner            DECIMAL(5,2)            COMMENT '[N] Households that own their home, percent',
     avg_length_of_residence  DECIMAL(5,1)            COMMENT '[N] Length of residence, years',
-    avg_homevalueiq          BIGINT                  COMMENT '[N] Average modelled home value, USD',
-    avg_incomeiq             INT                     COMMENT '[N] Average modelled income, USD',
-    avg_wealthiq             BIGINT                  COMMENT '[N] Average modelled wealth, USD',
+    avg_homevalueiq          BIGINT                  COMMENT '[N] Average modeled home value, USD',
+    avg_incomeiq             INT                     COMMENT '[N] Average modeled income, USD',
+    avg_wealthiq             BIGINT                  COMMENT '[N] Average modeled wealth, USD',
     pct_college              DECIMAL(5,2)            COMMENT '[N] College educated, percent',
     pct_married              DECIMAL(5,2)            COMMENT '[N] Married, percent',
-    dominant_ethniciq        STRING                  COMMENT '[O] Most frequent modelled ethnicity: sensitive in small cells',
-    dominant_politicsiq      STRING                  COMMENT '[P] Most frequent modelled political leaning',
+    dominant_ethniciq        STRING                  COMMENT '[O] Most frequent modeled ethnicity; sensitive in small cells',
+    dominant_politicsiq      STRING                  COMMENT '[P] Most frequent modeled political leaning',
     avg_auto_inmkt           DECIMAL(7,2)            COMMENT '[N] Average propensity: in market for a car'
 )
 PARTITIONED BY (delivery_period)

@@ -1,12 +1,12 @@
--- Causeway: one row per person, the full list each time, on no schedule.
+-- Causeway: one row per person, a full list each time, without a schedule.
 -- Natural key: causeway_id.
--- A working layout until the vendor's own is in hand.
+-- A provisional layout, until the vendor's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE causeway.person (
     causeway_id             STRING        NOT NULL  COMMENT '[Q] Vendor id of the person',
     household_id            STRING                  COMMENT '[Q] Vendor id of the household',
-    state_voter_id          STRING                  COMMENT '[D] Voter id of the state; its form differs by state',
+    state_voter_id          STRING                  COMMENT '[D] State voter id; its format differs by state',
     first_name              STRING                  COMMENT '[D] First name',
     last_name               STRING                  COMMENT '[D] Last name',
     address_line_1          STRING                  COMMENT '[D] Street address',
@@ -17,14 +17,14 @@ CREATE TABLE causeway.person (
     gender                  STRING                  COMMENT '[Q] M, F or U',
     email                   STRING                  COMMENT '[D] E-mail address',
     phone                   STRING                  COMMENT '[D] Phone number',
-    registered_party        STRING                  COMMENT '[P] Party of registration',
-    modeled_party           STRING                  COMMENT '[P] Modelled party: Democrat, Republican or swing',
-    turnout_score           DECIMAL(5,2)            COMMENT '[P] Modelled turnout, 0 to 100',
-    swing_voter_flag        BOOLEAN                 COMMENT '[P] Modelled as a swing voter',
+    registered_party        STRING                  COMMENT '[P] Registered party',
+    modeled_party           STRING                  COMMENT '[P] Modeled party: Democrat, Republican or swing',
+    turnout_score           DECIMAL(5,2)            COMMENT '[P] Modeled turnout, 0 to 100',
+    swing_voter_flag        BOOLEAN                 COMMENT '[P] Modeled as a swing voter',
     issue_segment_codes     STRING                  COMMENT '[P] Issue segments, separated by commas',
     consumer_segment_codes  STRING                  COMMENT '[N] Consumer segments, separated by commas',
     media_usage_segment     STRING                  COMMENT '[N] Media usage segment',
-    model_run_date          DATE                    COMMENT '[N] When the models were run'
+    model_run_date          DATE                    COMMENT '[N] Date of the model run'
 )
 PARTITIONED BY (delivery_period)
 SORTED BY (state, zip5)

@@ -1,4 +1,4 @@
--- Example: a sales table, for `create_table.py -b my-table-bucket -s schemas/daily_sales.sql`. No source loads it.
+-- Example of a sales table, for `create_table.py -b my-table-bucket -s schemas/daily_sales.sql`. No source loads it.
 CREATE TABLE daily_sales (
     sale_date         date,
     store_id          int,

@@ -1,12 +1,12 @@
--- Healthwise consumer: one row per individual, a full snapshot each quarter. Scores are propensities, not claims.
+-- Healthwise consumer: one row per individual, a full snapshot each quarter. Scores are propensities, not insurance claims.
 -- Natural key: aiq_hhid, aiq_indid.
--- A working layout until the vendor's own is in hand.
+-- A provisional layout, until the vendor's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE healthwise.consumer (
     aiq_hhid                      STRING  NOT NULL  COMMENT '[Q] AIQ household id',
     aiq_indid                     STRING  NOT NULL  COMMENT '[Q] AIQ individual id',
-    state                         STRING  NOT NULL  COMMENT '[Q] Two-letter USPS code; state health-privacy rules (e.g. WA) need it',
+    state                         STRING  NOT NULL  COMMENT '[Q] Two-letter USPS code; needed for state health-privacy laws (e.g. WA)',
     zip5                          STRING            COMMENT '[Q] ZIP code, leading zeros kept',
     hw_bmi                        INT               COMMENT '[H] Propensity: high body mass index',
     hw_diet                       INT               COMMENT '[H] Propensity: healthy diet',
@@ -33,7 +33,7 @@ CREATE TABLE healthwise.consumer (
     hw_rx_adherence               INT               COMMENT '[H] Propensity: takes prescriptions as directed',
     hw_preventive_care            INT               COMMENT '[H] Propensity: uses preventive care',
     hw_telehealth                 INT               COMMENT '[H] Propensity: uses telehealth',
-    hw_insurance_type_propensity  STRING            COMMENT '[H] Likely kind of health insurance',
+    hw_insurance_type_propensity  STRING            COMMENT '[H] Likely type of health insurance',
     hw_caregiver                  INT               COMMENT '[H] Propensity: cares for a relative'
 )
 PARTITIONED BY (delivery_period)

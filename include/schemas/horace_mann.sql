@@ -1,11 +1,11 @@
--- Client Horace Mann: one row per person, the full list of a campaign. GLBA nonpublic personal information is likely.
+-- Client Horace Mann: one row per person, a campaign's full list. GLBA nonpublic personal information is likely.
 -- Natural key: client_person_id.
--- Isolation: own namespace and IAM role; never joined into vendor tables that are resold.
--- A working layout until the client's own is in hand.
+-- Isolation: its own namespace and IAM role; never join it into vendor tables that are resold.
+-- A provisional layout, until the client's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE horace_mann.person (
-    client_person_id         STRING   NOT NULL  COMMENT '[D] The client''s own id of the person',
+    client_person_id         STRING   NOT NULL  COMMENT '[D] The client''s own id for the person',
     record_type              STRING   NOT NULL  COMMENT '[N] customer, prospect, lapsed or suppression',
     first_name               STRING             COMMENT '[D] First name',
     last_name                STRING             COMMENT '[D] Last name',
@@ -20,12 +20,12 @@ CREATE TABLE horace_mann.person (
     school_district_nces_id  STRING             COMMENT '[Q] NCES LEA id, 7 digits, leading zeros kept',
     school_nces_id           STRING             COMMENT '[Q] NCES school id, 12 digits, leading zeros kept',
     product_lines            STRING             COMMENT '[O] auto, home, life, annuity, supplemental; separated by commas',
-    policy_effective_date    DATE               COMMENT '[O] Policy in force from',
-    policy_lapse_date        DATE               COMMENT '[O] Policy lapsed on',
-    agent_code               STRING             COMMENT '[Q] Code of the agent',
-    campaign_code            STRING             COMMENT '[N] Code of the campaign',
-    do_not_solicit           BOOLEAN            COMMENT '[N] Not to be solicited',
+    policy_effective_date    DATE               COMMENT '[O] Date from which the policy is in force',
+    policy_lapse_date        DATE               COMMENT '[O] Date on which the policy lapsed',
+    agent_code               STRING             COMMENT '[Q] Agent code',
+    campaign_code            STRING             COMMENT '[N] Campaign code',
+    do_not_solicit           BOOLEAN            COMMENT '[N] Must not be solicited',
     glba_opt_out             BOOLEAN            COMMENT '[N] Opted out of sharing under GLBA'
 )
 PARTITIONED BY (delivery_period)
-COMMENT 'One row per person of a campaign list'
+COMMENT 'One row per person on a campaign list'

@@ -1,7 +1,7 @@
 -- Popsycle campaign ad log: one row per impression, click or conversion, appended daily.
--- Clicks and conversions trail impressions, and the vendor restates recent days.
--- Natural key: event_id, else auction_id, event_type, event_ts.
--- A working layout until the vendor's own is in hand.
+-- Clicks and conversions arrive later than impressions, and the vendor restates recent days.
+-- Natural key: event_id; if it is missing, auction_id, event_type and event_ts.
+-- A provisional layout, until the vendor's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE popsycle.campaign_ad_log (
@@ -32,17 +32,17 @@ CREATE TABLE popsycle.campaign_ad_log (
     device_conn_type  INT                      COMMENT '[N] OpenRTB connection type',
     user_agent        STRING                   COMMENT '[Q] Browser user agent',
     ip_address        STRING                   COMMENT '[D] IP address',
-    hashed_email      STRING                   COMMENT '[D] Hash of the e-mail, hex',
+    hashed_email      STRING                   COMMENT '[D] Hash of the e-mail address, hex',
     geo_country       STRING                   COMMENT '[N] ISO country code',
     geo_region        STRING                   COMMENT '[Q] State',
     geo_dma           STRING                   COMMENT '[N] Nielsen market code',
     geo_zip           STRING                   COMMENT '[Q] ZIP code, leading zeros kept',
-    segment_id        STRING                   COMMENT '[Q] Targeting segment; may be H or P by its meaning',
-    bid_price_usd     DECIMAL(18,6)            COMMENT '[N] Bid price, USD per thousand',
+    segment_id        STRING                   COMMENT '[Q] Targeting segment; can be H or P, depending on its meaning',
+    bid_price_usd     DECIMAL(18,6)            COMMENT '[N] Bid price, USD per thousand impressions',
     media_cost_usd    DECIMAL(18,6)            COMMENT '[N] Media cost, USD',
-    viewable          BOOLEAN                  COMMENT '[N] The impression was viewable',
+    viewable          BOOLEAN                  COMMENT '[N] Whether the impression was viewable',
     video_quartile    INT                      COMMENT '[N] Quartile of the video reached, 0 to 4',
-    click_url         STRING                   COMMENT '[Q] Landing page; query strings can carry e-mails',
+    click_url         STRING                   COMMENT '[Q] Landing page; query strings can contain e-mail addresses',
     conversion_id     STRING                   COMMENT '[N] Conversion',
     conversion_value  DECIMAL(18,2)            COMMENT '[N] Value of the conversion, USD',
     privacy_signal    STRING                   COMMENT '[N] Privacy string of the bid request',

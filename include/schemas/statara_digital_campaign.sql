@@ -1,6 +1,6 @@
 -- Statara digital campaign: one row per person and digital identifier, a full snapshot each month.
 -- Natural key: statara_person_id, identifier_type, identifier_value.
--- A working layout until the vendor's own is in hand.
+-- A provisional layout, until the vendor's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE statara.digital_campaign (
@@ -10,9 +10,9 @@ CREATE TABLE statara.digital_campaign (
     zip5                   STRING             COMMENT '[Q] ZIP code, leading zeros kept',
     identifier_type        STRING   NOT NULL  COMMENT '[N] email_sha256, email_md5, idfa, aaid, ctv_id, ip or cookie',
     identifier_value       STRING   NOT NULL  COMMENT '[D] The identifier; lower-case hex for hashes',
-    identifier_first_seen  DATE               COMMENT '[N] First seen on',
-    identifier_last_seen   DATE               COMMENT '[N] Last seen on',
-    match_confidence       INT                COMMENT '[N] Confidence of the match, 0 to 100',
+    identifier_first_seen  DATE               COMMENT '[N] Date first seen',
+    identifier_last_seen   DATE               COMMENT '[N] Date last seen',
+    match_confidence       INT                COMMENT '[N] Match confidence, 0 to 100',
     first_name             STRING             COMMENT '[D] First name',
     last_name              STRING             COMMENT '[D] Last name',
     address_line_1         STRING             COMMENT '[D] Street address',

@@ -1,20 +1,20 @@
--- Statara political: one row per registered voter, a full snapshot per state; a month may refresh some states only.
+-- Statara political: one row per registered voter, a full snapshot per state. Some months refresh only some states.
 -- Natural key: state (sii_state), state_voter_id.
--- A column may be empty in the whole of one state's file and text in another's: types come from here, never from a file.
--- A new election adds columns: the layout changes on a known calendar.
--- A working layout until the vendor's own is in hand.
+-- A column can be empty in one state's file and text in another's: types come from this file, never from a delivery.
+-- Each election adds columns, so the layout changes on a known calendar.
+-- A provisional layout, until the vendor's own layout is available.
 -- A comment starts with the column's PII class: D direct identifier, Q quasi-identifier, H health, P political,
 -- O other sensitive (race, religion, finances), N none.
 CREATE TABLE statara.political (
     statara_person_id       STRING  NOT NULL  COMMENT '[Q] Persistent vendor id of the person',
-    state_voter_id          STRING  NOT NULL  COMMENT '[D] Voter id of the state; its form differs by state',
-    county_voter_id         STRING            COMMENT '[D] Voter id of the county',
+    state_voter_id          STRING  NOT NULL  COMMENT '[D] State voter id; its format differs by state',
+    county_voter_id         STRING            COMMENT '[D] County voter id',
     sii_state               STRING  NOT NULL  COMMENT '[Q] Two-letter USPS code',
     first_name              STRING            COMMENT '[D] First name',
     middle_name             STRING            COMMENT '[D] Middle name',
     last_name               STRING            COMMENT '[D] Last name',
     name_suffix             STRING            COMMENT '[D] Jr, Sr, III',
-    dob                     DATE              COMMENT '[D] Date of birth; some states give only year, or year and month',
+    dob                     DATE              COMMENT '[D] Date of birth; some states send only the year, or year and month',
     myob                    STRING            COMMENT '[Q] Year and month of birth, YYYYMM',
     yob                     INT               COMMENT '[Q] Year of birth',
     sii_age                 INT               COMMENT '[Q] Age in years',
@@ -33,9 +33,9 @@ CREATE TABLE statara.political (
     full_phone_number       STRING            COMMENT '[D] Phone number',
     status_cd               STRING            COMMENT '[P] Registration status: A, I, D, R or S (as in NC)',
     registr_dt              DATE              COMMENT '[P] Date of registration',
-    svi_party_registration  STRING            COMMENT '[P] Party of registration, harmonised over states',
-    party_cd                STRING            COMMENT '[P] Party as the state gives it, before harmonising',
-    svi_vote_all_general    INT               COMMENT '[P] General elections voted in',
+    svi_party_registration  STRING            COMMENT '[P] Registered party, harmonized across states',
+    party_cd                STRING            COMMENT '[P] Party as the state sends it, before harmonization',
+    svi_vote_all_general    INT               COMMENT '[P] Number of general elections voted in',
     svi_vh_2020pp_party     STRING            COMMENT '[P] 2020 presidential primary: party (pattern svi_vh_<year><election>[_party])',
     svi_vh_2021p            STRING            COMMENT '[P] 2021 primary: how the vote was cast',
     svi_vh_2021p_party      STRING            COMMENT '[P] 2021 primary: party',
@@ -49,7 +49,7 @@ CREATE TABLE statara.political (
     precinct                STRING            COMMENT '[Q] Precinct code',
     county_fips             STRING            COMMENT '[Q] FIPS county code, leading zeros kept',
     confidential_ind        STRING            COMMENT '[N] Confidential record: Y or N',
-    permitted_use           STRING            COMMENT '[N] Licence class of the state, e.g. political_only; drives row filters'
+    permitted_use           STRING            COMMENT '[N] The state''s license class, e.g. political_only; drives row filters'
 )
 PARTITIONED BY (delivery_period)
 SORTED BY (sii_state, county_fips)

@@ -1,4 +1,4 @@
--- Example: event tracking, with NOT NULL columns. No source loads it.
+-- Example of an event table with NOT NULL columns. No source loads it.
 CREATE TABLE user_events (
     event_id     uuid       NOT NULL,
     user_id      bigint     NOT NULL,

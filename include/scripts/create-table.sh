@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# Creates a table of a table bucket from a JSON schema: `./gv tables create` by the name that people know.
+# Creates a table in a table bucket from a JSON schema: the familiar name of `./gv tables create`.
 exec "$(dirname "$(readlink -f "$0")")/../../gv" tables create "$@"

@@ -1,9 +1,9 @@
-"""Make include/samples/: one made-up delivery of each source, some rows bad on purpose, and expected.json.
+"""Make include/samples/: one fictional delivery per source, with some bad rows on purpose, and expected.json.
 
     PYTHONPATH=plugins python include/scripts/make_samples.py [FOLDER]
 
-Columns and types come from include/schemas, spellings from dags/sources, files and faults from sampling/plan.py: after
-a change of any of them, make the samples again. The same three give the same bytes.
+Columns and types come from include/schemas, formats from dags/sources, files and faults from sampling/plan.py. After
+changing any of them, make the samples again. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sampling import formats
 from sampling.plan import PLAN
-from sampling.values import STATES, Person, make_cell
+from sampling.values import STATES, Person, cell_maker
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.contract.table import Column
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sampling.formats import Record
-    from sampling.plan import Bad, File, Sample
+    from sampling.plan import Fault, File, Sample
 
     from growth_verticals.source import Source
 
@@ -44,24 +44,24 @@ def main(folder: Path) -> None:
 
 
 def write_sample(folder: Path, source: Source, sample: Sample) -> dict[str, object]:
-    """Write one delivery and return what a load of it must count."""
-    place = drop_of(source, sample.period)
+    """Write one delivery and return the counts that a load of it must report."""
+    folder_uri = vendor_folder(source, sample.period)
     (folder / source.name).mkdir(parents=True, exist_ok=True)
     files: list[dict[str, object]] = []
     for file in sample.files:
-        (folder / source.name / file.name).write_bytes(file_bytes(source, sample, file))
-        told = {"path": f"{source.name}/{file.name}", "drop": place + file.name if place else "inbox"}
-        files.append({**told, "rows_read": file.rows, "rows_rejected": len(file.bad)})
+        (folder / source.name / file.name).write_bytes(make_file(source, sample, file))
+        entry = {"path": f"{source.name}/{file.name}", "drop": folder_uri + file.name if folder_uri else "inbox"}
+        files.append({**entry, "rows_read": file.rows, "rows_rejected": len(file.faults)})
     if sample.marker:
         (folder / source.name / sample.marker).write_bytes(b"")
-        told = {"path": f"{source.name}/{sample.marker}", "drop": place + sample.marker}
-        files.append({**told, "rows_read": 0, "rows_rejected": 0, "marker": True})
-    reasons = Counter(bad.reason for file in sample.files for bad in file.bad)
+        entry = {"path": f"{source.name}/{sample.marker}", "drop": folder_uri + sample.marker}
+        files.append({**entry, "rows_read": 0, "rows_rejected": 0, "marker": True})
+    reasons = Counter(fault.reason for file in sample.files for fault in file.faults)
     return {"period": sample.period, "rejects": dict(sorted(reasons.items())), "files": files}
 
 
-def drop_of(source: Source, period: str) -> str:
-    """Return the URI, with a slash at its end, where the vendor puts the period's files; nothing for the inbox."""
+def vendor_folder(source: Source, period: str) -> str:
+    """Return the URI of the folder where the vendor puts the period's files, ending in a slash; empty for the inbox."""
     match source.delivery:
         case Sftp(conn_id=conn_id, directory=directory):
             return f"sftp://{conn_id.removeprefix('sftp_')}{directory}/"
@@ -70,55 +70,57 @@ def drop_of(source: Source, period: str) -> str:
     return ""
 
 
-def file_bytes(source: Source, sample: Sample, file: File) -> bytes:
-    """Return one file as the vendor sends it."""
+def make_file(source: Source, sample: Sample, file: File) -> bytes:
+    """Return the bytes of one file as the vendor sends it."""
     declared = [column for column in contract_of(source).columns if column.name != "extra"]
     columns = declared + [Column(name=name, type="string") for name in sample.extra]
-    if file.backwards:
+    if file.reverse_columns:
         columns.reverse()
     records = make_records(source.name, columns, sample, file)
     header = headers(source, columns, sample)
     match source.format:
         case Parquet():
-            return formats.parquet(columns, spoil(records, columns, file.bad))
+            return formats.parquet(columns, insert_faults(records, columns, file.faults))
         case JsonLines():
-            return formats.gzipped(formats.json_lines(header, spoil(records, columns, file.bad)))
+            return formats.gzipped(formats.json_lines(header, insert_faults(records, columns, file.faults)))
         case Excel(sheet=sheet) as style:
-            cells = [[formats.spell(v, "", style) if isinstance(v, bool) else v for v in record] for record in records]
-            rows: list[Record] = [list(header), *spoil(cells, columns, file.bad)]
+            cells = [
+                [formats.cell_text(v, "", style) if isinstance(v, bool) else v for v in record] for record in records
+            ]
+            rows: list[Record] = [list(header), *insert_faults(cells, columns, file.faults)]
             note: list[Record] = [[sample.note]]
             return formats.workbook({"Notes": note, str(sheet): rows})
         case Delimited() as style:
-            cells = [[formats.spell(v, c.name, style) for v, c in zip(r, columns, strict=True)] for r in records]
-            text = formats.delimited(header, spoil(cells, columns, file.bad), style, sample.newline)
+            cells = [[formats.cell_text(v, c.name, style) for v, c in zip(r, columns, strict=True)] for r in records]
+            text = formats.delimited(header, insert_faults(cells, columns, file.faults), style, sample.newline)
             return pack(file.name, (b"\xef\xbb\xbf" if sample.bom else b"") + text, sample.note)
     raise NotImplementedError(source.format.label)
 
 
 def make_records(source: str, columns: Sequence[Column], sample: Sample, file: File) -> list[Record]:
-    """Return good rows. Every column draws from a seed of its own, so that a new one leaves the others as they were."""
+    """Return valid rows. Every column has its own random seed, so a new column does not change the others."""
     people = []
     for row in range(file.rows):
-        number = file.first + row // sample.rows_a_person
+        number = file.first + row // sample.rows_per_person
         state = file.state or list(STATES)[number % len(STATES)]
-        people.append(Person(number, state, row % sample.rows_a_person))
-    drawn = []
+        people.append(Person(number, state, row % sample.rows_per_person))
+    values = []
     for column in columns:
-        rng, make = Random(f"{source}/{file.name}/{column.name}"), make_cell(column)
+        rng, make = Random(f"{source}/{file.name}/{column.name}"), cell_maker(column)
         cells = [(rng.random(), make(rng, person)) for person in people]
         share = 0 if column.required else 1 if column.name in file.empty else _NULL_SHARE
-        drawn.append([None if luck < share else cell for luck, cell in cells])
-    records: list[Record] = [list(record) for record in zip(*drawn, strict=True)]
-    if sample.repeats_every:
-        for row in range(sample.repeats_every - 1, file.rows, sample.repeats_every):
+        values.append([None if chance < share else cell for chance, cell in cells])
+    records: list[Record] = [list(record) for record in zip(*values, strict=True)]
+    if sample.duplicate_every:
+        for row in range(sample.duplicate_every - 1, file.rows, sample.duplicate_every):
             records[row] = list(records[row - 1])
     return records
 
 
 def headers(source: Source, columns: Sequence[Column], sample: Sample) -> list[str]:
-    """Return the vendor's names of `columns`."""
-    vendors = {ours: theirs for theirs, ours in source.aliases.items()}
-    names = [vendors.get(column.name, column.name) for column in columns]
+    """Return the vendor's names for `columns`."""
+    vendor_names = {column: alias for alias, column in source.aliases.items()}
+    names = [vendor_names.get(column.name, column.name) for column in columns]
     match sample.header:
         case "upper":
             return [name.upper() for name in names]
@@ -127,12 +129,12 @@ def headers(source: Source, columns: Sequence[Column], sample: Sample) -> list[s
     return names
 
 
-def spoil(records: list[Record], columns: Sequence[Column], faults: Sequence[Bad]) -> list[Record]:
-    """Put the faults into rows that lie evenly among the good ones."""
+def insert_faults(records: list[Record], columns: Sequence[Column], faults: Sequence[Fault]) -> list[Record]:
+    """Put the faults into records at even distances, and return the records."""
     names = [column.name for column in columns]
-    for place, bad in enumerate(faults, 1):
-        record = records[len(records) * place // (len(faults) + 1)]
-        match bad.reason:
+    for number, fault in enumerate(faults, 1):
+        record = records[len(records) * number // (len(faults) + 1)]
+        match fault.reason:
             case "too_few_columns":
                 del record[-2:]
             case "too_many_columns":
@@ -140,12 +142,12 @@ def spoil(records: list[Record], columns: Sequence[Column], faults: Sequence[Bad
             case "not_json":
                 record[:] = ['{"cut": ']
             case _:
-                record[names.index(bad.column)] = bad.cell
+                record[names.index(fault.column)] = fault.cell
     return records
 
 
 def pack(name: str, text: bytes, note: str | None) -> bytes:
-    """Return `text` as the file's name says: bare, in a .zip with the note beside it, or in a .gz of two members."""
+    """Return `text` packed as the file's name says: not at all, in a .zip with the note, or in a two-member .gz."""
     if name.endswith(".zip"):
         member = name.removesuffix(".zip")
         readme = {"README.txt": note.encode()} if note else {}

@@ -1,9 +1,9 @@
-"""A thin gateway that makes SeaweedFS answer as S3 Tables does.
+"""A thin gateway that makes SeaweedFS respond like S3 Tables.
 
     request ─ sigv4 ─ app ─┬─ s3tables   the S3 Tables API, at /
                            └─ iceberg    the Iceberg REST catalog, at /iceberg
-                                  └─ upstream ─> SeaweedFS, signed anew
+                                  └─ upstream ─> SeaweedFS, signed again
 
-It forwards what the store answers as AWS does, translates what the store answers elsewhere, and refuses what AWS
-refuses. Data do not pass through it: clients read and write objects on the store itself.
+It forwards requests that the store handles like AWS, translates those that the store handles differently, and refuses
+those that AWS refuses. No data passes through it: clients read and write objects directly on the store.
 """

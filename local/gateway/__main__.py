@@ -11,7 +11,7 @@ from local.settings import HOST, Settings
 
 
 def main() -> None:
-    """Serve until ended by a signal."""
+    """Serve until a signal stops the process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings.from_environment()

@@ -1,4 +1,4 @@
-"""The gateway's one application: check the signature, choose the API, write errors in that API's form."""
+"""The gateway's ASGI application: check the signature, select the API, and return errors in that API's format."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.gateway.errors import Refusal
-from local.gateway.iceberg import MAX_BODY, Catalog
+from local.gateway.errors import ApiError
+from local.gateway.iceberg import MAX_BODY_BYTES, CatalogApi
 from local.gateway.request import Reply, Request
-from local.gateway.s3tables import Tables
+from local.gateway.s3tables import S3TablesApi
 from local.gateway.sigv4 import verify
 from local.gateway.upstream import Upstream
 from local.keys import PLATFORM, STORE_ADMIN, Keys
@@ -32,29 +32,29 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
 
 def application(settings: Settings) -> Starlette:
-    """Return the gateway in front of the store that `settings` describe."""
-    keys = Keys.of(settings.state)
+    """Return the gateway for the store in `settings`."""
+    keys = Keys.load_or_generate(settings.state)
     upstream = Upstream(settings, keys.pairs[STORE_ADMIN])
-    catalog = Catalog(upstream)
-    tables = Tables(upstream, catalog)
+    catalog_api = CatalogApi(upstream)
+    s3tables_api = S3TablesApi(upstream, catalog_api)
     secrets = {pair.access_key: pair.secret_key for owner, pair in keys.pairs.items() if owner != STORE_ADMIN}
     platform = keys.pairs[PLATFORM].access_key
 
-    async def answer(http: HttpRequest) -> Response:
+    async def respond(http: HttpRequest) -> Response:
         path = http.scope["raw_path"].decode("ascii")
-        iceberg = path == "/iceberg" or path.startswith("/iceberg/")
+        is_iceberg = path == "/iceberg" or path.startswith("/iceberg/")
         try:
-            body = await _body(http)
+            body = await _read_body(http)
             signer = verify(http.method, path, http.url.query, http.headers, body, secrets)
             if signer != platform:
-                raise Refusal(403, "This key pair may do nothing with the table bucket")
+                raise ApiError(403, "This key pair has no permissions on the table bucket")
             request = Request(
                 method=http.method, path=path, query=http.url.query, parameters=dict(http.query_params), body=body
             )
-            reply = await (catalog if iceberg else tables).handle(request)
-        except Refusal as refusal:
-            _log.info("%s %s: %s %s", http.method, path, refusal.status, refusal.message)
-            return _iceberg_error(refusal) if iceberg else _s3tables_error(refusal)
+            reply = await (catalog_api if is_iceberg else s3tables_api).handle(request)
+        except ApiError as error:
+            _log.info("%s %s: %s %s", http.method, path, error.status, error.message)
+            return _iceberg_error(error) if is_iceberg else _s3tables_error(error)
         return _json(reply)
 
     @asynccontextmanager
@@ -62,19 +62,19 @@ def application(settings: Settings) -> Starlette:
         yield
         await upstream.close()
 
-    return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)], lifespan=lifespan)
+    return Starlette(routes=[Route("/{path:path}", respond, methods=_METHODS)], lifespan=lifespan)
 
 
-async def _body(http: HttpRequest) -> bytes:
+async def _read_body(http: HttpRequest) -> bytes:
     body = bytearray()
-    if int(http.headers.get("content-length", "0")) <= MAX_BODY:
-        async for part in http.stream():
-            body += part
-            if len(body) > MAX_BODY:
+    if int(http.headers.get("content-length", "0")) <= MAX_BODY_BYTES:
+        async for chunk in http.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
                 break
         else:
             return bytes(body)
-    raise Refusal(400, "The request is over 50 MB")
+    raise ApiError(400, "The request is over 50 MB")
 
 
 def _json(reply: Reply, headers: dict[str, str] | None = None) -> Response:
@@ -84,13 +84,13 @@ def _json(reply: Reply, headers: dict[str, str] | None = None) -> Response:
     return Response(json.dumps(reply.document), reply.status, headers, "application/json")
 
 
-def _s3tables_error(refusal: Refusal) -> Response:
+def _s3tables_error(error: ApiError) -> Response:
     return _json(
-        Reply(status=refusal.status, document={"message": refusal.message}),
-        {"x-amzn-ErrorType": refusal.s3tables_kind},
+        Reply(status=error.status, document={"message": error.message}),
+        {"x-amzn-ErrorType": error.s3tables_type},
     )
 
 
-def _iceberg_error(refusal: Refusal) -> Response:
-    error = {"message": refusal.message, "type": refusal.iceberg_kind, "code": refusal.status}
-    return _json(Reply(status=refusal.status, document={"error": error}))
+def _iceberg_error(error: ApiError) -> Response:
+    document = {"message": error.message, "type": error.iceberg_type, "code": error.status}
+    return _json(Reply(status=error.status, document={"error": document}))

@@ -1,8 +1,8 @@
-"""The one exception that rules raise; the application writes it in the form of the API that was called."""
+"""The gateway's only exception. The application returns it in the error format of the API that was called."""
 
 from __future__ import annotations
 
-#: Names of the S3 Tables API's exceptions (botocore's service model) and of the Iceberg REST specification's.
+#: Error types by HTTP status: of the S3 Tables API (botocore's service model) and of the Iceberg REST specification.
 _S3TABLES = {
     400: "BadRequestException",
     403: "ForbiddenException",
@@ -20,22 +20,23 @@ _ICEBERG = {
 }
 
 
-class Refusal(Exception):  # noqa: N818
-    """A request that is answered with an error.
+class ApiError(Exception):
+    """An error response to a request.
 
-    :param kind: the error's name where the status does not say it.
+    :param status: the HTTP status.
+    :param error_type: name of the error type, if it is not the one that belongs to the status.
     """
 
-    def __init__(self, status: int, message: str, kind: str | None = None) -> None:
+    def __init__(self, status: int, message: str, error_type: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
-        self.kind = kind
+        self.error_type = error_type
 
     @property
-    def s3tables_kind(self) -> str:
-        return self.kind or _S3TABLES.get(self.status, "InternalServerErrorException")
+    def s3tables_type(self) -> str:
+        return self.error_type or _S3TABLES.get(self.status, "InternalServerErrorException")
 
     @property
-    def iceberg_kind(self) -> str:
-        return self.kind or _ICEBERG.get(self.status, "InternalServerError")
+    def iceberg_type(self) -> str:
+        return self.error_type or _ICEBERG.get(self.status, "InternalServerError")

@@ -1,4 +1,4 @@
-"""The S3 Tables API as botocore's service model describes it: which operation a request is, and whether it is valid."""
+"""Find the S3 Tables operation of a request, and check its parameters, with botocore's service model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 import botocore.session
 from botocore.validate import ParamValidator
 
-from local.gateway.errors import Refusal
+from local.gateway.errors import ApiError
 
 if TYPE_CHECKING:
     from local.gateway.request import Request
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """A request, understood.
+    """A parsed and checked request.
 
-    :param parameters: by boto3's names.
-    :param document: the body, by the names on the wire.
-    :param status: the status of its success.
+    :param operation: name of the operation, as in the service model.
+    :param parameters: values by boto3's parameter names.
+    :param document: the JSON body, unchanged.
+    :param status: HTTP status of a successful response.
     """
 
     operation: str
@@ -35,21 +36,24 @@ class Call:
         return self.parameters[name]
 
 
-def understand(request: Request) -> Call:
-    """Find the operation and check its parameters. Raises `Refusal` 404 for no operation, 400 for a bad parameter."""
+def parse_call(request: Request) -> Call:
+    """Find the operation and check its parameters.
+
+    Raises `ApiError`: 404 for an unknown operation, 400 for an invalid parameter.
+    """
     for method, pattern, operation in _routes():
-        found = pattern.fullmatch(request.path)
-        if method == request.method and found:
-            path = {name: unquote(value) for name, value in found.groupdict().items()}
+        match = pattern.fullmatch(request.path)
+        if method == request.method and match:
+            path_parameters = {name: unquote(value) for name, value in match.groupdict().items()}
             shape = _service().operation_model(operation).input_shape
-            parameters = path | _from_query(shape, request.query) | _from_body(shape, request)
+            parameters = path_parameters | _from_query(shape, request.query) | _from_body(shape, request)
             report = ParamValidator().validate(parameters, shape)
             if report.has_errors():
-                raise Refusal(400, report.generate_report())
-            _check(shape, parameters, "")
+                raise ApiError(400, report.generate_report())
+            _check_constraints(shape, parameters, "")
             status = _service().operation_model(operation).http["responseCode"]
             return Call(operation, parameters, request.document, status)
-    raise Refusal(404, "There is no such operation", "UnknownOperationException")
+    raise ApiError(404, "There is no such operation", "UnknownOperationException")
 
 
 @cache
@@ -67,51 +71,55 @@ def _routes() -> tuple[tuple[str, re.Pattern[str], str], ...]:
 
 
 def _from_query(shape: Any, query: str) -> dict[str, Any]:
-    given = parse_qs(query, keep_blank_values=True)
-    found: dict[str, Any] = {}
-    for member, kind in shape.members.items():
-        values = given.get(kind.serialization.get("name", member))
-        if kind.serialization.get("location") == "querystring" and values:
-            if kind.type_name == "integer":
-                found[member] = int(values[0]) if values[0].isdecimal() else values[0]
+    strings = parse_qs(query, keep_blank_values=True)
+    parameters: dict[str, Any] = {}
+    for member, member_shape in shape.members.items():
+        values = strings.get(member_shape.serialization.get("name", member))
+        if member_shape.serialization.get("location") == "querystring" and values:
+            if member_shape.type_name == "integer":
+                parameters[member] = int(values[0]) if values[0].isdecimal() else values[0]
             else:
-                found[member] = values if kind.type_name == "list" else values[0]
-    return found
+                parameters[member] = values if member_shape.type_name == "list" else values[0]
+    return parameters
 
 
 def _from_body(shape: Any, request: Request) -> dict[str, Any]:
-    inside = any("location" not in kind.serialization for kind in shape.members.values())
-    return dict(_named(shape, request.document)) if inside else {}
+    has_body = any("location" not in member_shape.serialization for member_shape in shape.members.values())
+    return dict(_with_boto3_names(shape, request.document)) if has_body else {}
 
 
-def _named(shape: Any, value: Any) -> Any:
-    """Give the members of structures the names that boto3 uses, where the wire has others; drop unknown ones."""
+def _with_boto3_names(shape: Any, value: Any) -> Any:
+    """Rename the members of structures from their JSON names to boto3's, and remove unknown members."""
     if shape.type_name == "structure" and isinstance(value, dict) and not shape.is_document_type:
         return {
-            member: _named(kind, value[wire])
-            for member, kind in shape.members.items()
-            if (wire := kind.serialization.get("name", member)) in value and "location" not in kind.serialization
+            member: _with_boto3_names(member_shape, value[json_name])
+            for member, member_shape in shape.members.items()
+            if (json_name := member_shape.serialization.get("name", member)) in value
+            and "location" not in member_shape.serialization
         }
     if shape.type_name == "list" and isinstance(value, list):
-        return [_named(shape.member, item) for item in value]
+        return [_with_boto3_names(shape.member, item) for item in value]
     return value
 
 
-def _check(shape: Any, value: Any, place: str) -> None:
-    """Raise `Refusal` 400 for what botocore leaves to the service: patterns, choices, maxima."""
+def _check_constraints(shape: Any, value: Any, path: str) -> None:
+    """Raise `ApiError` 400 if a value violates a constraint that botocore does not check: pattern, enum, maximum.
+
+    :param path: names of the members that lead to the value, separated by dots.
+    """
     limits = shape.metadata
     if shape.type_name == "structure" and not shape.is_document_type:
-        for member, inner in value.items():
-            _check(shape.members[member], inner, f"{place}.{member}".lstrip("."))
+        for member, member_value in value.items():
+            _check_constraints(shape.members[member], member_value, f"{path}.{member}".lstrip("."))
     elif shape.type_name == "list":
-        for inner in value:
-            _check(shape.member, inner, place)
+        for item in value:
+            _check_constraints(shape.member, item, path)
     elif shape.type_name == "string":
         if limits.get("enum") and value not in limits["enum"]:
-            raise Refusal(400, f"{place} is none of {', '.join(limits['enum'])}")
+            raise ApiError(400, f"{path} is not one of {', '.join(limits['enum'])}")
         if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
-            raise Refusal(400, f"{place} does not match {limits['pattern']}")
+            raise ApiError(400, f"{path} does not match {limits['pattern']}")
         if not limits.get("min", 0) <= len(value) <= limits.get("max", len(value)):
-            raise Refusal(400, f"{place} is too short or too long")
+            raise ApiError(400, f"{path} is too short or too long")
     elif shape.type_name == "integer" and value > limits.get("max", value):
-        raise Refusal(400, f"{place} is over {limits['max']}")
+        raise ApiError(400, f"{path} is over {limits['max']}")

@@ -1,34 +1,34 @@
-"""AWS's rules for names (user guide, "Naming rules for table buckets, namespaces and tables")."""
+"""AWS's rules for names, from the user guide's "Naming rules for table buckets, namespaces and tables"."""
 
 from __future__ import annotations
 
 import re
 
-from local.gateway.errors import Refusal
+from local.gateway.errors import ApiError
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_]{0,253}[a-z0-9])?")
 
 
 def check_namespace(levels: object) -> str:
-    """Return the one level of a namespace. Raises `Refusal` 400 for a nested one or a bad name."""
+    """Return the only level of a namespace. Raises `ApiError` 400 for a nested namespace or an invalid name."""
     if not isinstance(levels, list) or len(levels) != 1 or not isinstance(levels[0], str):
-        raise Refusal(400, "A namespace has exactly one level")
+        raise ApiError(400, "A namespace has exactly one level")
     name: str = levels[0]
     if not _NAME.fullmatch(name) or name.startswith("aws"):
-        raise Refusal(
+        raise ApiError(
             400,
-            "The namespace name is not valid: 1 to 255 of a-z, 0-9 and underscore, "
-            "starting and ending with a letter or digit, and not starting with aws",
+            "The namespace name is not valid. It must have 1 to 255 characters (a-z, 0-9, underscore), "
+            "start and end with a letter or digit, and not start with aws",
         )
     return name
 
 
 def check_table(name: object) -> str:
-    """Return a table's name. Raises `Refusal` 400 for a bad one."""
+    """Return the name of a table. Raises `ApiError` 400 if it is invalid."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Refusal(
+        raise ApiError(
             400,
-            "The table name is not valid: 1 to 255 of a-z, 0-9 and underscore, "
-            "starting and ending with a letter or digit",
+            "The table name is not valid. It must have 1 to 255 characters (a-z, 0-9, underscore), "
+            "and start and end with a letter or digit",
         )
     return name

@@ -1,4 +1,4 @@
-"""A request as both APIs see it."""
+"""Requests and replies, in the form that both APIs use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from local.gateway.errors import Refusal
+from local.gateway.errors import ApiError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request whose signature holds.
+    """A request with a valid signature.
 
-    :param path: as it came, percent-encoded; an ARN's slashes are `%2F` there.
-    :param query: the query string as it came.
+    :param path: the path as received, percent-encoded, so that the slashes of an ARN are `%2F`.
+    :param query: the query string as received.
     """
 
     method: str
@@ -26,25 +26,25 @@ class Request:
     body: bytes
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The path's segments, decoded."""
-        return tuple(unquote(part) for part in self.path.strip("/").split("/"))
+    def segments(self) -> tuple[str, ...]:
+        """The decoded segments of the path."""
+        return tuple(unquote(segment) for segment in self.path.strip("/").split("/"))
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The body as a JSON object; an empty body is an empty object. Raises `Refusal` 400 for anything else."""
+        """The body as a JSON object; an empty body is an empty object. Raises `ApiError` 400 for any other body."""
         try:
-            found = json.loads(self.body or b"{}")
+            document = json.loads(self.body or b"{}")
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise Refusal(400, "The request body is not a JSON object")
-        return found
+            document = None
+        if not isinstance(document, dict):
+            raise ApiError(400, "The request body is not a JSON object")
+        return document
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer: a JSON document, or None for an answer without a body."""
+    """A response: a JSON document, or None if it has no body."""
 
     status: int = 200
     document: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The store behind the gateway, asked in the name of its administrator."""
+"""The gateway's client for the store. It uses the administrator's key pair."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from local.gateway.errors import Refusal
+from local.gateway.errors import ApiError
 from local.gateway.sigv4 import sign
 from local.settings import TABLE_BUCKET, TABLE_BUCKET_ARN, Settings
 
@@ -15,58 +15,59 @@ if TYPE_CHECKING:
     from local.keys import KeyPair
 
 _TIMEOUT_S = 60.0
-ARN_PART = quote(TABLE_BUCKET_ARN, safe="")
+ENCODED_BUCKET_ARN = quote(TABLE_BUCKET_ARN, safe="")
 
 
 class Upstream:
-    """SeaweedFS's two doors: the S3 Tables API on its S3 port, and its Iceberg REST catalog."""
+    """SeaweedFS's two APIs: the S3 Tables API on its S3 port, and its Iceberg REST catalog."""
 
     def __init__(self, settings: Settings, administrator: KeyPair) -> None:
         self._settings = settings
-        self._pair = administrator
+        self._key_pair = administrator
         self._http = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
 
     async def close(self) -> None:
         await self._http.aclose()
 
     async def s3tables(self, method: str, path: str, query: str = "", body: bytes = b"") -> dict[str, Any]:
-        """Call the S3 Tables API and return its answer; an empty answer is an empty object.
+        """Call the S3 Tables API and return the response's JSON; an empty response is an empty object.
 
-        Raises `Refusal` with the store's status, which alone of its errors is AWS's.
+        Raises `ApiError` with the store's HTTP status. The store's error types differ from AWS's and are not used.
         """
-        answer = await self._send(method, f"{self._settings.s3_endpoint}{path}", query, body)
-        if answer.is_success:
-            return dict(_document(answer))
-        raise Refusal(answer.status_code, str(_document(answer).get("message") or "The store refused the request"))
+        response = await self._send(method, f"{self._settings.s3_endpoint}{path}", query, body)
+        if response.is_success:
+            return dict(_document(response))
+        raise ApiError(response.status_code, str(_document(response).get("message") or "The store refused the request"))
 
     async def iceberg(self, method: str, path: str, query: str = "", body: bytes = b"") -> tuple[int, dict[str, Any]]:
-        """Call the REST catalog with a path below the table bucket's prefix; return status and answer.
+        """Call the REST catalog with a path after the table bucket's prefix. Return the status and the JSON.
 
-        Raises `Refusal` with the store's status and error type, which are the specification's.
+        Raises `ApiError` with the store's HTTP status and error type, which follow the specification.
         """
-        url = f"{self._settings.store_catalog}/v1/{TABLE_BUCKET}/{path}"
-        answer = await self._send(method, url, query, body)
-        document = _document(answer)
-        if answer.is_success:
-            return answer.status_code, document
+        url = f"{self._settings.store_catalog_url}/v1/{TABLE_BUCKET}/{path}"
+        response = await self._send(method, url, query, body)
+        document = _document(response)
+        if response.is_success:
+            return response.status_code, document
         error = document.get("error", {})
-        raise Refusal(answer.status_code, str(error.get("message", "The store refused the request")), error.get("type"))
+        message = str(error.get("message", "The store refused the request"))
+        raise ApiError(response.status_code, message, error.get("type"))
 
     async def get_table(self, namespace: str, name: str) -> dict[str, Any]:
-        """Return the S3 Tables API's description of a table. Raises `Refusal` 404."""
+        """Return the S3 Tables API's description of a table. Raises `ApiError` 404."""
         query = urlencode({"tableBucketARN": TABLE_BUCKET_ARN, "namespace": namespace, "name": name})
         return await self.s3tables("GET", "/get-table", query)
 
     async def require_namespace(self, namespace: str) -> None:
-        """Raise `Refusal` 404 unless the namespace exists."""
-        await self.s3tables("GET", f"/namespaces/{ARN_PART}/{quote(namespace, safe='')}")
+        """Raise `ApiError` 404 unless the namespace exists."""
+        await self.s3tables("GET", f"/namespaces/{ENCODED_BUCKET_ARN}/{quote(namespace, safe='')}")
 
     async def has_table(self, namespace: str, name: str) -> bool:
-        """Tell whether a table of that name exists."""
+        """Return whether a table of this name exists."""
         try:
             await self.get_table(namespace, name)
-        except Refusal as refusal:
-            if refusal.status == 404:
+        except ApiError as error:
+            if error.status == 404:
                 return False
             raise
         return True
@@ -75,14 +76,14 @@ class Upstream:
         if query:
             url = f"{url}?{query}"
         try:
-            return await self._http.request(method, url, content=body, headers=sign(method, url, body, self._pair))
+            return await self._http.request(method, url, content=body, headers=sign(method, url, body, self._key_pair))
         except httpx.HTTPError as error:
-            raise Refusal(503, f"The store does not answer: {type(error).__name__}", "ServiceUnavailable") from error
+            raise ApiError(503, f"The store does not respond: {type(error).__name__}", "ServiceUnavailable") from error
 
 
-def _document(answer: httpx.Response) -> dict[str, Any]:
+def _document(response: httpx.Response) -> dict[str, Any]:
     try:
-        found = answer.json()
-    except ValueError:  # no body, or XML from the S3 part
+        document = response.json()
+    except ValueError:  # no body, or XML from the S3 API
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}

@@ -1,7 +1,7 @@
-"""Which AWS account, table bucket and landing zone the platform works on.
+"""The AWS account, table bucket and landing zone that the platform uses.
 
-All of it is settings: AWS's own environment variables, plus `GV_TABLE_BUCKET_ARN`, `GV_LANDING_URI` and
-`GV_CATALOG_URI`. The stand-in differs from AWS by these settings alone.
+All of this comes from environment variables: AWS's own, plus `GV_TABLE_BUCKET_ARN`, `GV_LANDING_URI`, `GV_CATALOG_URI`
+and `GV_IO_IMPL`. Only these settings differ between the stand-in and AWS.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _ARN = re.compile(r"arn:aws[a-z-]*:s3tables:([a-z0-9-]+):(\d{12}):bucket/([a-z0-9-]{3,63})")
 _TIMEOUT_S = 60
 _SERVICE_NAMES = {"s3": "S3", "s3tables": "S3 Tables"}
-#: Clients may be used by many threads; making one from a shared session may not.
-_creating = Lock()
+#: boto3 clients are thread-safe. Creating one from a shared session is not.
+_client_lock = Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """A key pair that someone configured by hand; without one, AWS's own chain (profile, role) is asked."""
+    """A configured access key. Without one, boto3's default credential chain (profile, role) is used."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -38,11 +38,11 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The configured account. `repr` shows no secret.
+    """The configured account. Its `repr` contains no secrets.
 
-    :param landing_uri: `s3://bucket/prefix` without a slash at the end; raw copies and the inbox live under it.
+    :param landing_uri: the landing zone, which also contains the inbox: `s3://bucket/prefix` without a trailing slash.
     :param catalog_uri: the Iceberg REST endpoint.
-    :param io_impl: pyiceberg's FileIO class, or None for its own choice (pyarrow for `s3://`).
+    :param io_impl: pyiceberg FileIO class, or None for pyiceberg's default (pyarrow for `s3://`).
     """
 
     region: str
@@ -62,23 +62,25 @@ class Account:
         *,
         needs_landing: bool = True,
     ) -> Account:
-        """Read the settings (default `os.environ`). Raises `ConfigurationError` that names the missing one.
+        """Read the settings from `environment` (default: `os.environ`).
 
-        :param needs_landing: whether `GV_LANDING_URI` must be set; without it `landing_uri` is empty.
+        Raises `ConfigurationError` that names the setting that is missing or wrong.
+
+        :param needs_landing: whether `GV_LANDING_URI` is required. If it is not set, `landing_uri` is empty.
         """
         env = os.environ if environment is None else environment
         arn = _required(env, "GV_TABLE_BUCKET_ARN")
-        found = _ARN.fullmatch(arn)
-        if not found:
+        match = _ARN.fullmatch(arn)
+        if not match:
             raise ConfigurationError(
                 "GV_TABLE_BUCKET_ARN is not a table bucket's ARN",
                 expected="arn:aws:s3tables:<region>:<account>:bucket/<name>",
-                next_step="copy the ARN from the S3 console's page of the table bucket",
+                next_step="copy the ARN from the table bucket's page in the S3 console",
             )
         landing = (_required(env, "GV_LANDING_URI") if needs_landing else env.get("GV_LANDING_URI", "")).rstrip("/")
         if landing and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^/]+)*", landing):
             raise ConfigurationError("GV_LANDING_URI is not an S3 URI", expected="s3://bucket or s3://bucket/prefix")
-        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or found[1]
+        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or match[1]
         every_service = env.get("AWS_ENDPOINT_URL")
         return cls(
             region=region,
@@ -92,27 +94,27 @@ class Account:
         )
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of `s3` or `s3tables`, with bounded time-outs and AWS's standard retries.
+        """Return a boto3 client for `s3` or `s3tables`, with timeouts and AWS's standard retry mode.
 
-        One client serves all callers in a process, whatever their thread. Raises `ConfigurationError` for a profile
-        that does not exist.
+        All callers and threads of a process share one client. Raises `ConfigurationError` if the AWS profile does not
+        exist.
         """
-        with _creating:
+        with _client_lock:
             return _client(_aws_environment(), service, self.region, self._endpoint(service), self.credentials)
 
     def endpoint_name(self, service: str) -> str:
-        """Return what messages call the endpoint of `s3` or `s3tables`: its URL, or the service and the Region."""
+        """Return the name of an endpoint (`s3` or `s3tables`) for messages: its URL, or the service and the Region."""
         return self._endpoint(service) or f"{_SERVICE_NAMES[service]} in {self.region}"
 
     def _endpoint(self, service: str) -> str | None:
         return self.s3_endpoint if service == "s3" else self.s3tables_endpoint
 
     def landing_prefix(self, source: str, period: Period) -> str:
-        """Return the URI, without a slash at the end, under which the raw copies of one delivery lie."""
+        """Return the URI prefix of one delivery's landed copies, without a trailing slash."""
         return f"{self.landing_uri}/{source}/{period.key}"
 
     def inbox_prefix(self, source: str) -> str:
-        """Return the URI, without a slash at the end, into which people drop files of `source`."""
+        """Return the URI prefix of a source's inbox, without a trailing slash."""
         return f"{self.landing_uri}/inbox/{source}"
 
 
@@ -122,7 +124,7 @@ def _aws_environment() -> frozenset[tuple[str, str]]:
 
 @cache
 def _session(_environment: frozenset[tuple[str, str]]) -> Any:
-    """Return one boto3 session for an environment: each costs 65 ms, and a role's keys are renewed within one."""
+    """Return one boto3 session per environment. A session takes 65 ms to create, and renews a role's keys itself."""
     import boto3
     from botocore.exceptions import ProfileNotFound
 
@@ -136,7 +138,7 @@ def _session(_environment: frozenset[tuple[str, str]]) -> Any:
 def _client(
     environment: frozenset[tuple[str, str]], service: str, region: str, endpoint: str | None, keys: Credentials | None
 ) -> Any:
-    """Return one client for all who ask for the same: each costs 10 ms, and has connections of its own."""
+    """Return one client per set of arguments. A client takes 10 ms to create, and has its own connections."""
     from botocore.config import Config
 
     return _session(environment).client(
@@ -160,6 +162,6 @@ def _required(env: Mapping[str, str], name: str) -> str:
     if not value:
         raise ConfigurationError(
             f"{name} is not set",
-            next_step="set it in the environment (docs/runbook.md), or start this machine's stand-in: ./gv local up",
+            next_step="set it in the environment (docs/runbook.md), or start the local stand-in: ./gv local up",
         )
     return value

@@ -1,8 +1,8 @@
-"""When a source delivers: periods, when they open, and when they are due.
+"""When a source delivers: its periods, when each opens, and when each is due.
 
-A period is named by its key, which is also the Airflow partition key: `2026Q4`, `2026-11`, `2026-11-22`. All clock
-times are in the vendors' business time zone, `America/New_York`; business days skip weekends and US federal holidays.
-Nothing here imports airflow: `timetables.py` turns a cadence into an Airflow timetable.
+A period is identified by its key, which is also the Airflow partition key: `2026Q4`, `2026-11`, `2026-11-22`. All times
+are in the vendors' business time zone, `America/New_York`. Business days are weekdays that are not US federal holidays.
+This module does not import airflow; `timetables.py` turns a cadence into an Airflow timetable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DUE_AT = time(18, 0)
 
 @dataclass(frozen=True)
 class Period:
-    """What a delivery covers: `key` names it, `first` and `last` are its first and last day (inclusive)."""
+    """The time that a delivery covers. `first` and `last` are its first and last day, inclusive."""
 
     key: str
     first: date
@@ -39,17 +39,19 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class Cadence:
-    """How often a source delivers, and on which business day after the period's end it is due.
+    """How often a source delivers, and on which business day after the period's end the delivery is due.
+
+    Use one of the subclasses.
 
     :param due_business_day: 1 is the first business day after the period's last day.
     """
 
     due_business_day: int = 1
 
-    #: One word for tables and tags.
+    #: Name of the cadence in the Airflow UI and in `./gv sources`.
     label: ClassVar[str]
-    #: A key's form, for people, and the pattern that holds it to that form.
-    form: ClassVar[str]
+    #: A sample key, for messages, and the regular expression that all keys match.
+    example: ClassVar[str]
     pattern: ClassVar[str]
 
     def __post_init__(self) -> None:
@@ -59,52 +61,52 @@ class Cadence:
             )
 
     def parse(self, key: str) -> Period:
-        """Return the period that `key` names. Raises `PeriodError` for any other text."""
-        found = re.fullmatch(self.pattern, key, re.ASCII)
+        """Return the period with this key. Raises `PeriodError` if there is none."""
+        match = re.fullmatch(self.pattern, key, re.ASCII)
         try:
-            if found:
-                return self._from_numbers(*(int(part) for part in found.groups()))
+            if match:
+                return self._from_numbers(*(int(number) for number in match.groups()))
         except ValueError:
-            pass  # a month 13 or a day 31 of February
+            pass  # no such date: month 13, or February 31
         raise PeriodError(
             "the period does not parse",
-            expected=f"a period such as {self.form} ({self.label})",
+            expected=f"a period such as {self.example} ({self.label})",
             found=repr(key[:40]),
-            next_step="give the period that the delivery is for",
+            next_step="enter the period that the delivery is for",
         )
 
     def containing(self, day: date) -> Period:
-        """Return the period that `day` lies in."""
+        """Return the period that contains `day`."""
         raise NotImplementedError
 
     def _from_numbers(self, *numbers: int) -> Period:
         raise NotImplementedError
 
     def after(self, period: Period) -> Period:
-        """Return the period that follows."""
+        """Return the next period."""
         return self.containing(period.last + ONE_DAY)
 
     def before(self, period: Period) -> Period:
-        """Return the period that precedes."""
+        """Return the previous period."""
         return self.containing(period.first - ONE_DAY)
 
     def opens(self, period: Period) -> datetime:
-        """Return when the wait for this period's delivery starts: 06:00 on the first business day after it."""
+        """Return when the wait for this period's delivery starts: 06:00 on the first business day after the period."""
         return datetime.combine(business_day_after(period.last, 1), _OPENS_AT, BUSINESS_ZONE)
 
     def due(self, period: Period) -> datetime:
-        """Return when a delivery that has not come is late: 18:00 on the due business day."""
+        """Return the time after which an incomplete delivery is late: 18:00 on the due business day."""
         return datetime.combine(business_day_after(period.last, self.due_business_day), _DUE_AT, BUSINESS_ZONE)
 
     def latest_open(self, now: datetime) -> Period:
-        """Return the newest period whose wait has begun at `now` (an aware time)."""
+        """Return the newest period that has opened by `now` (timezone-aware)."""
         period = self.containing(now.astimezone(BUSINESS_ZONE).date())
         while self.opens(period) > now:
             period = self.before(period)
         return period
 
     def next_due(self, now: datetime) -> Period:
-        """Return the first period whose due time is still ahead of `now` (an aware time)."""
+        """Return the first period whose due time is after `now` (timezone-aware)."""
         period = self.latest_open(now)
         while self.due(period) <= now:
             period = self.after(period)
@@ -116,7 +118,7 @@ class Quarterly(Cadence):
     """A calendar quarter: `2026Q4`."""
 
     label: ClassVar[str] = "quarterly"
-    form: ClassVar[str] = "2026Q4"
+    example: ClassVar[str] = "2026Q4"
     pattern: ClassVar[str] = r"(\d{4})Q([1-4])"
 
     def containing(self, day: date) -> Period:
@@ -133,7 +135,7 @@ class Monthly(Cadence):
     """A calendar month: `2026-11`."""
 
     label: ClassVar[str] = "monthly"
-    form: ClassVar[str] = "2026-11"
+    example: ClassVar[str] = "2026-11"
     pattern: ClassVar[str] = r"(\d{4})-(\d\d)"
 
     def containing(self, day: date) -> Period:
@@ -146,10 +148,10 @@ class Monthly(Cadence):
 
 @dataclass(frozen=True, kw_only=True)
 class Daily(Cadence):
-    """A calendar day: `2026-11-22`. A day's delivery opens the next morning, weekends included."""
+    """A calendar day: `2026-11-22`. A day opens the next morning, also on weekends and holidays."""
 
     label: ClassVar[str] = "daily"
-    form: ClassVar[str] = "2026-11-22"
+    example: ClassVar[str] = "2026-11-22"
     pattern: ClassVar[str] = r"(\d{4})-(\d\d)-(\d\d)"
 
     def containing(self, day: date) -> Period:
@@ -164,7 +166,7 @@ class Daily(Cadence):
 
 @dataclass(frozen=True, kw_only=True)
 class OnDemand(Daily):
-    """No schedule: a person starts the load, and the period is the day that the delivery is for."""
+    """No schedule. A person starts each load; the period is the day that the delivery is for."""
 
     label: ClassVar[str] = "on demand"
 
@@ -180,7 +182,7 @@ def business_day_after(day: date, count: int) -> date:
 
 @cache
 def _holidays(year: int) -> Container[date]:
-    import holidays  # a third of a second to import: only a schedule needs it
+    import holidays  # takes a third of a second, and only schedules need it
 
     return frozenset(holidays.country_holidays("US", years=year))
 

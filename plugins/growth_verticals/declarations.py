@@ -1,7 +1,7 @@
-"""The declared sources, read without Airflow: the same files that Airflow parses, run for what they declare.
+"""Read the source declarations in `dags/sources/` without importing airflow.
 
-`delivery_dag`, which every file calls, asks `noted` first. While a file is being read here it hands its `Source` back
-instead of building a DAG, so that the command line starts without importing airflow.
+This module runs the DAG files themselves. Each file calls `delivery_dag`, which calls `collect_declaration` first.
+While a file is read here, that call collects the `Source`, and no DAG is built. So `./gv` does not import airflow.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 SOURCES_FOLDER = Path(__file__).resolve().parents[2] / "dags" / "sources"
 
-_being_read: ContextVar[list[Source] | None] = ContextVar("being_read", default=None)
+#: The sources declared so far by the file that is being read. None if Airflow runs the file.
+_collected: ContextVar[list[Source] | None] = ContextVar("collected", default=None)
 
 
-def noted(source: Source) -> bool:
-    """Return whether a declaration file is being read here; then `source` is kept, and there is no DAG to build."""
-    declared = _being_read.get()
+def collect_declaration(source: Source) -> bool:
+    """Collect `source` if this module is reading a declaration file. Return whether it is; then build no DAG."""
+    declared = _collected.get()
     if declared is None:
         return False
     declared.append(source)
@@ -32,46 +33,46 @@ def noted(source: Source) -> bool:
 
 
 def read_sources(folder: Path | None = None) -> dict[str, Source]:
-    """Return every declared source by name, in the order of names. Raises `DeclarationError` that names the file."""
+    """Return all declared sources by name, sorted by name. Raises `DeclarationError` that names the file."""
     return {path.stem: read_source(path) for path in sorted((folder or SOURCES_FOLDER).glob("*.py"))}
 
 
 def find_source(name: str, folder: Path | None = None) -> Source:
-    """Return one source; the other files are not run. Raises `UnknownSourceError` that offers names near `name`."""
+    """Return one source. Other files are not run. Raises `UnknownSourceError` that lists similar names."""
     names = sorted(path.stem for path in (folder or SOURCES_FOLDER).glob("*.py"))
     if name not in names:
-        near = get_close_matches(name, names, n=3) or names
+        similar = get_close_matches(name, names, n=3) or names
         raise UnknownSourceError(
-            f"no source is called {name[:60]!r}",
-            expected=" or ".join(near) or "a file in dags/sources",
-            next_step="`./gv sources` lists them all",
+            f"there is no source {name[:60]!r}",
+            expected=" or ".join(similar) or "a file in dags/sources",
+            next_step="list all sources with `./gv sources`",
         )
     return read_source((folder or SOURCES_FOLDER) / f"{name}.py")
 
 
 def read_source(path: Path) -> Source:
-    """Return the one source that a file declares. Raises `DeclarationError` for anything else that happens."""
+    """Return the one source that a file declares. Raises `DeclarationError` if it does not do exactly that."""
     declared: list[Source] = []
-    token = _being_read.set(declared)
+    token = _collected.set(declared)
     try:
         runpy.run_path(str(path))
     except GrowthVerticalsError as error:
         raise DeclarationError(
             error.what, source=error.source, file=path.name, expected=error.expected, found=error.found
         ) from error
-    except Exception as error:  # whatever a file's code may raise is that file's fault
+    except Exception as error:  # a file's code can raise anything
         line = error.lineno if isinstance(error, SyntaxError) else None
         raise DeclarationError(
             f"the declaration does not run: {type(error).__name__}: {error}", file=path.name, line=line
         ) from error
     finally:
-        _being_read.reset(token)
+        _collected.reset(token)
     if [source.name for source in declared] != [path.stem]:
         raise DeclarationError(
-            "a file declares one source, of its own name",
+            "a file must declare exactly one source, with the same name as the file",
             file=path.name,
             expected=path.stem,
             found=", ".join(source.name for source in declared) or "none",
-            next_step="rename the file or the source; a second source needs a file of its own",
+            next_step="rename the file or the source, and put a second source in its own file",
         )
     return declared[0]

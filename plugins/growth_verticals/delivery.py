@@ -1,9 +1,9 @@
-"""What the steps of a delivery hand each other: ids, counts and names, never a row's value.
+"""The data that one step of a delivery passes to the next: names, URIs and counts, never a row's value.
 
     RemoteFile ─ land ─> LandedFile ─ stage ─> StagedFile ─ commit ─> FileResult (in a LoadResult)
 
-Each is a frozen dataclass of JSON types, so that it goes through XCom as `dataclasses.asdict` gives it and comes back
-as `RemoteFile(**received)`.
+Each is a frozen dataclass of JSON types. It is stored in XCom as `dataclasses.asdict(file)` and read back as
+`RemoteFile(**mapping)`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteFile:
-    """A file where its vendor put it, as listed.
+    """A file at its origin, as listed there.
 
-    :param name: the file's own name, without a folder.
+    :param name: file name without a folder.
     :param uri: `sftp://<conn_id>/path`, `s3://bucket/key` or `file:///path`.
     :param size: bytes.
     :param modified: seconds since 1970, UTC.
-    :param version: S3: the ETag that was listed, in its quotes; None elsewhere.
+    :param version: for S3 the ETag from the listing, including its quotes; None for other origins.
     """
 
     name: str
@@ -30,15 +30,20 @@ class RemoteFile:
     version: str | None = None
 
 
-#: One request to the store carries a file of this size, bytes: it is waited for longer than its bytes take.
-SMALL_BYTES = 8 * 2**20
+#: Largest file, in bytes, that is transferred in one request. For such a file, latency is longer than the transfer.
+SMALL_FILE_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandedFile:
-    """A byte-exact copy in the landing zone. `size` in bytes, `sha256` in lower-case hex of the bytes as they came.
+    """A landed copy: the byte-exact copy of a file in the landing zone.
 
-    :param etag: the object's; other bytes under the same URI have another.
+    :param name: file name without a folder.
+    :param uri: `s3://bucket/key` of the copy.
+    :param size: bytes.
+    :param sha256: of the bytes as received, in lower-case hex.
+    :param origin: URI of the file at its origin.
+    :param etag: the copy's ETag. It changes if the object is replaced by other bytes.
     """
 
     name: str
@@ -51,13 +56,13 @@ class LandedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class StagedFile:
-    """A landed file whose rows stand in Parquet files that no snapshot refers to yet.
+    """A landed file whose rows are in Parquet data files that no snapshot refers to yet.
 
-    `rows_read == rows_valid + rows_rejected` holds when status is `staged`. With `already_loaded` the table holds
-    this (period, sha256), nothing was staged, and the counts are 0.
+    If status is `staged`, `rows_read == rows_valid + rows_rejected`. If it is `already_loaded`, the table contains this
+    (period, sha256) already, nothing was staged, and all counts are 0.
 
-    :param manifest: URI of the Iceberg manifest that lists the data files of all the files that were staged together;
-        None when there is no row to load.
+    :param manifest: URI of the staged manifest: the Iceberg manifest that lists the data files of the staged batch.
+        None if there are no rows to load.
     :param rejects_manifest: the same for the rejects table.
     """
 
@@ -73,7 +78,7 @@ class StagedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FileResult:
-    """What became of one file. An `already_loaded` file's counts are 0: this load read nothing of it."""
+    """The result for one file. The counts of an `already_loaded` file are 0, because this load did not read it."""
 
     name: str
     sha256: str
@@ -85,7 +90,7 @@ class FileResult:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadResult:
-    """What became of a delivery. `snapshot_id` is None when this load added nothing to the table."""
+    """The result of a load. `snapshot_id` is None if this load added nothing to the table."""
 
     source: str
     table: str
@@ -106,7 +111,7 @@ class LoadResult:
         return sum(file.rows_rejected for file in self.files)
 
     def summary(self) -> str:
-        """Return the one line that ends a task's log."""
+        """Return the result as one line, for the log."""
         counts = f"{self.rows_read:,} rows read = {self.rows_loaded:,} loaded + {self.rows_rejected:,} rejected"
         if all(file.status == "already_loaded" for file in self.files):
             counts = "already loaded, nothing to do"

@@ -4,20 +4,20 @@
     ├── ConfigurationError      a setting, credential or declaration is missing or wrong
     │   ├── DeclarationError      a source's declaration contradicts itself
     │   └── UnknownSourceError    no source of that name is declared
-    ├── PeriodError             a period that does not parse, or that the cadence does not have
-    ├── ContractError           the SQL file and something else do not agree
-    │   ├── DdlError              the SQL file is not a table (line, column and caret)
-    │   └── TableMismatchError    the live table is not what its SQL file says
-    ├── DeliveryError           what was sent cannot be taken
-    │   ├── DeliveryLateError     no complete delivery in time
-    │   ├── FileRefusedError      one file is unreadable or not what it was declared to be
-    │   └── DeliveryRefusedError  the delivery as a whole: too many rejects, counts that disagree
-    └── ServiceError            a server did not do what was asked; asking again may help
-        ├── TransferError         bytes were lost or changed on the way
-        └── CommitError           the table's head could not be moved; nothing was loaded
+    ├── PeriodError             a period is missing, or is not one of the source's cadence
+    ├── ContractError           a contract is invalid, or something does not match it
+    │   ├── DdlError              the SQL file does not define one table (line, column and caret)
+    │   └── TableMismatchError    the live table does not match its SQL file
+    ├── DeliveryError           a delivery cannot be accepted
+    │   ├── DeliveryLateError     no complete delivery arrived in time
+    │   ├── FileRefusedError      one file is unreadable or does not match its declaration
+    │   └── DeliveryRefusedError  the whole delivery is refused: too many rejects, or counts that disagree
+    └── ServiceError            a service did not complete a request; a retry may succeed
+        ├── TransferError         bytes were lost or changed in transit
+        └── CommitError           a commit did not succeed, or its outcome is unknown; it can be retried
 
-A message says what it is about (source, file, line, column), what was expected and found, and what to do next. It
-never holds a value of a row: `found` describes ("text", "12 columns"), it does not quote.
+A message names the source, file, line and column, says what was expected and what was found, and gives the next step.
+It never contains a value of a row: `found` describes ("text", "12 columns") and does not quote.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from typing import ClassVar
 class GrowthVerticalsError(Exception):
     """Base of the tree.
 
-    :param what: what went wrong, as a clause without a full stop.
+    :param what: what went wrong, as a clause without punctuation at the end.
     :param source: the source's name.
     :param file: a file's name or URI (never with credentials).
     :param line: 1-based physical line in that file.
     :param column: a column's name (or, for DDL, the 1-based column of the character).
     :param expected: what should have been there.
-    :param found: what was there, described and not quoted when it comes from a row.
-    :param next_step: what the reader should do now.
+    :param found: what was there; described, not quoted, when it comes from a row.
+    :param next_step: what the reader of the message should do.
     """
 
-    #: Whether the same call may succeed later without a person's help. Airflow's retry policy reads it.
+    #: Whether the same call may succeed later without human action. Airflow's retry policy reads it.
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -64,12 +64,12 @@ class GrowthVerticalsError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        place = [part for part in (self.source, self.file) if part]
+        location = [name for name in (self.source, self.file) if name]
         if self.line is not None:
-            place.append(f"line {self.line}")
+            location.append(f"line {self.line}")
         if self.column is not None:
-            place.append(f"column {self.column}")
-        text = f"{': '.join(place)}: {self.what}" if place else self.what
+            location.append(f"column {self.column}")
+        text = f"{': '.join(location)}: {self.what}" if location else self.what
         if self.expected is not None:
             text += f"; expected {self.expected}"
         if self.found is not None:
@@ -93,22 +93,22 @@ class UnknownSourceError(ConfigurationError):
 
 
 class PeriodError(GrowthVerticalsError):
-    """A period that does not parse, or that the source's cadence does not have."""
+    """A period is missing, does not parse, or is not a period of the source's cadence."""
 
 
 class ContractError(GrowthVerticalsError):
-    """The SQL file and something else do not agree."""
+    """A contract is invalid, or something (a file, the table, the declaration) does not match it."""
 
 
 class DdlError(ContractError):
-    """The SQL file is not one CREATE TABLE statement that can be kept.
+    """The SQL file is not one supported CREATE TABLE statement.
 
-    :param text: the whole statement; the message shows the line at fault with a caret under the column.
+    :param text: the whole statement; the message shows the line with the error, and a caret under the column.
     """
 
-    def __init__(self, what: str, *, text: str, file: str, line: int, column: int, **more: str | None) -> None:
-        super().__init__(what, file=file, line=line, column=column, **more)
-        lines = text.split("\n")  # as lines are counted; splitlines would break at form feeds too
+    def __init__(self, what: str, *, text: str, file: str, line: int, column: int, **details: str | None) -> None:
+        super().__init__(what, file=file, line=line, column=column, **details)
+        lines = text.split("\n")  # not splitlines, which also splits at form feeds: `line` counts newlines only
         self.excerpt = lines[line - 1].rstrip("\r").replace("\t", " ") if line <= len(lines) else ""
 
     def __str__(self) -> str:
@@ -117,11 +117,11 @@ class DdlError(ContractError):
 
 
 class TableMismatchError(ContractError):
-    """The live table is not what its SQL file says."""
+    """The live table does not match its SQL file."""
 
 
 class DeliveryError(GrowthVerticalsError):
-    """What was sent cannot be taken."""
+    """A delivery cannot be accepted."""
 
 
 class DeliveryLateError(DeliveryError):
@@ -129,22 +129,22 @@ class DeliveryLateError(DeliveryError):
 
 
 class FileRefusedError(DeliveryError):
-    """One file is unreadable, or is not what it was declared to be. None of its rows is loaded."""
+    """One file is unreadable, or does not match its declaration. None of its rows is loaded."""
 
 
 class DeliveryRefusedError(DeliveryError):
-    """The delivery as a whole is refused: too many rejected rows, or counts that disagree."""
+    """The whole delivery is refused: too many rejected records, or counts that disagree."""
 
 
 class ServiceError(GrowthVerticalsError):
-    """A server did not do what was asked."""
+    """A service did not complete a request."""
 
     retryable = True
 
 
 class TransferError(ServiceError):
-    """Bytes were lost or changed on the way."""
+    """Bytes were lost or changed in transit."""
 
 
 class CommitError(ServiceError):
-    """The table's head could not be moved. Nothing was loaded, and the staged files may be committed again."""
+    """A commit did not succeed, or its outcome is unknown. It can be retried: nothing is loaded twice."""

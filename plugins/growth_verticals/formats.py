@@ -1,4 +1,4 @@
-"""The words in which a source declares what its files' bytes mean. `source.py` offers them with all the others."""
+"""File formats that a source can declare, and their options. Import them from `source.py`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pgp:
-    """OpenPGP around every file of a source: encrypted to us, signed by the vendor, or both.
+    """OpenPGP encryption or signature of every file of a source, or both.
 
-    Keys are named here and stand elsewhere: a name is an Airflow connection, and in upper case the environment
-    variable that holds the path of a key file (`files/pgp.py`).
+    The declaration contains the names of keys, never the keys. A name is the id of an Airflow connection; `./gv` reads
+    the key file whose path is in the environment variable of that name, in upper case (`files/unpack/pgp.py`).
 
-    :param key: our private key; None if files are signed and not encrypted.
-    :param signer: the vendor's certificate. With it, a file without a good signature of that certificate is refused;
-        without it, signatures are not looked at.
+    :param key: name of our private key; None if the files are signed and not encrypted.
+    :param signer: name of the vendor's certificate. If it is set, a file without a valid signature by that certificate
+        is refused. If it is None, signatures are not checked.
     """
 
     key: str | None = None
@@ -29,24 +29,27 @@ class Pgp:
 
     def __post_init__(self) -> None:
         if self.key is None and self.signer is None:
-            raise DeclarationError("pgp names a key, a signer, or both")
+            raise DeclarationError("pgp must name a key, a signer, or both")
         for name in (self.key, self.signer):
             if name is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                raise DeclarationError("pgp holds names of keys and no keys", expected="lower_snake_case")
+                raise DeclarationError("pgp must contain the names of keys, not the keys", expected="lower_snake_case")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """What a file's bytes mean. `.gz`, `.zst`, `.bz2` or `.zip` around them is read from the name, and not declared.
+    """How to read a file, and the options that all formats share.
 
-    :param member: shell pattern of the members of a zip archive to read; others are skipped.
-    :param pgp: the keys, when every file is an OpenPGP message (`.pgp`, `.gpg`, `.asc`, or no such suffix).
-    :param nulls: spellings that mean NULL (an empty unquoted cell always does).
-    :param trim: whether spaces and tabs around a cell are dropped; a cell of nothing else is NULL then. (Around numbers
-        and dates they never count.)
-    :param true, false: spellings of a boolean, matched exactly.
-    :param dates: strptime formats of DATE columns, by column; the key `*` is for all others. Default ISO.
-    :param timestamps: the same for TIMESTAMP columns. Default ISO with `T` or a space.
+    Use one of the subclasses. Compression is not declared: `.gz`, `.zst`, `.bz2` and `.zip` are recognized by the
+    file's name.
+
+    :param member: shell pattern for the members of a zip archive. Other members are skipped.
+    :param pgp: the key names, if every file is an OpenPGP message (`.pgp`, `.gpg`, `.asc`, or without such a suffix).
+    :param nulls: texts that mean NULL. An empty unquoted cell is always NULL.
+    :param trim: whether to remove spaces and tabs around a cell; a cell of only these is then NULL. Around numbers and
+        dates they are always ignored.
+    :param true, false: texts that mean true and false, matched exactly.
+    :param dates: strptime formats of DATE columns, by column name; `*` is for all other columns. Default: ISO 8601.
+    :param timestamps: the same for TIMESTAMP columns. Default: ISO 8601, with `T` or a space.
     """
 
     member: str = "*"
@@ -62,15 +65,16 @@ class Format:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(Format):
-    """Lines of text; what `Delimited` and `FixedWidth` share.
+class TextFormat(Format):
+    """Options that the text formats `Delimited` and `FixedWidth` share.
 
-    :param skip_lines: how many physical lines stand before the header (or before the data, where there is none).
-    :param trailer: the last line, which is no record: text with `{rows}` where it counts the records before it
-        (digits, zeros in front allowed) and `*` for anything: `TRL|*|{rows}`. A file without that line, or with
-        another count than was read, refuses the delivery.
-    :param decimal: the decimal mark of numbers. A point in a number is not taken for one when this is a comma.
-    :param thousands: what may stand between groups of three digits of a number.
+    :param encoding: the files' text encoding.
+    :param skip_lines: number of physical lines to skip before the header (before the first record if there is none).
+    :param trailer: pattern of the last line, if that is not a record, such as `TRL|*|{rows}`: `{rows}` is the number of
+        records (digits, leading zeros allowed), `*` is any text. A file without that line is refused. If the number
+        differs from the records read, the delivery is refused.
+    :param decimal: decimal separator of numbers. If it is a comma, a point is never read as a decimal separator.
+    :param thousands: separator that numbers can have between groups of three digits.
     """
 
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
@@ -81,22 +85,26 @@ class Text(Format):
 
     def __post_init__(self) -> None:
         if self.skip_lines < 0:
-            raise DeclarationError("skip_lines is a number of lines", expected="0 or more", found=str(self.skip_lines))
+            raise DeclarationError("skip_lines is out of range", expected="0 or more", found=str(self.skip_lines))
         if self.trailer is not None and (not self.trailer.strip("* ") or self.trailer.count("{rows}") > 1):
-            raise DeclarationError("a trailer has text of its own, and {rows} once at most", found=self.trailer)
+            raise DeclarationError("trailer must contain some text, and {rows} at most once", found=self.trailer)
         if self.decimal == self.thousands:
-            raise DeclarationError("decimal and thousands are two characters", found=self.decimal)
+            raise DeclarationError("decimal and thousands must be different characters", found=self.decimal)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delimited(Text):
-    """Text with one record a line (or more, where a quoted cell holds a newline) and a header line.
+class Delimited(TextFormat):
+    """Delimited text, such as CSV: one record per line, after a header line.
 
-    :param quote: what is around a cell that holds delimiters or newlines, doubled within; None if nothing is.
-    :param escape: what stands before a delimiter, a quote or itself where that is plain text. Before anything else it
-        is itself plain text.
-    :param header: False for a file that starts with its first record.
-    :param columns: then, the columns in the file's order; default the SQL file's order.
+    A record can span several lines if a quoted cell contains a newline.
+
+    :param delimiter: one character between cells.
+    :param quote: character around a cell that contains delimiters or newlines; it is doubled inside the cell. None if
+        the files have no quoting.
+    :param escape: character before a delimiter, a quote or itself that is part of the text. Before any other character
+        it is ordinary text.
+    :param header: False if the file starts with its first record.
+    :param columns: for a file without a header, its columns in order. Default: the SQL file's columns in their order.
     """
 
     delimiter: str = ","
@@ -110,20 +118,20 @@ class Delimited(Text):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.delimiter) != 1 or self.delimiter in "\r\n" or self.delimiter == self.quote:
-            raise DeclarationError("a delimiter is one character, no newline and not the quote")
+            raise DeclarationError("delimiter must be one character, and not a newline or the quote")
         if self.escape is not None and (len(self.escape) != 1 or self.escape in (self.delimiter, self.quote, *"\r\n")):
-            raise DeclarationError("an escape is one character, no newline, and not the delimiter or the quote")
+            raise DeclarationError("escape must be one character, and not a newline, the delimiter or the quote")
         if self.columns and self.header:
-            raise DeclarationError("columns are for a file without a header; with one, declare aliases")
+            raise DeclarationError("columns are for files without a header; for a file with a header, declare aliases")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedWidth(Text):
-    """Text with one record a line, each column in its place: `FixedWidth(columns={"id": 10, "zip5": (41, 5)})`.
+class FixedWidth(TextFormat):
+    """Fixed-width text, one record per line: `FixedWidth(columns={"id": 10, "zip5": (41, 5)})`.
 
-    :param columns: by column, its width in characters, where the one before ends; or (start, width), the line's first
-        character being 1. Every record is as long as the last column's end.
-    :param trim: here by default: padding is how this format writes a short value.
+    :param columns: for each column, its width in characters if it starts where the previous column ends, or
+        (start, width); the first character of a line is 1. Every record must end where the last column ends.
+    :param trim: as in `Format`, but on by default, because this format pads short values.
     """
 
     columns: Mapping[str, int | tuple[int, int]]
@@ -133,25 +141,25 @@ class FixedWidth(Text):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.columns or any(start < 1 or end < start for start, end in self.places.values()):
-            raise DeclarationError("a fixed width column starts at 1 or later and is 1 character wide or more")
+        if not self.columns or any(start < 1 or end < start for start, end in self.positions.values()):
+            raise DeclarationError("fixed-width columns must start at 1 or later and be 1 character wide or more")
 
     @property
-    def places(self) -> dict[str, tuple[int, int]]:
+    def positions(self) -> dict[str, tuple[int, int]]:
         """First and last character of each column, 1-based and inclusive."""
-        places, end = {}, 0
-        for name, place in self.columns.items():
-            start, width = (end + 1, place) if isinstance(place, int) else place
+        positions, end = {}, 0
+        for name, column in self.columns.items():
+            start, width = (end + 1, column) if isinstance(column, int) else column
             end = start + width - 1
-            places[name] = (start, end)
-        return places
+            positions[name] = (start, end)
+        return positions
 
 
 @dataclass(frozen=True, kw_only=True)
 class JsonLines(Format):
-    """One JSON object a line; keys are columns, and so are values within where an alias names their path.
+    """One JSON object per line. Its keys are the columns.
 
-    `aliases={"user.address.zip": "zip5"}` in the source: the zip of the object `address` in the object `user`.
+    For a nested value, declare its path as an alias in the source: `aliases={"user.address.zip": "zip5"}`.
     """
 
     label: ClassVar[str] = "JSON lines"
@@ -159,16 +167,16 @@ class JsonLines(Format):
 
 @dataclass(frozen=True, kw_only=True)
 class Parquet(Format):
-    """Parquet; columns by name, cast only where no value can change."""
+    """Parquet. Columns are matched by name, and cast only if no value can change."""
 
     label: ClassVar[str] = "Parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Excel(Format):
-    """An .xlsx workbook; the first row of the sheet is the header.
+    """An .xlsx workbook. The first row of the sheet is the header.
 
-    :param sheet: the sheet's name; without it the workbook must have exactly one that is not empty.
+    :param sheet: the sheet's name. If it is None, the workbook must have exactly one sheet that is not empty.
     """
 
     sheet: str | None = None

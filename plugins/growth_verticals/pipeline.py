@@ -1,9 +1,9 @@
-"""A source's declaration as a DAG.
+"""Builds a source's DAG from its declaration.
 
     await ─> land ─> stage ─> commit ─> maintain
              └ per file ┘
 
-airflow is imported inside the functions: `declarations.py` runs the same files without it.
+airflow is imported inside the functions, because `declarations.py` runs the same DAG files without it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ if TYPE_CHECKING:
 
     from growth_verticals.source import Source
 
-#: A run may wait for weeks; others must be able to load a correction or an older period meanwhile. They may: what is
-#: loaded once is not loaded twice, whoever is faster.
-_RUNS_AT_ONCE = 4
-_FILES_AT_ONCE = 8
+#: A run can wait for weeks. Meanwhile, other runs must be able to load a correction or an older period. Runs for the
+#: same period are safe: no file is loaded twice.
+_MAX_ACTIVE_RUNS = 4
+_MAX_ACTIVE_TASKS = 8
 
 
 def delivery_dag(source: Source, *, doc: str | None) -> DAG:
-    """Return the DAG that loads `source`; its id is the source's name, and `doc` (Markdown) its page in the UI.
+    """Return the DAG that loads `source`. Its id is the source's name.
 
-    A run loads one period, named by its partition key or, when a person starts it, by the form. It is created active
-    unless the source says `paused`. Loading a period again changes nothing, so runs, retries and backfills may repeat.
+    Each run loads one period. The period is the run's partition key, or an entry in the trigger form. Loading a period
+    again changes nothing, so runs, retries and backfills can be repeated. The DAG is created active, unless the source
+    sets `paused`.
+
+    :param doc: Markdown for the DAG's page in the Airflow UI.
     """
-    if declarations.noted(source):
-        return None  # type: ignore[return-value]  # only the declaration was asked for
+    if declarations.collect_declaration(source):
+        return None  # type: ignore[return-value]  # only the declaration is read, without airflow
 
     from airflow.sdk import DAG, task_group
 
@@ -44,8 +47,8 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
         dag_id=source.name,
         schedule=_schedule(source),
         catchup=False,
-        max_active_runs=_RUNS_AT_ONCE,
-        max_active_tasks=_FILES_AT_ONCE,
+        max_active_runs=_MAX_ACTIVE_RUNS,
+        max_active_tasks=_MAX_ACTIVE_TASKS,
         is_paused_upon_creation=source.paused is not None,
         params=trigger_form(source),
         default_args=_task_defaults(),
@@ -85,19 +88,19 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
 
 
 def table_asset(source: Source) -> Asset:
-    """Return the asset that stands for the source's table: a load of a period is an event with that partition key."""
+    """Return the Airflow asset of the source's table. Each load is an asset event, with the period as partition key."""
     from airflow.sdk import Asset
 
-    # No URI: for one with a scheme, Airflow loads every provider that handles URIs, boto3 among them.
+    # No URI: a URI with a scheme makes Airflow import every provider that handles URIs, and with them boto3.
     return Asset(name=source.table, group="table")
 
 
 def trigger_form(source: Source) -> dict[str, Any]:
-    """Return the params of a run started by hand. The REST API refuses answers that do not fit, with 400."""
+    """Return the params of a run that a person starts. Airflow's REST API rejects invalid values with status 400."""
     from airflow.sdk import Param
 
-    def optional(kind: str, **schema: Any) -> Param:
-        return Param(None, type=["null", kind], **schema)
+    def optional(json_type: str, **schema: Any) -> Param:
+        return Param(None, type=["null", json_type], **schema)
 
     period: dict[str, Any] = {"title": "Period", "section": "What to load", "pattern": f"^{source.cadence.pattern}$"}
     files: dict[str, Any] = {
@@ -110,42 +113,42 @@ def trigger_form(source: Source) -> dict[str, Any]:
     }
     if isinstance(source.cadence, OnDemand):
         today = datetime.now(BUSINESS_ZONE).date().isoformat()
-        help_text = "The day that the delivery is for."
-        what = {
+        help_text = "The date that the delivery is for."
+        what_to_load = {
             "period": Param(today, type="string", format="date", description_md=help_text, **period),
             "files": Param(type="array", **files),
         }
     else:
-        help_text = f"Such as `{source.cadence.form}`. Leave it empty when the run has a partition key."
-        what = {
+        help_text = f"For example `{source.cadence.example}`. Leave this empty if the run has a partition key."
+        what_to_load = {
             "period": optional("string", description_md=help_text, **period),
             "files": optional("array", **files),
         }
-    return what | {
+    return what_to_load | {
         "expected_rows": optional(
             "integer",
             minimum=0,
             title="Expected rows",
             section="Checks",
-            description_md="How many rows the sender says there are, over all files. "
-            "Nothing is loaded when the count differs. Leave it empty when nobody said.",
+            description_md="Total number of rows in all files, according to the sender. "
+            "If the count differs, nothing is loaded. Leave this empty if you do not know the number.",
         ),
         "note": optional(
             "string",
             maxLength=1000,
             title="Note",
             section="Checks",
-            description_md="For whoever reads this run later. It is kept with the run, and used for nothing.",
+            description_md="A comment for people who look at this run later. It has no effect on the load.",
         ),
     }
 
 
 def _files_help(source: Source) -> str:
-    text = f"Names of files that lie under `inbox/{source.name}/` of the landing zone, one a line."
+    text = f"Names of files in the folder `inbox/{source.name}/` of the landing zone, one per line."
     if source.delivery.also_from:
-        text += " Or whole addresses under " + ", ".join(f"`{prefix}`" for prefix in source.delivery.also_from) + "."
+        text += " Or full URIs under " + ", ".join(f"`{prefix}`" for prefix in source.delivery.also_from) + "."
     if not isinstance(source.cadence, OnDemand):
-        text += " Leave it empty to wait for what the vendor puts up."
+        text += " Leave this empty to wait for the vendor's delivery."
     return text
 
 

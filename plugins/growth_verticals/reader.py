@@ -1,7 +1,7 @@
-"""Where `files` and `tables` meet: a `Reader` cuts a file into blocks and parses each on its own.
+"""The interface between `files` and `tables`: a `Reader` splits a file into blocks and parses each block separately.
 
-BlockSplitter (`blocks`) is sequential and cheap; parsing (`parse`) is the work, and any number of threads may do it at
-once. That is how two cores parse one file (docs/performance.md).
+Splitting (`blocks`) is sequential and cheap. Parsing (`parse`) is expensive, and several threads can do it in parallel.
+So one file is parsed on all cores (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Block:
-    """A run of whole records, not yet parsed.
+    """A run of whole records that are not parsed yet.
 
-    :param data: what the format's own `parse` expects: bytes, or a batch.
-    :param first_row: physical 1-based line (text) or row (others) of the first record; a header counts.
+    :param data: input of the same reader's `parse`; its type depends on the format.
+    :param first_row: 1-based physical line (text formats) or row (other formats) of the first record. A header counts.
     """
 
     data: Any
@@ -28,12 +28,12 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Parsed:
-    """A block's rows, typed, and its rejected records. `rows_read` = `rows.num_rows` + `rejects.num_rows`.
+class ParsedBlock:
+    """A block's valid rows and its rejected records. `rows_read` = `rows.num_rows` + `rejects.num_rows`.
 
-    :param rows: the contract's own columns in order and in its Arrow types, then `source_row: int64`.
-    :param rejects: `source_row: int64, column_name: string, reason: string, expected: string, raw_record: string`,
-        one row a record however many of its cells are wrong.
+    :param rows: the contract's columns in order, in their Arrow types, then `source_row: int64`.
+    :param rejects: `source_row: int64, column_name: string, reason: string, expected: string, raw_record: string`.
+        One row per rejected record, even if several of its cells are wrong.
     """
 
     rows: pa.RecordBatch
@@ -42,16 +42,16 @@ class Parsed:
 
 
 class Reader(Protocol):
-    """One opened file."""
+    """An open file."""
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the file's records in order, once.
+        """Yield the file's records in order. Can be called once.
 
-        Raises `FileRefusedError` as soon as the file proves unreadable, which may be at its last byte: nothing read
-        before may be committed then. Holds one block in memory.
+        Raises `FileRefusedError` when the file turns out to be unreadable. That can be at its last byte, so do not
+        commit any of its rows before the end. Keeps one block in memory.
         """
         ...
 
-    def parse(self, block: Block) -> Parsed:
-        """Parse one block; thread-safe. Raises `FileRefusedError` for what condemns the whole file."""
+    def parse(self, block: Block) -> ParsedBlock:
+        """Parse one block. Thread-safe. Raises `FileRefusedError` if the whole file must be refused."""
         ...

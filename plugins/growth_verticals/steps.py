@@ -1,9 +1,9 @@
-"""The way of a delivery, one function a step. Operators and `./gv load` call these, and nothing else of the rooms.
+"""The steps of a load, one function per step. The Airflow operators and `./gv load` both call them.
 
     list_files ─> land ─> stage ─> commit ─> maintain
 
-Each step may be repeated at any time: what an earlier attempt finished is found and not done twice. `replay` loads,
-after a fix, what was rejected on this way.
+Each step can be repeated at any time. It finds what an earlier attempt finished, and does not do it twice. `replay`
+reads rejected records again after a fix, and loads those that are valid now.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from growth_verticals.contract.declared import contract_of
-from growth_verticals.delivery import SMALL_BYTES
+from growth_verticals.delivery import SMALL_FILE_BYTES
 from growth_verticals.errors import FileRefusedError
 
 if TYPE_CHECKING:
@@ -31,18 +31,19 @@ if TYPE_CHECKING:
     from growth_verticals.source import Source
     from growth_verticals.tables.replay import ReplayedFile
 
-LANDINGS = 8
+#: Files that `land_all` copies at the same time.
+MAX_CONCURRENT_LANDINGS = 8
 
 
 def list_files(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
-    """Return the period's files that the vendor has put up so far, by name; the empty list when there is none."""
+    """Return the period's files that are at the origin now, sorted by name. The list can be empty."""
     from growth_verticals.landing.listing import list_delivery
 
     return list_delivery(origin, source, period)
 
 
 def land(account: Account, origin: Origin, source: Source, period: Period, file: RemoteFile) -> LandedFile:
-    """Copy one file byte for byte into the landing zone. A retry finds an equal copy and keeps that one."""
+    """Copy one file byte for byte into the landing zone. A retry finds an identical copy and keeps it."""
     from growth_verticals.landing.land import land_file
 
     return land_file(account, origin, source.name, period, file)
@@ -51,41 +52,46 @@ def land(account: Account, origin: Origin, source: Source, period: Period, file:
 def land_all(
     account: Account, origin: Origin, source: Source, period: Period, files: Sequence[RemoteFile]
 ) -> list[LandedFile]:
-    """Land several files, in their order; `LANDINGS` at a time if all are small and no two have the same name."""
-    alike = len({file.name for file in files}) < len(files)
-    at_once = 1 if alike or any(file.size > SMALL_BYTES for file in files) else LANDINGS
-    with ThreadPoolExecutor(at_once, "land") as pool:
+    """Land several files, and return them in the same order.
+
+    Lands `MAX_CONCURRENT_LANDINGS` at a time if all files are small and have different names, otherwise one at a time.
+    """
+    same_names = len({file.name for file in files}) < len(files)
+    one_at_a_time = same_names or any(file.size > SMALL_FILE_BYTES for file in files)
+    with ThreadPoolExecutor(1 if one_at_a_time else MAX_CONCURRENT_LANDINGS, "land") as pool:
         return list(pool.map(lambda file: land(account, origin, source, period, file), files))
 
 
 def stage(
     account: Account, source: Source, period: Period, landed: Sequence[LandedFile], keys: KeyFinder | None = None
 ) -> list[StagedFile]:
-    """Write landed files' rows as Parquet under the table's location, referenced by no snapshot yet.
+    """Write the rows of landed files as Parquet data files in the table's location. No snapshot refers to them yet.
 
-    Creates the table and its rejects table from the SQL file if missing. Memory is bounded by the block size, not by
-    the files. A retry writes new Parquet files; those of the failed attempt are never referenced.
+    Creates the table and its rejects table from the SQL file if they do not exist. Memory depends on the block size,
+    not on the size of the files. A retry writes new data files; no snapshot ever refers to those of a failed attempt.
 
-    :param landed: files that are committed together or not at all.
-    :param keys: finds the OpenPGP keys that the declaration names; default in the environment.
+    :param landed: files to stage as one batch. A commit adopts all of them or none.
+    :param keys: finds the OpenPGP keys that the declaration names. Default: in environment variables.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.stage import stage_files
 
     contract = contract_of(source)
 
-    def open_one(file: LandedFile) -> AbstractContextManager[Reader]:
-        return _reader_of(account, source, contract, file, keys)
+    def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
+        return _open_reader(account, source, contract, file, keys)
 
-    return stage_files(open_catalog(account), contract, source.name, period, landed, open_one)
+    return stage_files(open_catalog(account), contract, source.name, period, landed, open_file)
 
 
 def commit(
     account: Account, source: Source, period: Period, staged: Sequence[StagedFile], expected_rows: int | None = None
 ) -> LoadResult:
-    """Put every staged file of a delivery into the table, in one snapshot, exactly once by (period, sha256).
+    """Commit all staged files of a delivery to the table in one snapshot, each (period, sha256) exactly once.
 
-    Raises `DeliveryRefusedError` when counts disagree or too many records were rejected; the rejects are kept then.
+    Raises `DeliveryRefusedError` if counts disagree or too many records were rejected. The rejects are still kept.
+
+    :param expected_rows: number of rows in all files according to the sender; None if it is not known.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.commit import commit_delivery
@@ -102,7 +108,7 @@ def commit(
 
 
 def maintain(account: Account, source: Source) -> list[str]:
-    """Apply the source's maintenance settings where the live ones differ; return what was changed, in words."""
+    """Apply the source's maintenance settings where the live ones differ. Return a text for each change."""
     from growth_verticals.bucket.maintenance import apply_maintenance
 
     return apply_maintenance(account, source.table, source.maintenance)
@@ -111,11 +117,11 @@ def maintain(account: Account, source: Source) -> list[str]:
 def replay(
     account: Account, source: Source, period: Period, names: Collection[str] | None = None
 ) -> list[ReplayedFile]:
-    """Read the period's rejected records again from the landed copies, and load those that pass now, exactly once.
+    """Read the period's rejected records again from the landed copies, and load those that are valid now, exactly once.
 
-    See `tables/replay.py` for what a retry finds and what is raised.
+    See `tables/replay.py` for what a retry finds and which errors are raised.
 
-    :param names: of the files to replay; all by default.
+    :param names: names of the files to replay. Default: all.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.landing.find import find_landed
@@ -124,48 +130,51 @@ def replay(
     contract = contract_of(source)
 
     @contextmanager
-    def open_again(name: str, sha256: str) -> Iterator[Reader | None]:
+    def open_landed_file(name: str, sha256: str) -> Iterator[Reader | None]:
         landed = find_landed(account, source.name, period, name, sha256)
         if landed is None:
             yield None
             return
-        with _reader_of(account, source, contract, landed) as reader:
+        with _open_reader(account, source, contract, landed) as reader:
             yield reader
 
-    return replay_rejected(open_catalog(account), contract, source.name, period, open_again, names)
+    return replay_rejected(open_catalog(account), contract, source.name, period, open_landed_file, names)
 
 
 def header_line(account: Account, source: Source, period: Period, name: str, sha256: str) -> str | None:
-    """Return a landed file's header line with its line end; nothing if it has none, None if the copy is gone."""
+    """Return a landed file's header line with its line ending.
+
+    Returns an empty string if the file has no header, and None if the landed copy does not exist any more.
+    """
     from growth_verticals.files import export
     from growth_verticals.landing.find import find_landed
 
     landed = find_landed(account, source.name, period, name, sha256)
     if landed is None:
         return None
-    with _reader_of(account, source, contract_of(source), landed) as reader:
+    with _open_reader(account, source, contract_of(source), landed) as reader:
         return export.header_line(reader)
 
 
 @contextmanager
-def _reader_of(
+def _open_reader(
     account: Account,
     source: Source,
     contract: TableContract,
     landed: LandedFile,
     keys: KeyFinder | None = None,
 ) -> Iterator[Reader]:
-    """Yield a reader of the landed copy, which is closed behind it."""
+    """Yield a reader of the landed copy, and close the copy afterwards."""
     from growth_verticals.files import open_reader
     from growth_verticals.landing.land import open_landed
 
-    with unquoted(source.name, landed.name), closing(open_landed(account, landed)) as raw:
+    with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
         yield open_reader(raw, landed.name, source, contract, keys)
 
 
 @contextmanager
-def unquoted(source: str, file: str) -> Iterator[None]:
-    """Turn what Arrow raises into `FileRefusedError`: its messages quote cells, and would end in a log."""
+def hide_row_values(source: str, file: str) -> Iterator[None]:
+    """Replace Arrow's exceptions with `FileRefusedError`. Arrow's messages quote cells, which must not be logged."""
     import pyarrow as pa
 
     try:
@@ -176,5 +185,5 @@ def unquoted(source: str, file: str) -> Iterator[None]:
             source=source,
             file=file,
             found=type(error).__name__,
-            next_step="run ./gv load with GV_DEBUG=1 on a machine that may show rows; it tells which cell",
+            next_step="run ./gv load with GV_DEBUG=1 on a machine that may show rows; the output shows the cell",
         ) from (error if "GV_DEBUG" in os.environ else None)

@@ -1,4 +1,4 @@
-"""The stand-in of the integration tests, and a catalog whose answers a test may spoil."""
+"""The stand-in of the integration tests, and a catalog into whose commits a test can inject faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from growth_verticals.contract.table import TableContract
 from growth_verticals.tables import commit_loop
 from tests.integration.tables.deliveries import person_contract
 
-from .spoiler import Spoiler
+from .fault_injector import FaultInjector
 
 
 @pytest.fixture
@@ -24,16 +24,16 @@ def person(namespace: str) -> TableContract:
 
 @pytest.fixture
 def catalog(account: Account) -> Iterator[RestCatalog]:
-    """A catalog that works."""
+    """A catalog without faults."""
     with closing(open_catalog(account)) as catalog:
         yield catalog
 
 
 @pytest.fixture
-def spoiler(account: Account) -> Iterator[Spoiler]:
-    """A catalog of its own, with a hand on its commits."""
+def injector(account: Account) -> Iterator[FaultInjector]:
+    """A second catalog client, with a fault injector between it and the server."""
     with closing(open_catalog(account)) as catalog:
-        yield Spoiler(catalog)
+        yield FaultInjector(catalog)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
-"""Whatever a commit meets, the rows are in the table exactly once, and the table can be read.
+"""Whatever fault a commit meets, its rows are in the table exactly once and the table can be read.
 
-Each row of the table in which pyiceberg's behaviour was recorded is a case here, on a real catalog. The last part
-proves that these cases would find a loader that is wrong: mutants of it must fail them.
+Each fault for which pyiceberg's behavior was recorded is a case here, on a real catalog. The last section shows that
+these tests detect a wrong loader: mutants of the loader must fail them.
 """
 
 from __future__ import annotations
@@ -22,98 +22,105 @@ from growth_verticals.errors import CommitError
 from growth_verticals.tables import commit as commit_module
 from growth_verticals.tables import commit_loop
 from local.readback import read_table
-from tests.integration.tables.deliveries import EARLIER, Toy, commit, load, stage
+from tests.integration.tables.deliveries import EARLIER, SampleFile, commit, load, stage
 
-from .spoiler import (
+from .fault_injector import (
     Fault,
+    FaultInjector,
     Killed,
-    Spoiler,
-    after,
-    before,
-    cut_after,
-    dropped_after,
-    dropped_before,
+    dropped_after_commit,
+    dropped_before_commit,
+    error_after_commit,
+    error_before_commit,
     interrupted_by,
-    killed_after,
-    killed_before,
-    timed_out_after,
-)  # fmt: skip
+    killed_after_commit,
+    killed_before_commit,
+    timed_out_after_commit,
+    truncated_after_commit,
+)
 
-TOY = Toy("a", good=10, bad=2)
+FILE = SampleFile("a", good=10, bad=2)
 BY_FILE = "SELECT source_file, count(*), count(DISTINCT source_row) FROM t GROUP BY 1 ORDER BY 1"
 
 FAULTS: dict[str, list[Fault]] = {
     "none": [],
-    "409 once": [before(409)],
-    "409 six times": [before(409)] * 6,
-    "409 after it landed": [after(409)],
-    "409, then 409 after it landed": [before(409), after(409)],
-    **{f"{status} before": [before(status)] for status in (400, 403, 429, 500, 502, 503, 504)},
-    **{f"{status} after it landed": [after(status)] for status in (400, 403, 429, 500, 502, 503, 504)},
-    "connection dropped before": [dropped_before],
-    "connection dropped after it landed": [dropped_after],
-    "no answer in time, and it landed": [timed_out_after],
-    "answer cut off": [cut_after],
-    "one after the other": [before(503), dropped_before, before(409), cut_after],
+    "409 once": [error_before_commit(409)],
+    "409 six times": [error_before_commit(409)] * 6,
+    "409 after the commit": [error_after_commit(409)],
+    "409 before, then 409 after the commit": [error_before_commit(409), error_after_commit(409)],
+    **{f"{status} before the commit": [error_before_commit(status)] for status in (400, 403, 429, 500, 502, 503, 504)},
+    **{f"{status} after the commit": [error_after_commit(status)] for status in (400, 403, 429, 500, 502, 503, 504)},
+    "connection dropped before the commit": [dropped_before_commit],
+    "connection dropped after the commit": [dropped_after_commit],
+    "timeout after the commit": [timed_out_after_commit],
+    "response truncated after the commit": [truncated_after_commit],
+    "several faults in turn": [
+        error_before_commit(503),
+        dropped_before_commit,
+        error_before_commit(409),
+        truncated_after_commit,
+    ],
 }
 
 
-def require_exactly_once(account: Account, contract: TableContract, *toys: Toy) -> None:
-    """Read both tables with another engine: each file's rows and rejects are there, each row once."""
-    expected = {(toy.name, toy.good, toy.good) for toy in toys}
+def require_exactly_once(account: Account, contract: TableContract, *files: SampleFile) -> None:
+    """Check with another engine that the tables hold each file's rows and rejects, each row once."""
+    expected = {(file.name, file.good, file.good) for file in files}
     assert set(read_table(account, contract.identifier, BY_FILE)) == expected
-    rejected = {(toy.name, toy.bad, toy.bad) for toy in toys if toy.bad}
+    rejected = {(file.name, file.bad, file.bad) for file in files if file.bad}
     assert set(read_table(account, f"{contract.identifier}_rejects", BY_FILE)) == rejected
 
 
 @pytest.mark.parametrize("table", ["person", "person_rejects"])
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
-def test_a_commit_lands_once_whatever_it_meets(
-    account: Account, spoiler: Spoiler, person: TableContract, faults: list[Fault], table: str
+def test_a_commit_succeeds_exactly_once_despite_faults(
+    account: Account, injector: FaultInjector, person: TableContract, faults: list[Fault], table: str
 ):
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(*faults, table=table)
-    result = commit(spoiler.catalog, person, staged)
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(*faults, table=table)
+    result = commit(injector.catalog, person, staged)
     assert [(file.status, file.rows_loaded, file.rows_rejected) for file in result.files] == [("loaded", 10, 2)]
-    assert result.snapshot_id == spoiler.catalog.load_table(person.identifier).current_snapshot().snapshot_id
-    require_exactly_once(account, person, TOY)
+    assert result.snapshot_id == injector.catalog.load_table(person.identifier).current_snapshot().snapshot_id
+    require_exactly_once(account, person, FILE)
 
 
-def test_a_commit_that_never_gets_through_says_so_and_can_be_repeated(
-    account: Account, spoiler: Spoiler, person: TableContract
+def test_a_commit_that_never_succeeds_says_so_and_can_be_repeated(
+    account: Account, injector: FaultInjector, person: TableContract
 ):
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(*[before(409)] * 100)
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(*[error_before_commit(409)] * 100)
     with pytest.raises(CommitError, match=r"12 attempts; nothing of this call was committed.*run the commit again"):
-        commit(spoiler.catalog, person, staged)
-    assert spoiler.catalog.load_table(person.identifier).current_snapshot() is None
-    spoiler.spoil()
-    assert commit(spoiler.catalog, person, staged).rows_loaded == 10
-    require_exactly_once(account, person, TOY)
+        commit(injector.catalog, person, staged)
+    assert injector.catalog.load_table(person.identifier).current_snapshot() is None
+    injector.inject()
+    assert commit(injector.catalog, person, staged).rows_loaded == 10
+    require_exactly_once(account, person, FILE)
 
 
-def test_the_last_attempt_is_asked_about_too(account: Account, spoiler: Spoiler, person: TableContract):
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(*[before(409)] * (commit_loop.ATTEMPTS - 1), after(409))
-    assert commit(spoiler.catalog, person, staged).files[0].status == "loaded"
-    require_exactly_once(account, person, TOY)
-
-
-def test_a_table_that_cannot_be_asked_leaves_the_state_unknown(
-    spoiler: Spoiler, person: TableContract, monkeypatch: pytest.MonkeyPatch
+def test_the_table_is_checked_after_the_last_attempt_too(
+    account: Account, injector: FaultInjector, person: TableContract
 ):
-    staged = stage(spoiler.catalog, person, Toy("a"))
-    load_table, calls = spoiler.catalog.load_table, iter(range(1000))
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(*[error_before_commit(409)] * (commit_loop.ATTEMPTS - 1), error_after_commit(409))
+    assert commit(injector.catalog, person, staged).files[0].status == "loaded"
+    require_exactly_once(account, person, FILE)
 
-    def down_after_the_first_looks(identifier: str) -> Table:
+
+def test_the_outcome_is_unknown_if_the_table_cannot_be_read(
+    injector: FaultInjector, person: TableContract, monkeypatch: pytest.MonkeyPatch
+):
+    staged = stage(injector.catalog, person, SampleFile("a"))
+    load_table, calls = injector.catalog.load_table, iter(range(1000))
+
+    def unreachable_after_the_first_calls(identifier: str) -> Table:
         if next(calls) >= 4:
             raise OSError("unreachable")
         return load_table(identifier)
 
-    spoiler.spoil(dropped_after)
-    monkeypatch.setattr(spoiler.catalog, "load_table", down_after_the_first_looks)
+    injector.inject(dropped_after_commit)
+    monkeypatch.setattr(injector.catalog, "load_table", unreachable_after_the_first_calls)
     with pytest.raises(CommitError, match="whether the last one succeeded is unknown"):
-        commit(spoiler.catalog, person, staged)
+        commit(injector.catalog, person, staged)
 
 
 # --- crashes ------------------------------------------------------------------------------------------------------
@@ -121,84 +128,87 @@ def test_a_table_that_cannot_be_asked_leaves_the_state_unknown(
 
 @pytest.mark.parametrize("restaged", [False, True], ids=["commit retried", "staged again"])
 @pytest.mark.parametrize("table", ["person_rejects", "person"])
-@pytest.mark.parametrize("crash", [killed_before, killed_after])
-def test_a_crash_at_a_commit_is_mended_by_a_retry(
-    account: Account, spoiler: Spoiler, person: TableContract, crash: Fault, table: str, restaged: bool
+@pytest.mark.parametrize("crash", [killed_before_commit, killed_after_commit])
+def test_a_retry_recovers_from_a_crash_during_the_commit(
+    account: Account, injector: FaultInjector, person: TableContract, crash: Fault, table: str, restaged: bool
 ):
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(crash, table=table)
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(crash, table=table)
     with pytest.raises(Killed):
-        commit(spoiler.catalog, person, staged)
-    retried = stage(spoiler.catalog, person, TOY) if restaged else staged
-    results = [commit(spoiler.catalog, person, retried) for _ in range(2)]
-    require_exactly_once(account, person, TOY)
-    landed = crash is killed_after and table == "person"
-    assert [result.files[0].status for result in results] == ["already_loaded" if landed and restaged else "loaded"] * 2
+        commit(injector.catalog, person, staged)
+    retried = stage(injector.catalog, person, FILE) if restaged else staged
+    results = [commit(injector.catalog, person, retried) for _ in range(2)]
+    require_exactly_once(account, person, FILE)
+    committed = crash is killed_after_commit and table == "person"
+    expected = "already_loaded" if committed and restaged else "loaded"
+    assert [result.files[0].status for result in results] == [expected] * 2
     assert results[0] == results[1]
 
 
-# --- others at the same time --------------------------------------------------------------------------------------
+# --- concurrent changes -------------------------------------------------------------------------------------------
 
 
-def test_another_loader_between_the_look_and_the_commit(
-    account: Account, catalog: RestCatalog, spoiler: Spoiler, person: TableContract
+def test_another_load_of_the_file_between_the_check_and_the_commit(
+    account: Account, catalog: RestCatalog, injector: FaultInjector, person: TableContract
 ):
-    staged = stage(spoiler.catalog, person, TOY)
-    theirs: list[LoadResult] = []
-    spoiler.spoil(interrupted_by(lambda: theirs.append(load(catalog, person, TOY))))
-    ours = commit(spoiler.catalog, person, staged)
-    assert [theirs[0].files[0].status, ours.files[0].status] == ["loaded", "already_loaded"]
-    assert ours.snapshot_id is None
-    require_exactly_once(account, person, TOY)
+    staged = stage(injector.catalog, person, FILE)
+    other_results: list[LoadResult] = []
+    injector.inject(interrupted_by(lambda: other_results.append(load(catalog, person, FILE))))
+    result = commit(injector.catalog, person, staged)
+    assert [other_results[0].files[0].status, result.files[0].status] == ["loaded", "already_loaded"]
+    assert result.snapshot_id is None
+    require_exactly_once(account, person, FILE)
 
 
-def test_another_file_between_the_look_and_the_commit(
-    account: Account, catalog: RestCatalog, spoiler: Spoiler, person: TableContract
+def test_a_load_of_another_file_between_the_check_and_the_commit(
+    account: Account, catalog: RestCatalog, injector: FaultInjector, person: TableContract
 ):
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(interrupted_by(lambda: load(catalog, person, Toy("b"))))
-    assert commit(spoiler.catalog, person, staged).rows_loaded == 10
-    require_exactly_once(account, person, TOY, Toy("b"))
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(interrupted_by(lambda: load(catalog, person, SampleFile("b"))))
+    assert commit(injector.catalog, person, staged).rows_loaded == 10
+    require_exactly_once(account, person, FILE, SampleFile("b"))
 
 
-def test_compaction_between_the_look_and_the_replacement_of_rejects(
-    account: Account, catalog: RestCatalog, spoiler: Spoiler, person: TableContract
+def test_compaction_between_the_check_and_the_replacement_of_rejects(
+    account: Account, catalog: RestCatalog, injector: FaultInjector, person: TableContract
 ):
-    load(catalog, person, Toy("b", bad=3))
-    spoiler.spoil(killed_before)
+    load(catalog, person, SampleFile("b", bad=3))
+    injector.inject(killed_before_commit)
     with pytest.raises(Killed):
-        commit(spoiler.catalog, person, stage(spoiler.catalog, person, TOY))
+        commit(injector.catalog, person, stage(injector.catalog, person, FILE))
 
     def compact() -> None:
         rejects = catalog.load_table(f"{person.identifier}_rejects")
         rejects.overwrite(rejects.scan().to_arrow())
 
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(interrupted_by(compact), table="person_rejects")
-    commit(spoiler.catalog, person, staged)
-    require_exactly_once(account, person, TOY, Toy("b", bad=3))
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(interrupted_by(compact), table="person_rejects")
+    commit(injector.catalog, person, staged)
+    require_exactly_once(account, person, FILE, SampleFile("b", bad=3))
 
 
-def test_a_late_commit_does_not_land_behind_its_own_retry(account: Account, spoiler: Spoiler, person: TableContract):
-    """A request that was given up on arrives after the retry has landed: the head it requires is gone."""
-    staged = stage(spoiler.catalog, person, TOY)
-    late: list[Callable[[], object]] = []
+def test_a_late_commit_request_fails_after_its_own_retry_succeeded(
+    account: Account, injector: FaultInjector, person: TableContract
+):
+    """A request that the client gave up on arrives after the retry: the head that it requires is no longer current."""
+    staged = stage(injector.catalog, person, FILE)
+    late_requests: list[Callable[[], object]] = []
 
-    def held_back(pass_on: Callable[[], object]) -> object:
-        late.append(pass_on)
-        return dropped_before(pass_on)  # type: ignore[arg-type]
+    def delayed(forward: Callable[[], object]) -> object:
+        late_requests.append(forward)
+        return dropped_before_commit(forward)  # type: ignore[arg-type]
 
-    spoiler.spoil(held_back)  # type: ignore[arg-type]
-    commit(spoiler.catalog, person, staged)
-    assert late[0]().status_code == 409  # type: ignore[attr-defined]
-    require_exactly_once(account, person, TOY)
+    injector.inject(delayed)  # type: ignore[arg-type]
+    commit(injector.catalog, person, staged)
+    assert late_requests[0]().status_code == 409  # type: ignore[attr-defined]
+    require_exactly_once(account, person, FILE)
 
 
-@pytest.mark.parametrize("same_staging", [True, False], ids=["one staging", "a staging each"])
-def test_loaders_of_one_file_at_the_same_time(account: Account, person: TableContract, same_staging: bool):
+@pytest.mark.parametrize("same_staging", [True, False], ids=["staged once for all", "staged once for each"])
+def test_concurrent_loads_of_one_file_add_it_once(account: Account, person: TableContract, same_staging: bool):
     catalogs = [open_catalog(account) for _ in range(4)]
-    first = stage(catalogs[0], person, TOY)
-    staged = [first if same_staging else stage(catalog, person, TOY) for catalog in catalogs]
+    first = stage(catalogs[0], person, FILE)
+    staged = [first if same_staging else stage(catalog, person, FILE) for catalog in catalogs]
     start = threading.Barrier(len(catalogs))
 
     def run(number: int) -> LoadResult:
@@ -210,13 +220,13 @@ def test_loaders_of_one_file_at_the_same_time(account: Account, person: TableCon
     others = "loaded" if same_staging else "already_loaded"
     assert sorted(result.files[0].status for result in results) == sorted(["loaded", *[others] * 3])
     assert len({result.snapshot_id for result in results if result.snapshot_id}) == 1
-    require_exactly_once(account, person, TOY)
+    require_exactly_once(account, person, FILE)
 
 
-def test_loaders_of_different_files_at_the_same_time_all_get_through(account: Account, person: TableContract):
+def test_concurrent_loads_of_different_files_all_succeed(account: Account, person: TableContract):
     catalogs = [open_catalog(account) for _ in range(6)]
-    toys = [Toy(f"file_{number}", bad=1) for number in range(len(catalogs))]
-    staged = [stage(catalog, person, toy) for catalog, toy in zip(catalogs, toys, strict=True)]
+    files = [SampleFile(f"file_{number}", bad=1) for number in range(len(catalogs))]
+    staged = [stage(catalog, person, file) for catalog, file in zip(catalogs, files, strict=True)]
     start = threading.Barrier(len(catalogs))
 
     def run(number: int) -> LoadResult:
@@ -226,62 +236,68 @@ def test_loaders_of_different_files_at_the_same_time_all_get_through(account: Ac
     with ThreadPoolExecutor(len(catalogs)) as pool:
         results = list(pool.map(run, range(len(catalogs))))
     assert {result.files[0].status for result in results} == {"loaded"}
-    require_exactly_once(account, person, *toys)
+    require_exactly_once(account, person, *files)
 
 
-def test_expired_snapshots_do_not_make_a_file_new(account: Account, catalog: RestCatalog, person: TableContract):
+def test_a_file_counts_as_loaded_after_its_snapshot_expired(
+    account: Account, catalog: RestCatalog, person: TableContract
+):
     load_expire_and_load_again(catalog, person)
-    require_exactly_once(account, person, TOY, Toy("b"))
+    require_exactly_once(account, person, FILE, SampleFile("b"))
 
 
 def load_expire_and_load_again(catalog: RestCatalog, person: TableContract) -> None:
-    staged = stage(catalog, person, TOY)
+    staged = stage(catalog, person, FILE)
     first = commit(catalog, person, staged)
-    load(catalog, person, Toy("b"), period=EARLIER)
+    load(catalog, person, SampleFile("b"), period=EARLIER)
     table = catalog.load_table(person.identifier)
     table.maintenance.expire_snapshots().by_id(int(first.snapshot_id or 0)).commit()
     commit(catalog, person, staged)
 
 
-# --- mutants: what these tests would find -------------------------------------------------------------------------
+# --- mutants of the loader, which these tests detect --------------------------------------------------------------
 
 
-def never_loaded(*_: object) -> set[str]:
+def no_loaded_digests(*_: object) -> set[str]:
     return set()
 
 
-def in_a_summary(table: Table, period_key: str, digests: Iterable[str]) -> set[str]:
+def digests_from_summaries(table: Table, period_key: str, digests: Iterable[str]) -> set[str]:
     summaries = [snapshot.summary for snapshot in table.metadata.snapshots if snapshot.summary is not None]
     return set(digests) if any(summary["gv.period"] == period_key for summary in summaries) else set()
 
 
-def test_a_loader_that_does_not_ask_is_found(
-    account: Account, spoiler: Spoiler, person: TableContract, monkeypatch: pytest.MonkeyPatch
+def test_a_loader_that_does_not_check_the_table_is_detected(
+    account: Account, injector: FaultInjector, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(commit_module, "loaded_digests", never_loaded)
-    staged = stage(spoiler.catalog, person, TOY)
-    spoiler.spoil(dropped_after)
-    commit(spoiler.catalog, person, staged)
+    monkeypatch.setattr(commit_module, "loaded_digests", no_loaded_digests)
+    staged = stage(injector.catalog, person, FILE)
+    injector.inject(dropped_after_commit)
+    commit(injector.catalog, person, staged)
     with pytest.raises(AssertionError):
-        require_exactly_once(account, person, TOY)
+        require_exactly_once(account, person, FILE)
 
 
-def test_a_loader_that_lets_pyiceberg_rebase_is_found(
-    account: Account, catalog: RestCatalog, spoiler: Spoiler, person: TableContract, monkeypatch: pytest.MonkeyPatch
+def test_a_loader_that_lets_pyiceberg_rebase_is_detected(
+    account: Account,
+    catalog: RestCatalog,
+    injector: FaultInjector,
+    person: TableContract,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(commit_loop, "_for_one_transaction", lambda table: table)
-    staged = stage(spoiler.catalog, person, TOY)
-    theirs = stage(catalog, person, TOY)
-    spoiler.spoil(interrupted_by(lambda: commit(catalog, person, theirs)))
-    commit(spoiler.catalog, person, staged)
+    staged = stage(injector.catalog, person, FILE)
+    other_staged = stage(catalog, person, FILE)
+    injector.inject(interrupted_by(lambda: commit(catalog, person, other_staged)))
+    commit(injector.catalog, person, staged)
     with pytest.raises(AssertionError):
-        require_exactly_once(account, person, TOY)
+        require_exactly_once(account, person, FILE)
 
 
-def test_a_loader_that_trusts_the_summaries_is_found(
+def test_a_loader_that_trusts_snapshot_summaries_is_detected(
     account: Account, catalog: RestCatalog, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(commit_module, "loaded_digests", in_a_summary)
+    monkeypatch.setattr(commit_module, "loaded_digests", digests_from_summaries)
     load_expire_and_load_again(catalog, person)
     with pytest.raises(AssertionError):
-        require_exactly_once(account, person, TOY, Toy("b"))
+        require_exactly_once(account, person, FILE, SampleFile("b"))

@@ -1,4 +1,4 @@
-"""The stand-in's catalog, and a made-up table in it that no other test uses."""
+"""The stand-in's catalog, and the contract of a sample table in the test's own namespace."""
 
 from __future__ import annotations
 

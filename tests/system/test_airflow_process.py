@@ -1,4 +1,4 @@
-"""The Airflow that the demo starts: who may in, and what a person is told when it cannot start."""
+"""The Airflow process of the demo: access control, and messages when it cannot start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_busy_port_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
@@ -26,13 +26,13 @@ def test_a_busy_port_is_told_before_anything_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["http", "80", "70000"])
-def test_a_port_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_an_invalid_port_is_reported(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("GV_AIRFLOW_PORT", text)
     with pytest.raises(StandInError, match="GV_AIRFLOW_PORT"):
         Airflow.from_environment()
 
 
-def test_nobody_gets_in_without_the_generated_password(airflow: Airflow) -> None:
+def test_access_requires_the_generated_password(airflow: Airflow) -> None:
     assert httpx.get(f"{airflow.url}/api/v2/dags").status_code == 401
     user, password = airflow.login
     wrong = {"username": user, "password": password[:-1]}

@@ -1,4 +1,4 @@
-"""Deliveries from vendor to table through a real Airflow, read back by an engine that did not write them."""
+"""Deliveries from vendor to table through a real Airflow. A different engine than the writing one reads them back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from local.settings import Settings
 
 SAMPLES = vendors.samples()
-#: One of each: parts by SFTP, a file a state from a bucket, a file that a person dropped.
+#: One source per type of delivery: several files from SFTP, one file per state from a bucket, one file from the inbox.
 LOADED = ("aiq_household", "statara_political", "ls_corp")
 BIG = "horace_mann"
 BIG_ROWS = 400_000
@@ -35,44 +35,44 @@ BIG_ROWS = 400_000
 
 @pytest.fixture(scope="module")
 def runs(airflow: Airflow, stand_in: Settings) -> dict[str, str]:
-    """Run ids of the three sources, triggered together."""
+    """The run ids of the three sources, which are triggered together."""
     for name in LOADED:
         vendors.deliver(stand_in, SAMPLES[name])
         airflow.wait_for_dag(name)
-    return {name: airflow.trigger(name, **request(name)) for name in LOADED}
+    return {name: airflow.trigger(name, **trigger_arguments(name)) for name in LOADED}
 
 
-def request(name: str) -> dict[str, Any]:
-    """Return how a person starts a run: by partition key, or with the form."""
+def trigger_arguments(name: str) -> dict[str, Any]:
+    """Return the arguments with which a person starts a run: a partition key, or values of the form."""
     sample = SAMPLES[name]
     if not sample.inbox_names:
         return {"partition_key": sample.period}
     return {"conf": {"period": sample.period, "files": sample.inbox_names, "expected_rows": sample.rows_read}}
 
 
-def drop(stand_in: Settings, source: str, name: str, content: bytes) -> None:
-    keys = Keys.of(stand_in.state)
+def put_into_inbox(stand_in: Settings, source: str, name: str, content: bytes) -> None:
+    keys = Keys.load_or_generate(stand_in.state)
     s3 = client("s3", stand_in, keys.pairs[PLATFORM])
     s3.put_object(Bucket=LANDING_BUCKET, Key=f"inbox/{source}/{name}", Body=content)
 
 
 def rows_of(stand_in: Settings, table: str, period: str) -> list[tuple[Any, ...]]:
-    """Return file and row number of every row of a period."""
+    """Return file, row number and period of every row of a period."""
     sql = "SELECT source_file, source_row, delivery_period FROM t ORDER BY ALL"
     return [row for row in read_table(stand_in, table, sql) if row[2] == period]
 
 
-def until(what: str, condition: Callable[[], Any], within_s: float = 120.0) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], within_s: float = 120.0) -> Any:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
+        result = condition()
+        if result:
+            return result
         time.sleep(0.05)
     raise AssertionError(f"not within {within_s} s: {what}")
 
 
-def test_airflow_reads_every_dag_and_plans_the_next_period(airflow: Airflow) -> None:
+def test_airflow_parses_every_dag_and_plans_the_next_period(airflow: Airflow) -> None:
     for name, source in read_sources().items():
         airflow.wait_for_dag(name)
         dag = airflow.api("GET", f"dags/{name}")
@@ -81,12 +81,12 @@ def test_airflow_reads_every_dag_and_plans_the_next_period(airflow: Airflow) -> 
     planned = airflow.api("GET", "dags/aiq_household")
     assert planned["timetable_summary"] == "quarterly, due on business day 15 after the period"
     cadence = find_source("aiq_household").cadence
-    coming = cadence.after(cadence.latest_open(datetime.now(UTC) - timedelta(minutes=10)))
-    assert datetime.fromisoformat(planned["next_dagrun_run_after"]) == cadence.opens(coming)
+    next_period = cadence.after(cadence.latest_open(datetime.now(UTC) - timedelta(minutes=10)))
+    assert datetime.fromisoformat(planned["next_dagrun_run_after"]) == cadence.opens(next_period)
 
 
 @pytest.mark.parametrize("name", LOADED)
-def test_a_delivery_reaches_its_table_to_the_row(
+def test_every_row_of_a_delivery_is_in_the_table_or_the_rejects_table(
     airflow: Airflow, stand_in: Settings, runs: dict[str, str], name: str
 ) -> None:
     sample, source = SAMPLES[name], find_source(name)
@@ -102,7 +102,7 @@ def test_a_delivery_reaches_its_table_to_the_row(
 
 
 @pytest.mark.parametrize("name", LOADED)
-def test_a_load_is_an_asset_event_with_counts(airflow: Airflow, runs: dict[str, str], name: str) -> None:
+def test_a_load_creates_an_asset_event_with_counts(airflow: Airflow, runs: dict[str, str], name: str) -> None:
     sample = SAMPLES[name]
     assert airflow.wait(name, runs[name]) == "success"
     events = airflow.api("GET", "assets/events", params={"source_dag_id": name})["asset_events"]
@@ -111,20 +111,16 @@ def test_a_load_is_an_asset_event_with_counts(airflow: Airflow, runs: dict[str, 
     assert events[0]["extra"]["snapshot_id"] == str(airflow.result(name, runs[name], "commit")["snapshot_id"])
 
 
-def test_logs_end_with_a_line_for_people_and_tasks_are_named_after_files(
-    airflow: Airflow, runs: dict[str, str]
-) -> None:
+def test_logs_contain_a_summary_and_tasks_are_named_after_files(airflow: Airflow, runs: dict[str, str]) -> None:
     run_id = runs["aiq_household"]
     assert airflow.wait("aiq_household", run_id) == "success"
     assert "1,600 rows read = 1,593 loaded + 7 rejected" in airflow.log("aiq_household", run_id, "commit")
-    named = {(task["task_id"], task["rendered_map_index"]) for task in airflow.tasks("aiq_household", run_id)}
-    names = [file.path.name for file in SAMPLES["aiq_household"].files]
-    assert {(step, name) for step in ("land", "stage") for name in names} <= named
+    task_names = {(task["task_id"], task["rendered_map_index"]) for task in airflow.tasks("aiq_household", run_id)}
+    file_names = [file.path.name for file in SAMPLES["aiq_household"].files]
+    assert {(step, name) for step in ("land", "stage") for name in file_names} <= task_names
 
 
-def test_a_delivery_that_is_loaded_again_changes_nothing(
-    airflow: Airflow, stand_in: Settings, runs: dict[str, str]
-) -> None:
+def test_loading_a_delivery_again_changes_nothing(airflow: Airflow, stand_in: Settings, runs: dict[str, str]) -> None:
     name, source = "statara_political", find_source("statara_political")
     assert airflow.wait(name, runs[name]) == "success"
     before = rows_of(stand_in, source.table, SAMPLES[name].period)
@@ -134,11 +130,11 @@ def test_a_delivery_that_is_loaded_again_changes_nothing(
     assert [run["partition_key"] for run in planned] == ["2026-10"]
     airflow.api("POST", "backfills", json=window | options)
 
-    def filled() -> str | None:
-        found = airflow.api("GET", f"dags/{name}/dagRuns", params={"run_type": "backfill"})["dag_runs"]
-        return str(found[0]["dag_run_id"]) if found else None
+    def backfill_run() -> str | None:
+        runs = airflow.api("GET", f"dags/{name}/dagRuns", params={"run_type": "backfill"})["dag_runs"]
+        return str(runs[0]["dag_run_id"]) if runs else None
 
-    run_id = until("the backfill's run", filled)
+    run_id = wait_for("the backfill's run", backfill_run)
     assert airflow.wait(name, run_id) == "success"
     result = airflow.result(name, run_id, "commit")
     assert {file["status"] for file in result["files"]} == {"already_loaded"}
@@ -146,7 +142,7 @@ def test_a_delivery_that_is_loaded_again_changes_nothing(
     assert rows_of(stand_in, source.table, SAMPLES[name].period) == before
 
 
-def test_a_delivery_waits_in_the_triggerer_for_its_done_marker(airflow: Airflow, stand_in: Settings) -> None:
+def test_a_run_waits_in_the_triggerer_for_the_done_marker(airflow: Airflow, stand_in: Settings) -> None:
     name = "healthwise_consumer"
     sample = SAMPLES[name]
     data, marker = (
@@ -157,10 +153,10 @@ def test_a_delivery_waits_in_the_triggerer_for_its_done_marker(airflow: Airflow,
     airflow.wait_for_dag(name)
     run_id = airflow.trigger(name, partition_key=sample.period)
 
-    def waits() -> bool:
+    def is_deferred() -> bool:
         return any(task["state"] == "deferred" for task in airflow.tasks(name, run_id))
 
-    until("the wait to be deferred", waits)
+    wait_for("the task await to be deferred", is_deferred)
     vendors.deliver(stand_in, marker)
     assert airflow.wait(name, run_id) == "success"
     assert airflow.result(name, run_id, "commit")["files"][0]["rows_read"] == sample.rows_read
@@ -168,7 +164,7 @@ def test_a_delivery_waits_in_the_triggerer_for_its_done_marker(airflow: Airflow,
 
 
 def worker_seconds(pid: int) -> float:
-    """Return the CPU time that a process's threads other than the first have used: nothing but parsing and writing."""
+    """Return the CPU time of a process's threads except for the first: these threads only parse and write."""
     ticks = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         if task.name != str(pid):
@@ -177,22 +173,22 @@ def worker_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_task_killed_in_the_middle_of_staging_is_retried_and_loads_each_row_once(
+def test_a_task_that_is_killed_while_staging_is_retried_and_loads_each_row_once(
     airflow: Airflow, stand_in: Settings
 ) -> None:
-    header, good = SAMPLES[BIG].files[0].path.read_text(encoding="utf-8-sig").splitlines()[:2]
-    key = good.partition(",")[0]
-    lines = [header, *(good.replace(key, f"HM{number:08}", 1) for number in range(BIG_ROWS))]
-    drop(stand_in, BIG, "big.csv", "\n".join(lines).encode())
+    header, record = SAMPLES[BIG].files[0].path.read_text(encoding="utf-8-sig").splitlines()[:2]
+    key = record.partition(",")[0]
+    lines = [header, *(record.replace(key, f"HM{number:08}", 1) for number in range(BIG_ROWS))]
+    put_into_inbox(stand_in, BIG, "big.csv", "\n".join(lines).encode())
     airflow.wait_for_dag(BIG)
     run_id = airflow.trigger(BIG, partition_key="2026-11-19", conf={"files": ["big.csv"], "expected_rows": BIG_ROWS})
 
-    def staging() -> dict[str, Any] | None:
+    def running_stage_task() -> dict[str, Any] | None:
         tasks = [task for task in airflow.tasks(BIG, run_id) if task["task_id"] == "stage"]
         return tasks[0] if tasks and tasks[0]["state"] == "running" and tasks[0]["pid"] else None
 
-    pid = until("the stage task", staging)["pid"]
-    until("the stage task at work", lambda: worker_seconds(pid) > 0.3)
+    pid = wait_for("the stage task to run", running_stage_task)["pid"]
+    wait_for("the stage task to parse records", lambda: worker_seconds(pid) > 0.3)
     os.kill(pid, signal.SIGKILL)
     assert airflow.wait(BIG, run_id) == "success"
     assert "staged big.csv" not in airflow.log(BIG, run_id, "stage", map_index=0, try_number=1)
@@ -201,7 +197,7 @@ def test_a_task_killed_in_the_middle_of_staging_is_retried_and_loads_each_row_on
     assert read_table(stand_in, find_source(BIG).table, sql) == [(BIG_ROWS, BIG_ROWS, BIG_ROWS)]
 
 
-def test_a_delivery_that_does_not_come_is_late_and_not_retried(airflow: Airflow) -> None:
+def test_a_delivery_that_does_not_arrive_is_late_and_not_retried(airflow: Airflow) -> None:
     airflow.wait_for_dag("aiq_b2b")
     run_id = airflow.trigger("aiq_b2b", partition_key="2024Q1")
     assert airflow.wait("aiq_b2b", run_id) == "failed"
@@ -209,13 +205,13 @@ def test_a_delivery_that_does_not_come_is_late_and_not_retried(airflow: Airflow)
     assert tasks["await"]["state"] == "failed"
     assert tasks["await"]["try_number"] == 1
     log = airflow.log("aiq_b2b", run_id, "await")
-    assert "DeliveryLateError: aiq_b2b: no complete delivery of 2024Q1 came in time" in log
+    assert "DeliveryLateError: aiq_b2b: no complete delivery of 2024Q1 arrived in time" in log
     assert "by 2024-04-19 18:00 New York, found none" in log
 
 
-def test_an_empty_file_is_refused_at_once_and_kept(airflow: Airflow, stand_in: Settings) -> None:
+def test_an_empty_file_is_landed_and_refused_without_a_retry(airflow: Airflow, stand_in: Settings) -> None:
     airflow.wait_for_dag("causeway")
-    drop(stand_in, "causeway", "empty.csv", b"")
+    put_into_inbox(stand_in, "causeway", "empty.csv", b"")
     run_id = airflow.trigger("causeway", conf={"period": "2026-11-18", "files": ["empty.csv"]})
     assert airflow.wait("causeway", run_id) == "failed"
     tasks = {task["task_id"]: task for task in airflow.tasks("causeway", run_id)}
@@ -231,7 +227,7 @@ def test_an_empty_file_is_refused_at_once_and_kept(airflow: Airflow, stand_in: S
 
 
 @pytest.mark.parametrize(
-    ("dag_id", "asked"),
+    ("dag_id", "arguments"),
     [
         ("aiq_household", {"partition_key": "2026-11"}),
         ("aiq_household", {"partition_key": "../2026Q3"}),
@@ -240,27 +236,27 @@ def test_an_empty_file_is_refused_at_once_and_kept(airflow: Airflow, stand_in: S
         ("ls_corp", {"conf": {"files": ["a.csv"], "expected_rows": "many"}}),
     ],
 )
-def test_the_api_refuses_what_the_form_would(airflow: Airflow, dag_id: str, asked: dict[str, Any]) -> None:
+def test_the_api_rejects_values_that_the_form_rejects(airflow: Airflow, dag_id: str, arguments: dict[str, Any]) -> None:
     airflow.wait_for_dag(dag_id)
-    with pytest.raises(httpx.HTTPStatusError) as refused:
-        airflow.trigger(dag_id, **asked)
-    assert refused.value.response.status_code == 400
+    with pytest.raises(httpx.HTTPStatusError) as raised:
+        airflow.trigger(dag_id, **arguments)
+    assert raised.value.response.status_code == 400
 
 
-def test_a_file_outside_the_inbox_is_not_looked_at(airflow: Airflow) -> None:
+def test_a_file_outside_the_inbox_is_not_loaded(airflow: Airflow) -> None:
     airflow.wait_for_dag("ls_corp")
     run_id = airflow.trigger(
         "ls_corp", partition_key="2026-11-17", conf={"files": ["../horace_mann/big.csv", "{{ ds }}"]}
     )
     assert airflow.wait("ls_corp", run_id) == "failed"
-    assert "may not be loaded" in airflow.log("ls_corp", run_id, "await")
+    assert "is not allowed; expected the name of a file in" in airflow.log("ls_corp", run_id, "await")
 
 
-def test_maintenance_looks_after_the_tables_that_exist(airflow: Airflow, runs: dict[str, str]) -> None:
+def test_maintenance_runs_for_the_tables_of_the_sources(airflow: Airflow, runs: dict[str, str]) -> None:
     for name, run_id in runs.items():
         assert airflow.wait(name, run_id) == "success"
     airflow.wait_for_dag("table_maintenance")
     run_id = airflow.trigger("table_maintenance")
     assert airflow.wait("table_maintenance", run_id) == "success"
-    looked_after = {task["rendered_map_index"] for task in airflow.tasks("table_maintenance", run_id)}
-    assert {find_source(name).table for name in LOADED} <= looked_after
+    maintained = {task["rendered_map_index"] for task in airflow.tasks("table_maintenance", run_id)}
+    assert {find_source(name).table for name in LOADED} <= maintained

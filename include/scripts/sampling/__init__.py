@@ -1,1 +1,1 @@
-"""What `make_samples.py` is made of: the plan, made-up values, and vendors' formats."""
+"""The modules of `make_samples.py`: the plan, fictional values, and the vendors' formats."""

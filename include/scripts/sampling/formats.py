@@ -1,7 +1,7 @@
-"""Write records as a vendor would: delimited text, JSON lines, Parquet, an Excel workbook; in a .gz or .zip or bare.
+"""Write records as a vendor would: delimited text, JSON lines, Parquet or an Excel workbook; some in a .gz or .zip.
 
-The same records give the same bytes every time: archives carry no clock. (Compressed bytes depend on the zlib at
-hand, so another machine may write other archives of the same content.)
+The same records always give the same bytes: archives contain no timestamps. (Compressed bytes depend on the installed
+zlib, so another machine can write different archives with the same content.)
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 Record = list[object]
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-_EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's days have no zone
+_EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel dates have no time zone
 
 
-def spell(value: object, column: str, style: Format) -> str:
-    """Return a cell's text: NULL, booleans, dates and times as `style` declares them, text as it is."""
+def cell_text(value: object, column: str, style: Format) -> str:
+    """Return a value as text: NULL, booleans, dates and times as `style` declares them, all else unchanged."""
     if value is None:
         return style.nulls[0] if style.nulls else ""
     if isinstance(value, bool):
@@ -43,7 +43,7 @@ def spell(value: object, column: str, style: Format) -> str:
 
 
 def delimited(header: Sequence[str], records: Sequence[Record], style: Delimited, newline: str) -> bytes:
-    """Return a header line and one line a record; a cell is quoted where it must be."""
+    """Return a header line and one line per record; cells are quoted only where necessary."""
     text = io.StringIO()
     writer = csv.writer(
         text,
@@ -58,7 +58,7 @@ def delimited(header: Sequence[str], records: Sequence[Record], style: Delimited
 
 
 def json_lines(keys: Sequence[str], records: Sequence[Record]) -> bytes:
-    """Return one object a line, without its NULLs; a record of one cell is a line as it is."""
+    """Return one JSON object per line, without NULLs; a record with a single cell is written as it is."""
     lines = []
     for record in records:
         if len(record) == 1:
@@ -70,7 +70,7 @@ def json_lines(keys: Sequence[str], records: Sequence[Record]) -> bytes:
 
 
 def parquet(columns: Sequence[Column], records: Sequence[Record]) -> bytes:
-    """Return a Parquet file in its writer's own types: large strings, and one column as a dictionary."""
+    """Return a Parquet file with the vendor's own types: large strings, and one dictionary-encoded column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -85,19 +85,21 @@ def parquet(columns: Sequence[Column], records: Sequence[Record]) -> bytes:
 
 
 def workbook(sheets: dict[str, Sequence[Record]]) -> bytes:
-    """Return an .xlsx: real numbers and dates where the value is one, text elsewhere."""
+    """Return an .xlsx file: numbers and dates as such, all other values as text."""
     names = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="rId{i}"/>' for i, n in enumerate(sheets, 1))
     numbers = range(1, len(sheets) + 1)
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     rels = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml"
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/styles.xml" ContentType="{kind}.styles+xml"/>'
-        + "".join(f'<Override PartName="/xl/sheet{i}.xml" ContentType="{kind}.worksheet+xml"/>' for i in numbers)
+        f'<Override PartName="/xl/workbook.xml" ContentType="{content_type}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/styles.xml" ContentType="{content_type}.styles+xml"/>'
+        + "".join(
+            f'<Override PartName="/xl/sheet{i}.xml" ContentType="{content_type}.worksheet+xml"/>' for i in numbers
+        )
         + "</Types>",
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" '
         f'Type="{rels}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
@@ -121,23 +123,23 @@ def workbook(sheets: dict[str, Sequence[Record]]) -> bytes:
 
 
 def gzipped(*members: bytes) -> bytes:
-    """Return a .gz of one member or more, one behind the other."""
-    whole = io.BytesIO()
+    """Return a .gz file with these members, one after the other."""
+    buffer = io.BytesIO()
     for member in members:
-        with gzip.GzipFile(filename="", fileobj=whole, mode="wb", mtime=0) as file:
+        with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", mtime=0) as file:
             file.write(member)
-    return whole.getvalue()
+    return buffer.getvalue()
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
-    """Return a .zip of `members` by name."""
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as archive:
+    """Return a .zip file with these members, by name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in members.items():
             entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
-    return whole.getvalue()
+    return buffer.getvalue()
 
 
 def _json_value(value: object) -> object:
@@ -151,12 +153,12 @@ def _letters(column: int) -> str:
     return (chr(64 + first) if first else "") + chr(65 + last)
 
 
-def _xml_cell(place: str, value: object) -> str:
+def _xml_cell(reference: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, date):
         days = (datetime.combine(value, datetime.min.time()) - _EXCEL_EPOCH).days
-        return f'<c r="{place}" s="1"><v>{days}</v></c>'
+        return f'<c r="{reference}" s="1"><v>{days}</v></c>'
     if isinstance(value, int | float):
-        return f'<c r="{place}"><v>{value}</v></c>'
-    return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+        return f'<c r="{reference}"><v>{value}</v></c>'
+    return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'

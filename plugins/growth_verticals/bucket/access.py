@@ -1,10 +1,10 @@
-"""Grants: who may do what with a table, a namespace or the whole table bucket, as statements of resource policies.
+"""Grants: access to a table, a namespace or the whole table bucket, as statements of resource policies.
 
-A grant becomes statements of the bucket's policy and, for a single table, of the table's own policy, which alone
-takes a table's ARN (it ends in an id, not a name). Each statement of ours has a Sid made from the grant; statements
-with any other Sid, or none, are somebody else's and are kept as they are.
+A grant becomes statements of the bucket's policy. A grant on a single table also becomes statements of the table's own
+policy: only that policy takes a table's ARN, which ends in an id, not a name. Each statement that gv manages has a Sid
+derived from its grant. Statements with another Sid, or without one, belong to someone else and stay unchanged.
 
-Actions by level are those of the service authorization reference of Amazon S3 Tables, read with the table of REST
+The actions of each level come from the service authorization reference of Amazon S3 Tables and the table of REST
 calls in the S3 user guide ("Accessing tables using the Amazon S3 Tables Iceberg REST endpoint").
 """
 
@@ -28,14 +28,14 @@ Statement = dict[str, Any]
 
 _NAME = r"[a-z0-9][a-z0-9_]*"
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role/[\w+=,.@/-]+|root)", re.ASCII)
-_OURS = re.compile(
+_MANAGED_SID = re.compile(
     r"Gv(Reader|Loader|Maintainer)(Bucket|Namespace|Table)(Enter|List|Use|Never|NeverBucket)[0-9a-f]{16}"
 )
 
-_READ = ("GetTable", "GetTableMetadataLocation", "GetTableData")
+_READ_ACTIONS = ("GetTable", "GetTableMetadataLocation", "GetTableData")
 _TABLE_ACTIONS: dict[Level, tuple[str, ...]] = {
-    "reader": _READ,
-    "loader": (*_READ, "PutTableData", "UpdateTableMetadataLocation"),
+    "reader": _READ_ACTIONS,
+    "loader": (*_READ_ACTIONS, "PutTableData", "UpdateTableMetadataLocation"),
     "maintainer": (
         "GetTable",
         "GetTableMaintenanceConfiguration",
@@ -43,18 +43,18 @@ _TABLE_ACTIONS: dict[Level, tuple[str, ...]] = {
         "GetTableMaintenanceJobStatus",
     ),
 }
-_BUCKET_MAINTENANCE = ("GetTableBucketMaintenanceConfiguration", "PutTableBucketMaintenanceConfiguration")
-#: These know no namespace to compare, so that they can only be given for the whole bucket.
-_ENTER = ("GetTableBucket", "ListNamespaces")
-_LIST = ("GetNamespace", "ListTables")
-_NEVER = (
+_BUCKET_MAINTENANCE_ACTIONS = ("GetTableBucketMaintenanceConfiguration", "PutTableBucketMaintenanceConfiguration")
+#: The condition key s3tables:namespace does not apply to these, so they can only be granted for the whole bucket.
+_BUCKET_ACTIONS = ("GetTableBucket", "ListNamespaces")
+_NAMESPACE_ACTIONS = ("GetNamespace", "ListTables")
+_DENIED_TABLE_ACTIONS = (
     "DeleteTable",
     "RenameTable",
     "PutTablePolicy",
     "DeleteTablePolicy",
     "PutTableMaintenanceConfiguration",
 )
-_NEVER_IN_BUCKET = (
+_DENIED_BUCKET_ACTIONS = (
     "DeleteTableBucket",
     "DeleteNamespace",
     "PutTableBucketPolicy",
@@ -65,11 +65,11 @@ _NEVER_IN_BUCKET = (
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """`level` for `principal`, on a table (`namespace` and `table`), a namespace, or the whole bucket (neither).
+    """`level` access for `principal` to a table (`namespace` and `table`), a namespace, or the whole bucket (neither).
 
-    :param principal: `arn:aws:iam::<account>:role/<name>` or `arn:aws:iam::<account>:root`; `principal_of` makes it.
+    :param principal: `arn:aws:iam::<account>:role/<name>` or `arn:aws:iam::<account>:root`; see `principal_of`.
 
-    Raises `DeclarationError` for anything that is none of these.
+    Raises `DeclarationError` for any other value.
     """
 
     principal: str
@@ -79,14 +79,14 @@ class Grant:
 
     def __post_init__(self) -> None:
         if not _PRINCIPAL.fullmatch(self.principal):
-            raise DeclarationError("this is no principal's ARN", expected="a role or an account")
+            raise DeclarationError("invalid ARN of a principal", expected="a role or an account")
         if self.level not in LEVELS:
-            raise DeclarationError("there is no such level", expected=", ".join(LEVELS), found=repr(self.level)[:40])
+            raise DeclarationError("unknown access level", expected=", ".join(LEVELS), found=repr(self.level)[:40])
         if self.table and not self.namespace:
-            raise DeclarationError("a table is granted with its namespace", expected="namespace.table")
+            raise DeclarationError("a grant on a table needs its namespace", expected="namespace.table")
         for name in (self.namespace, self.table):
             if name is not None and not re.fullmatch(_NAME, name):
-                raise DeclarationError("this is no name of a namespace or table", expected="a-z, 0-9 and underscores")
+                raise DeclarationError("invalid name of a namespace or table", expected="a-z, 0-9 and underscores")
 
     @property
     def identifier(self) -> str | None:
@@ -97,17 +97,20 @@ class Grant:
         scope = self.identifier or (f"namespace {self.namespace}" if self.namespace else "the table bucket")
         return f"{self.level} of {scope} for {self.principal}"
 
-    def sid(self, part: str) -> str:
-        """Return the Sid of one of the grant's statements: the same on every run, another for every other grant."""
+    def sid(self, purpose: str) -> str:
+        """Return the Sid of the grant's statement for `purpose`: the same on every run, different for every grant.
+
+        Live policies contain these Sids: statements with a Sid of another form would not be found again.
+        """
         scope = "Table" if self.table else "Namespace" if self.namespace else "Bucket"
         key = "\n".join((self.principal, self.level, self.namespace or "", self.table or ""))
-        return f"Gv{self.level.title()}{scope}{part}{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        return f"Gv{self.level.title()}{scope}{purpose}{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 def principal_of(account: Account, text: str) -> str:
-    """Return the ARN of `text`: a role's ARN, `role/NAME` in the bucket's own account, or an account's 12 digits.
+    """Return the ARN for `text`: a role's ARN, `role/NAME` in the bucket's own account, or an account's 12 digits.
 
-    Raises `DeclarationError` for all else, `*` and the ARNs of sessions and users among it.
+    Raises `DeclarationError` for anything else, including `*` and the ARNs of sessions and users.
     """
     partition, number = account.table_bucket_arn.split(":")[1], account.table_bucket_arn.split(":")[4]
     if re.fullmatch(r"\d{12}", text, re.ASCII):
@@ -119,7 +122,7 @@ def principal_of(account: Account, text: str) -> str:
             "access is granted to a role or an account",
             expected="arn:aws:iam::<account>:role/<name>, role/<name> in the bucket's own account, or 12 digits",
             found=repr(text[:120]),
-            next_step="for a session (assumed-role), name its role; for a user or everyone, make a role",
+            next_step="for a session (assumed-role), name its role; for a user or for everyone, create a role",
         )
     return text
 
@@ -127,22 +130,24 @@ def principal_of(account: Account, text: str) -> str:
 def bucket_statements(account: Account, grant: Grant) -> list[Statement]:
     """Return the grant's statements in the bucket's policy.
 
-    A single table's grant has one too: an Iceberg client asks for the catalog's configuration (GetTableBucket) first.
+    A grant on a single table has one too: an Iceberg client first gets the catalog's configuration (GetTableBucket).
     """
     arn = account.table_bucket_arn
     if grant.table:
-        return [_statement(grant, "Enter", "Allow", _ENTER[:1], arn)]
-    tables, whole = f"{arn}/table/*", grant.namespace is None
-    enter = (*_ENTER, *_BUCKET_MAINTENANCE) if whole and grant.level == "maintainer" else _ENTER
+        return [_statement(grant, "Enter", "Allow", _BUCKET_ACTIONS[:1], arn)]
+    tables, whole_bucket = f"{arn}/table/*", grant.namespace is None
+    bucket_actions: tuple[str, ...] = _BUCKET_ACTIONS
+    if whole_bucket and grant.level == "maintainer":
+        bucket_actions = (*_BUCKET_ACTIONS, *_BUCKET_MAINTENANCE_ACTIONS)
     statements = [
-        _statement(grant, "Enter", "Allow", enter, arn),
-        _statement(grant, "List", "Allow", _LIST, arn),
+        _statement(grant, "Enter", "Allow", bucket_actions, arn),
+        _statement(grant, "List", "Allow", _NAMESPACE_ACTIONS, arn),
         _statement(grant, "Use", "Allow", _TABLE_ACTIONS[grant.level], tables),
     ]
-    if _never(grant):
-        statements.append(_statement(grant, "Never", "Deny", _NEVER, tables))
-    if _never(grant) and whole:
-        statements.append(_statement(grant, "NeverBucket", "Deny", _NEVER_IN_BUCKET, arn))
+    if _has_denials(grant):
+        statements.append(_statement(grant, "Never", "Deny", _DENIED_TABLE_ACTIONS, tables))
+    if _has_denials(grant) and whole_bucket:
+        statements.append(_statement(grant, "NeverBucket", "Deny", _DENIED_BUCKET_ACTIONS, arn))
     return statements
 
 
@@ -151,24 +156,24 @@ def table_statements(grant: Grant, table_arn: str) -> list[Statement]:
     if not grant.table:
         return []
     statements = [_statement(grant, "Use", "Allow", _TABLE_ACTIONS[grant.level], table_arn)]
-    if _never(grant):
-        statements.append(_statement(grant, "Never", "Deny", _NEVER, table_arn))
+    if _has_denials(grant):
+        statements.append(_statement(grant, "Never", "Deny", _DENIED_TABLE_ACTIONS, table_arn))
     return statements
 
 
-def is_ours(statement: Statement) -> bool:
-    """Tell whether a grant of this module made the statement."""
-    return _OURS.fullmatch(statement.get("Sid") or "") is not None
+def is_managed(statement: Statement) -> bool:
+    """Return whether gv wrote the statement, judged by its Sid."""
+    return _MANAGED_SID.fullmatch(statement.get("Sid") or "") is not None
 
 
-def _never(grant: Grant) -> bool:
-    """A loader is denied what no load needs; not so an account, where a Deny would hold for its administrators too."""
+def _has_denials(grant: Grant) -> bool:
+    """A loader's role is denied what no load needs. An account is not: a Deny would bind its administrators too."""
     return grant.level == "loader" and not grant.principal.endswith(":root")
 
 
-def _statement(grant: Grant, part: str, effect: str, actions: Iterable[str], resource: str) -> Statement:
+def _statement(grant: Grant, purpose: str, effect: str, actions: Iterable[str], resource: str) -> Statement:
     statement: Statement = {
-        "Sid": grant.sid(part),
+        "Sid": grant.sid(purpose),
         "Effect": effect,
         "Principal": {"AWS": grant.principal},
         "Action": [f"s3tables:{action}" for action in actions],
@@ -177,9 +182,9 @@ def _statement(grant: Grant, part: str, effect: str, actions: Iterable[str], res
     conditions: dict[str, dict[str, str]] = {}
     if effect == "Allow":
         conditions["Bool"] = {"aws:SecureTransport": "true"}
-    if grant.namespace and not grant.table and part != "Enter":
+    if grant.namespace and not grant.table and purpose != "Enter":
         conditions["StringEquals"] = {"s3tables:namespace": grant.namespace}
-    if grant.level == "reader" and not grant.table and part == "Use":
-        # A rejects table holds whole records as they came, names and addresses among them.
+    if grant.level == "reader" and not grant.table and purpose == "Use":
+        # A rejects table contains whole records as delivered, including names and addresses.
         conditions["StringNotLike"] = {"s3tables:tableName": "*_rejects"}
     return statement | ({"Condition": conditions} if conditions else {})

@@ -1,4 +1,4 @@
-"""A table's snapshots and data files: which load made them, and when snapshots expire."""
+"""A table's snapshots and data files: which load wrote them, and when snapshots expire."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """The load that made a snapshot or a data file. What is no longer known is None.
+    """The load that wrote a snapshot or a data file. A value that is no longer known is None.
 
-    :param at: when its rows were staged or, from a snapshot, committed; aware, UTC.
-    :param files: how many delivered files it loaded.
+    :param at: when its rows were staged or, if read from a snapshot, committed; timezone-aware, UTC.
+    :param files: number of delivered files that it loaded.
     """
 
     at: datetime
@@ -40,8 +40,8 @@ class Load:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileFacts:
-    """A data file of the current snapshot; `bytes` as it is stored."""
+class FileInfo:
+    """A data file of the current snapshot. `bytes` is its stored size."""
 
     rows: int
     bytes: int
@@ -49,11 +49,11 @@ class FileFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnapshotFacts:
-    """A snapshot as its summary tells it; a number that the writer did not give is None.
+class SnapshotInfo:
+    """A snapshot, from its summary; a number that the writer did not record is None.
 
-    :param load: None for maintenance, and for what other tools wrote.
-    :param expires: when managed expiry may take it; None if it is kept, and `kept` says why.
+    :param load: None if maintenance or another tool wrote the snapshot.
+    :param expires: when managed expiry can remove it; None if it is kept, and `kept` says why.
     """
 
     snapshot_id: int
@@ -69,27 +69,29 @@ class SnapshotFacts:
     kept: str | None
 
 
-def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotFacts]:
-    """Return the table's snapshots, newest first, with their fate under `settings` of the kind SNAPSHOTS.
+def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotInfo]:
+    """Return the table's snapshots, newest first, each with its expiry under `settings` (of the type SNAPSHOTS).
 
-    A snapshot goes when it is older than the age and more than the minimum are kept (S3 user guide, "Snapshot
-    management"), so that the newest ones stay however old they are. Reads nothing but the metadata.
+    A snapshot expires when it is older than the maximum age and more than the minimum number are kept (S3 user guide,
+    "Snapshot management"), so the newest ones stay, however old they are. Reads only the metadata.
     """
-    newest_first = sorted(table.metadata.snapshots, key=lambda each: (each.timestamp_ms, each.sequence_number or 0))[
-        ::-1
-    ]
-    kept = _kept(table, newest_first, settings)
+    newest_first = sorted(table.metadata.snapshots, key=lambda each: (each.timestamp_ms, each.sequence_number or 0))
+    newest_first.reverse()
+    kept = _reasons_kept(table, newest_first, settings)
     age = timedelta(hours=int(settings.values["maxSnapshotAgeHours"]))
-    return [_facts_of(each, kept.get(each.snapshot_id), age) for each in newest_first]
+    return [_snapshot_info(each, kept.get(each.snapshot_id), age) for each in newest_first]
 
 
-def data_files(table: Table) -> list[FileFacts]:
-    """Return the data files of the current snapshot; reads its manifests. Memory: one entry a file, with its bounds."""
+def data_files(table: Table) -> list[FileInfo]:
+    """Return the data files of the current snapshot.
+
+    Reads its manifests. Memory: one entry per file, with its bounds.
+    """
     snapshot = table.current_snapshot()
     if snapshot is None:
         return []
     return [
-        FileFacts(
+        FileInfo(
             rows=entry.data_file.record_count,
             bytes=entry.data_file.file_size_in_bytes,
             load=_load_of_file(table, entry.data_file),
@@ -101,43 +103,43 @@ def data_files(table: Table) -> list[FileFacts]:
 
 
 def last_load(table: Table) -> Load | None:
-    """Return the newest load: from the snapshots, or from the data files' bounds once its snapshot has expired."""
-    snapshots = [load for each in table.metadata.snapshots if (load := _load_of_snapshot(each))]
-    found = snapshots or [file.load for file in data_files(table) if file.load]
-    return max(found, key=lambda load: load.at, default=None)
+    """Return the newest load: from the snapshots or, if no load's snapshot is left, from the data files' bounds."""
+    loads = [load for each in table.metadata.snapshots if (load := _load_of_snapshot(each))]
+    loads = loads or [file.load for file in data_files(table) if file.load]
+    return max(loads, key=lambda load: load.at, default=None)
 
 
 def totals(table: Table) -> tuple[int, int, int]:
-    """Return rows, data files and bytes of the current snapshot; reads manifests only if its summary does not say."""
+    """Return rows, data files and bytes of the current snapshot; reads manifests only if its summary lacks them."""
     snapshot = table.current_snapshot()
     if snapshot is None:
         return 0, 0, 0
     rows, files, size = (_number(snapshot, f"total-{name}") for name in ("records", "data-files", "files-size"))
     if rows is not None and files is not None and size is not None:
         return rows, files, size
-    found = data_files(table)
-    return sum(file.rows for file in found), len(found), sum(file.bytes for file in found)
+    live = data_files(table)
+    return sum(file.rows for file in live), len(live), sum(file.bytes for file in live)
 
 
-def _kept(table: Table, newest_first: list[Snapshot], settings: LiveSettings) -> Mapping[int, str]:
-    """Return why a snapshot is kept, by its id, for those that are."""
-    why = None
+def _reasons_kept(table: Table, newest_first: list[Snapshot], settings: LiveSettings) -> Mapping[int, str]:
+    """Return why each kept snapshot is kept, by snapshot id."""
+    reason = None
     if not settings.enabled:
-        why = "snapshot management is disabled"
+        reason = "snapshot management is disabled"
     elif set(table.metadata.refs) - {"main"} or any(map(has_retention, table.metadata.refs.values())):
-        why = "snapshot management does not support branches and tags"
+        reason = "snapshot management does not support branches and tags"
     elif table.properties.get("gc.enabled", "").lower() == "false":
-        why = "gc.enabled is false"
-    if why:
-        return {each.snapshot_id: why for each in newest_first}
+        reason = "gc.enabled is false"
+    if reason:
+        return {each.snapshot_id: reason for each in newest_first}
     minimum = int(settings.values["minSnapshotsToKeep"])
     newest = "newest" if minimum == 1 else f"one of the newest {minimum}"
     return {each.snapshot_id: newest for each in newest_first[:minimum]}
 
 
-def _facts_of(snapshot: Snapshot, kept: str | None, age: timedelta) -> SnapshotFacts:
+def _snapshot_info(snapshot: Snapshot, kept: str | None, age: timedelta) -> SnapshotInfo:
     made_at = _from_ms(snapshot.timestamp_ms)
-    return SnapshotFacts(
+    return SnapshotInfo(
         snapshot_id=snapshot.snapshot_id,
         made_at=made_at,
         operation=snapshot.summary.operation.value if snapshot.summary else "unknown",
@@ -160,7 +162,7 @@ def _load_of_snapshot(snapshot: Snapshot) -> Load | None:
 
 
 def _load_of_file(table: Table, file: DataFile) -> Load | None:
-    """Return the newest load that has rows in `file`: the upper bound of `staged_at` says when it was."""
+    """Return the newest load that has rows in `file`: the upper bound of `staged_at` is its time."""
     schema = table.schema()
     names = ("staged_at", FORMER_NAMES["staged_at"])
     field = next((each for each in schema.fields if each.name in names), None)
@@ -174,9 +176,9 @@ def _load_of_file(table: Table, file: DataFile) -> Load | None:
 
 def _period_of(table: Table, file: DataFile) -> str | None:
     spec = table.specs().get(file.spec_id)
-    for position, part in enumerate(spec.fields if spec else ()):
-        source = table.schema().find_column_name(part.source_id)
-        if source == "delivery_period" and isinstance(part.transform, IdentityTransform):
+    for position, field in enumerate(spec.fields if spec else ()):
+        column = table.schema().find_column_name(field.source_id)
+        if column == "delivery_period" and isinstance(field.transform, IdentityTransform):
             return str(file.partition[position])
     return None
 

@@ -1,4 +1,4 @@
-"""What there is: table buckets, their namespaces and tables, and what each table holds."""
+"""Inventory: table buckets, their namespaces and tables, and each table's rows, files, size and last load."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from growth_verticals.account import Account
     from growth_verticals.bucket.history import Load
 
-#: Tables that are looked into at the same time; each is one call of the catalog and reads of its manifests.
-_AT_ONCE = 8
+#: Tables that are read in parallel; each takes one catalog call, and reads of its manifests.
+_PARALLEL_TABLES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableFacts:
-    """What a table's current snapshot holds. `problem` says why the numbers are not known, and they are None then.
+class TableInfo:
+    """What a table's current snapshot contains. If it cannot be read, the numbers are None and `problem` says why.
 
     :param bytes: size of the data files.
     :param last_load: None if it was never loaded.
@@ -39,10 +39,10 @@ class TableFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """A table bucket: its tables by namespace, in the order of names. `problem` says why it could not be listed."""
+    """A table bucket: its tables by namespace, sorted by name. `problem` says why it could not be listed."""
 
     arn: str
-    namespaces: dict[str, list[TableFacts]]
+    namespaces: dict[str, list[TableInfo]]
     problem: str | None = None
 
     @property
@@ -51,22 +51,22 @@ class Bucket:
 
 
 def bucket_arns(account: Account) -> list[str]:
-    """Return the ARNs of the table buckets in the account's Region that this role may see.
+    """Return the ARNs of the table buckets in the account's Region that this role is allowed to see.
 
-    The configured bucket alone, if the role may not list them.
+    If the role is not allowed to list them: only the configured bucket.
     """
-    found = []
+    arns: list[str] = []
     try:
         with service_errors("listing the table buckets", account.endpoint_name("s3tables")):
             for page in account.client("s3tables").get_paginator("list_table_buckets").paginate():
-                found += [str(bucket["arn"]) for bucket in page["tableBuckets"]]
+                arns += [str(bucket["arn"]) for bucket in page["tableBuckets"]]
     except ConfigurationError:
         return [account.table_bucket_arn]
-    return sorted(found)
+    return sorted(arns)
 
 
 def namespace_names(account: Account) -> list[str]:
-    """Return the names of the bucket's namespaces, empty ones among them."""
+    """Return the names of the bucket's namespaces, including empty ones."""
     pages = (
         account.client("s3tables").get_paginator("list_namespaces").paginate(tableBucketARN=account.table_bucket_arn)
     )
@@ -76,68 +76,68 @@ def namespace_names(account: Account) -> list[str]:
 
 def table_names(account: Account, namespace: str | None = None) -> list[str]:
     """Return `namespace.table` of every table of the bucket, or of one namespace."""
-    within = {"namespace": namespace} if namespace else {}
+    scope = {"namespace": namespace} if namespace else {}
     paginator = account.client("s3tables").get_paginator("list_tables")
     with service_errors(f"listing the tables of {namespace or 'the table bucket'}", account.endpoint_name("s3tables")):
-        pages = paginator.paginate(tableBucketARN=account.table_bucket_arn, **within)
+        pages = paginator.paginate(tableBucketARN=account.table_bucket_arn, **scope)
         return sorted(f"{table['namespace'][0]}.{table['name']}" for page in pages for table in page["tables"])
 
 
 def resolve_table(account: Account, name: str, namespace: str | None = None) -> str:
-    """Return `namespace.table` of the one table that `name` means; a bare name is looked for in all namespaces.
+    """Return `namespace.table` of the one table that `name` means; a bare name is searched for in all namespaces.
 
-    Raises `ConfigurationError` that offers what is there, if there is none or more than one.
+    Raises `ConfigurationError` with suggestions if no table, or more than one, has that name.
     """
     if "." in name:
         namespace, name = name.split(".", 1)
-    there = table_names(account)
-    found = [each for each in there if each.split(".")[1] == name and namespace in (None, each.split(".")[0])]
-    if len(found) == 1:
-        return found[0]
+    existing = table_names(account)
+    matches = [each for each in existing if each.split(".")[1] == name and namespace in (None, each.split(".")[0])]
+    if len(matches) == 1:
+        return matches[0]
     from difflib import get_close_matches
 
-    offered = found or get_close_matches(f"{namespace}.{name}", there, n=3) or there[:10]
-    called = f"{namespace}.{name}"[:80] if namespace else name[:80]
+    suggestions = matches or get_close_matches(f"{namespace}.{name}", existing, n=3) or existing[:10]
+    requested = f"{namespace}.{name}"[:80] if namespace else name[:80]
     raise ConfigurationError(
-        f"{'more than one table is' if found else 'no table is'} called {called!r} in the table bucket",
-        expected=" or ".join(offered) or "a table; there is none",
-        next_step="name it as namespace.table; `./gv tables list` shows them all",
+        f"{'more than one table is' if matches else 'no table is'} called {requested!r} in the table bucket",
+        expected=" or ".join(suggestions) or "a table; the table bucket has none",
+        next_step="write namespace.table; `./gv tables list` shows all tables",
     )
 
 
 def take_inventory(account: Account, arn: str, namespace: str | None = None) -> Bucket:
-    """Return a bucket's namespaces and tables with what they hold; a table that cannot be read says so by itself."""
-    there = replace(account, table_bucket_arn=arn)
+    """Return a bucket's namespaces and tables; a table that cannot be read is listed with its `problem`."""
+    account = replace(account, table_bucket_arn=arn)
     try:
-        names = table_names(there, namespace)
-        tables: dict[str, list[TableFacts]] = {
-            each: [] for each in ([namespace] if namespace else namespace_names(there))
+        names = table_names(account, namespace)
+        tables: dict[str, list[TableInfo]] = {
+            each: [] for each in ([namespace] if namespace else namespace_names(account))
         }
-        facts = _look_into(there, names)
+        infos = _read_tables(account, names)
     except GrowthVerticalsError as error:
         return Bucket(arn=arn, namespaces={}, problem=str(error))
-    for name, found in zip(names, facts, strict=True):
-        tables.setdefault(name.split(".")[0], []).append(found)
+    for name, info in zip(names, infos, strict=True):
+        tables.setdefault(name.split(".")[0], []).append(info)
     return Bucket(arn=arn, namespaces=tables)
 
 
-def _look_into(account: Account, names: list[str]) -> list[TableFacts]:
+def _read_tables(account: Account, names: list[str]) -> list[TableInfo]:
     if not names:
         return []
     try:
         catalog = open_catalog(account)
     except GrowthVerticalsError as error:
-        return [TableFacts(name=name.split(".")[1], problem=str(error)) for name in names]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda name: _facts_of(catalog, name), names))
+        return [TableInfo(name=name.split(".")[1], problem=str(error)) for name in names]
+    with ThreadPoolExecutor(_PARALLEL_TABLES) as pool:
+        return list(pool.map(lambda name: _table_info(catalog, name), names))
 
 
-def _facts_of(catalog: RestCatalog, identifier: str) -> TableFacts:
+def _table_info(catalog: RestCatalog, identifier: str) -> TableInfo:
     name = identifier.split(".")[1]
     try:
         with service_errors(f"reading {identifier}", catalog.uri):
             table = catalog.load_table(identifier)
             rows, files, size = totals(table)
-            return TableFacts(name=name, rows=rows, files=files, bytes=size, last_load=last_load(table))
+            return TableInfo(name=name, rows=rows, files=files, bytes=size, last_load=last_load(table))
     except GrowthVerticalsError as error:
-        return TableFacts(name=name, problem=str(error))
+        return TableInfo(name=name, problem=str(error))

@@ -1,7 +1,7 @@
-"""Managed maintenance of the table bucket: settings applied where they differ from the declarations, and job status.
+"""Managed maintenance: put the declared settings where the live ones differ, read job status, warn about retention.
 
 Levels, defaults and ranges are AWS's (S3 user guide, "S3 Tables maintenance"): compaction and snapshot management
-belong to a table, the removal of unreferenced files to the bucket.
+are set per table, unreferenced file removal is set for the bucket.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from growth_verticals.bucket.settings import (
     UNREFERENCED,
     LiveSettings,
     MaintenanceType,
-    differences,
     put_settings,
     read_settings,
+    setting_changes,
     table_params,
 )
 from growth_verticals.catalog.service_errors import service_errors
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class BucketMaintenance:
     """Bucket-level maintenance, with AWS's defaults.
 
-    :param unreferenced_days: days after which a file that no snapshot refers to is removed, staged files included.
+    :param unreferenced_days: days after which a file that no snapshot refers to is removed, including staged files.
     :param non_current_days: days after which a removed file's old version is deleted for good.
     """
 
@@ -46,35 +46,39 @@ class BucketMaintenance:
 
     def __post_init__(self) -> None:
         if self.unreferenced_days < 1 or self.non_current_days < 1:
-            raise DeclarationError("days of bucket maintenance are out of range", expected="1 or more")
+            raise DeclarationError("the days of bucket maintenance are out of range", expected="1 or more")
 
 
 def apply_maintenance(account: Account, table_identifier: str, maintenance: Maintenance) -> list[str]:
-    """Put the declared settings of one table where the live ones differ; return each change in words.
+    """Put the declared settings of one table where the live ones differ; return each change as text.
 
     :param table_identifier: `namespace.table`.
 
-    A retry finds what was put and returns the empty list. Raises `ConfigurationError` (no such table, refused; sort
-    and z-order need a sort order in the SQL file) or `ServiceError`.
+    A retry finds the settings already put and returns an empty list. Raises `ConfigurationError` (no such table,
+    refused; sort and z-order need a sort order in the SQL file) or `ServiceError`.
     """
     return _apply(account, table_identifier, declared_settings(maintenance))
 
 
 def planned_maintenance(account: Account, table_identifier: str | None, maintenance: Maintenance) -> list[str]:
-    """Return in words what `apply_maintenance` would change.
+    """Return as text what `apply_maintenance` would change.
 
-    :param table_identifier: None for a table that is still to be made: it will have AWS's defaults.
+    :param table_identifier: None for a table that does not exist yet: it will have AWS's defaults.
     """
     declared = declared_settings(maintenance)
     if table_identifier is None:
-        live = {kind.name: LiveSettings(enabled=True, values=kind.defaults) for kind in declared}
+        live = {each.name: LiveSettings(enabled=True, values=each.defaults) for each in declared}
     else:
         live = read_settings(account, table_identifier)
-    return [change for kind, wanted in declared.items() for change in differences(kind, live[kind.name], wanted)]
+    return [
+        change
+        for maintenance_type, target in declared.items()
+        for change in setting_changes(maintenance_type, live[maintenance_type.name], target)
+    ]
 
 
 def declared_settings(maintenance: Maintenance) -> dict[MaintenanceType, LiveSettings]:
-    """Return what a source's declaration asks for its table, as S3 Tables has it."""
+    """Return the settings that a source declares for its table, in the API's form."""
     return {
         COMPACTION: LiveSettings(
             enabled=True,
@@ -91,14 +95,14 @@ def declared_settings(maintenance: Maintenance) -> dict[MaintenanceType, LiveSet
 
 
 def apply_bucket_maintenance(account: Account, maintenance: BucketMaintenance) -> list[str]:
-    """Put the declared settings of the bucket if the live ones differ; return each change in words."""
+    """Put the declared settings of the bucket if the live ones differ; return each change as text."""
     values = {"unreferencedDays": maintenance.unreferenced_days, "nonCurrentDays": maintenance.non_current_days}
     return _apply(account, None, {UNREFERENCED: LiveSettings(enabled=True, values=values)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A maintenance job of a table.
+    """The job status of one maintenance type of a table.
 
     :param status: AWS's: `Not_Yet_Run`, `Successful`, `Failed` or `Disabled`.
     :param message: empty unless it failed.
@@ -111,47 +115,49 @@ class Job:
 
 
 def maintenance_jobs(account: Account, table_identifier: str) -> dict[str, Job]:
-    """Return the maintenance jobs of a table by the kind's name. Raises `ConfigurationError` or `ServiceError`."""
+    """Return the maintenance jobs of a table, by maintenance type. Raises `ConfigurationError` or `ServiceError`."""
     with service_errors(f"reading the maintenance jobs of {table_identifier}", account.endpoint_name("s3tables")):
         answer = account.client("s3tables").get_table_maintenance_job_status(**table_params(account, table_identifier))
     return {
-        kind: Job(status=job["status"], message=job.get("failureMessage", ""), ran_at=job.get("lastRunTimestamp"))
-        for kind, job in answer.get("status", {}).items()
+        name: Job(status=job["status"], message=job.get("failureMessage", ""), ran_at=job.get("lastRunTimestamp"))
+        for name, job in answer.get("status", {}).items()
     }
 
 
 def retention_warnings(table: Table) -> list[str]:
-    """Return, in words, what in the table itself looks like retention and is ignored by S3 Tables, or disables it.
+    """Return warnings about the table's own retention settings: S3 Tables ignores them, or they disable maintenance.
 
     Source: S3 user guide, "Considerations and limitations for maintenance jobs" and the failure messages of
     "S3 Tables maintenance job status".
     """
     name = ".".join(table.name())
     ignored = sorted(key for key in table.properties if key.startswith("history.expire."))
-    kept = sorted(ref_name for ref_name, ref in table.metadata.refs.items() if has_retention(ref))
-    named = sorted(set(table.metadata.refs) - {"main"} - set(kept))
-    uncollected = ["gc.enabled=false"] if table.properties.get("gc.enabled", "").lower() == "false" else []
+    with_retention = sorted(ref_name for ref_name, ref in table.metadata.refs.items() if has_retention(ref))
+    unsupported = sorted(set(table.metadata.refs) - {"main"} - set(with_retention))
+    gc_disabled = ["gc.enabled=false"] if table.properties.get("gc.enabled", "").lower() == "false" else []
     return [
-        *(f"{name}: the table property {key} does nothing in a table bucket; with a value that differs from the "
+        *(f"{name}: the table property {key} does nothing in a table bucket; if its value differs from the "
           "maintenance settings, snapshot management fails" for key in ignored),
-        *(f"{name}: retention set on the branch or tag {ref} switches managed snapshot expiry off" for ref in kept),
-        *(f"{name}: snapshot management does not support branches and tags, and there is {ref}" for ref in named),
-        *(f"{name}: the table property {key} switches snapshot management and the removal of unreferenced files off"
-          for key in uncollected),
+        *(f"{name}: retention set on the branch or tag {ref} disables managed snapshot expiry"
+          for ref in with_retention),
+        *(f"{name}: snapshot management does not support branches and tags, but the table has {ref}"
+          for ref in unsupported),
+        *(f"{name}: the table property {key} disables snapshot management and unreferenced file removal"
+          for key in gc_disabled),
     ]  # fmt: skip
 
 
 def has_retention(ref: SnapshotRef) -> bool:
-    """Tell whether a branch or tag says itself how long to keep snapshots."""
+    """Return whether a branch or tag has its own snapshot retention."""
     return (ref.max_ref_age_ms, ref.max_snapshot_age_ms, ref.min_snapshots_to_keep) != (None, None, None)
 
 
 def _apply(account: Account, table: str | None, declared: dict[MaintenanceType, LiveSettings]) -> list[str]:
     live = read_settings(account, table)
     changes = []
-    for kind, wanted in declared.items():
-        found = differences(kind, live[kind.name], wanted)
-        if found:
-            put_settings(account, table, kind, wanted)
-            changes += [f"{table or 'table bucket'}: {change}" for change in found]
+    for maintenance_type, target in declared.items():
+        type_changes = setting_changes(maintenance_type, live[maintenance_type.name], target)
+        if type_changes:
+            put_settings(account, table, maintenance_type, target)
+            changes += [f"{table or 'table bucket'}: {change}" for change in type_changes]
     return changes

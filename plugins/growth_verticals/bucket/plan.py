@@ -1,7 +1,7 @@
-"""What differs between the declared state and the table bucket, in words, and how to make it so.
+"""The plan: how the table bucket differs from the declarations, and the steps that apply them.
 
-A check looks at one thing (a source's tables, the grants) and returns the steps that would set it right. A plan is
-the steps of all checks; nothing is done before each of them may be done.
+A check compares a source's tables or the grants, and returns the steps that would remove the differences. A plan is
+the steps of all checks. No step is applied while one of them is refused.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ if TYPE_CHECKING:
     from growth_verticals.contract.table import TableContract
     from growth_verticals.source import Source
 
-    #: Looks at the live state and returns what would set it right; the empty list where nothing differs.
+    #: Compares the live state and returns the steps that remove its differences; an empty list if there are none.
     Check = Callable[[], "list[Step]"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that a step changes.
+    """One change in a step.
 
-    :param words: what would be done, as "add the column zip5, STRING".
-    :param refused: why it is not done; empty if it is.
-    :param allow: the word by which a person allows it all the same; empty if it cannot be allowed.
+    :param description: what would be done, such as "add the column zip5, STRING".
+    :param refused: why it is not applied; empty if it is.
+    :param allow_flag: the value of `--allow` that permits it anyway; empty if nothing permits it.
     """
 
-    words: str
+    description: str
     refused: str = ""
-    allow: str = ""
+    allow_flag: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Changes that are made together: all of them or none.
+    """Changes that are applied together: all or none.
 
-    :param about: what they change, as "aiq.household".
-    :param make: makes them. Doing it again changes nothing more.
+    :param target: what they change, such as "aiq.household".
+    :param apply: applies them. Calling it again changes nothing more.
     """
 
-    about: str
+    target: str
     changes: tuple[Change, ...]
-    make: Callable[[], object] = field(repr=False, compare=False)
+    apply: Callable[[], object] = field(repr=False, compare=False)
 
 
 def make_plan(checks: Iterable[Check]) -> list[Step]:
@@ -66,63 +66,68 @@ def make_plan(checks: Iterable[Check]) -> list[Step]:
 
 
 def refused_changes(plan: Iterable[Step], allowed: Iterable[str] = ()) -> list[Change]:
-    """Return the changes of the plan that may not be made. While there is one, none of the plan should be."""
-    words = set(allowed)
-    return [change for step in plan for change in step.changes if change.refused and change.allow not in words]
+    """Return the plan's changes that are refused and not in `allowed`. If there is any, apply nothing of the plan."""
+    flags = set(allowed)
+    return [change for step in plan for change in step.changes if change.refused and change.allow_flag not in flags]
 
 
 def table_checks(account: Account, catalog: RestCatalog, source: Source, contract: TableContract) -> list[Check]:
     """Return the checks of a source's table and its rejects table: columns first, then maintenance."""
-    kept = [(contract, source.maintenance), (rejects_contract(contract), Maintenance())]
-    return [partial(check_table, account, catalog, each, maintenance) for each, maintenance in kept]
+    tables = [(contract, source.maintenance), (rejects_contract(contract), Maintenance())]
+    return [partial(check_table, account, catalog, each, maintenance) for each, maintenance in tables]
 
 
 def check_table(
     account: Account, catalog: RestCatalog, contract: TableContract, maintenance: Maintenance
 ) -> list[Step]:
-    """Return what would make the live table, and its maintenance settings, what they are declared to be."""
+    """Return the steps that make the live table and its maintenance settings equal to their declarations."""
     name = contract.identifier
     table = find_table(catalog, name)
     steps = []
     if table is None:
-        creation = (Change(words=_creation(contract)),)
-        steps.append(Step(about=name, changes=creation, make=partial(ensure_table, catalog, contract)))
+        creation = (Change(description=_creation(contract)),)
+        steps.append(Step(target=name, changes=creation, apply=partial(ensure_table, catalog, contract)))
     elif found := differences(table, contract):
         changes = tuple(
-            Change(words=each.change, refused=each.refused, allow=f"drop:{name}.{each.name}" if each.droppable else "")
+            Change(
+                description=each.change,
+                refused=each.refused,
+                allow_flag=f"drop:{name}.{each.name}" if each.droppable else "",
+            )
             for each in found
         )
-        steps.append(Step(about=name, changes=changes, make=partial(alter, catalog, table, contract, found)))
+        steps.append(Step(target=name, changes=changes, apply=partial(alter, catalog, table, contract, found)))
     settings = planned_maintenance(account, None if table is None else name, maintenance)
     if settings:
-        changes = tuple(Change(words=f"set {setting}") for setting in settings)
-        steps.append(Step(about=name, changes=changes, make=partial(apply_maintenance, account, name, maintenance)))
+        changes = tuple(Change(description=f"set {setting}") for setting in settings)
+        steps.append(Step(target=name, changes=changes, apply=partial(apply_maintenance, account, name, maintenance)))
     return steps
 
 
 def check_grants(account: Account, grants: Collection[Grant]) -> list[Step]:
-    """Return what would make the live policies hold the declared grants, and no other that `gv` made.
+    """Return the steps after which the live policies have the declared grants, and no other grant that gv manages.
 
-    A grant that no file declares is taken back only if a person allows it, for the principal's work may hang on it.
+    A grant that no file declares is revoked only if a person allows it, because the principal can depend on it.
     """
     changes = tuple(
         Change(
-            words=str(found),
-            refused="no file declares it, and the principal would lose it" if found.action == "revoke" else "",
-            allow=f"revoke:{_principal(found)}" if found.action == "revoke" else "",
+            description=str(each),
+            refused="no file declares it, and the principal would lose access" if each.action == "revoke" else "",
+            allow_flag=f"revoke:{_principal(each)}" if each.action == "revoke" else "",
         )
-        for found in grant_differences(account, grants)
+        for each in grant_differences(account, grants)
     )
     if not changes:
         return []
-    return [Step(about="grants", changes=changes, make=partial(apply_grants, account, grants, revoke=True))]
+    return [Step(target="grants", changes=changes, apply=partial(apply_grants, account, grants, revoke=True))]
 
 
 def _principal(change: GrantChange) -> str:
-    named = change.statement["Principal"]["AWS"]
-    return named if isinstance(named, str) else ",".join(named)
+    principal = change.statement["Principal"]["AWS"]
+    return principal if isinstance(principal, str) else ",".join(principal)
 
 
 def _creation(contract: TableContract) -> str:
-    parts = ", ".join(map(partition_in_sql, contract.partition_by)) or "nothing"
-    return f"create the table with {len(contract.all_columns)} columns, partitioned by {parts}"
+    fields = ", ".join(map(partition_in_sql, contract.partition_by))
+    partitioning = f"partitioned by {fields}" if fields else "not partitioned"
+    return f"create the table with {len(contract.all_columns)} columns, {partitioning}"

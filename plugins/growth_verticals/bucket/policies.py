@@ -1,8 +1,8 @@
-"""The table bucket's and its tables' policies: a grant made, taken back, or compared with what stands.
+"""The policies of the table bucket and its tables: grant, revoke, and compare grants with the live policies.
 
-A policy is read, merged by Sid and put whole: statements that are not ours stay as they are, in their places. The
-service has no conditional put, so that of two writers at the same moment the later one wins; `grant_differences`
-shows what is missing then, and giving the grant again mends it.
+A policy is read, merged by Sid and put as a whole. Statements that gv does not manage keep their content and order. The
+service has no conditional put: if two writers put at the same time, the later one wins. `grant_differences` then
+shows what is missing, and granting again restores it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from growth_verticals.bucket.access import Grant, bucket_statements, is_ours, principal_of, table_statements
+from growth_verticals.bucket.access import Grant, bucket_statements, is_managed, principal_of, table_statements
 from growth_verticals.bucket.inventory import table_names
 from growth_verticals.bucket.settings import table_params
 from growth_verticals.catalog.service_errors import http_status, service_errors
@@ -28,49 +28,49 @@ if TYPE_CHECKING:
 
     Policy = dict[str, Any]
 
-_LARGEST_POLICY = 20_480  # bytes: ResourcePolicy in botocore's service model
+_MAX_POLICY_BYTES = 20_480  # ResourcePolicy in botocore's service model
 
 
-# --- one grant ----------------------------------------------------------------------------------------------------
+# --- one grant ------------------------------------------------------------------------------------------------------
 
 
 def changed_policies(account: Account, grant: Grant, *, revoke: bool = False) -> dict[str | None, Policy]:
-    """Return each policy that a grant, or its end, changes: by table (None is the bucket), as it would be then.
+    """Return the new form of each policy that granting, or revoking, changes, by table; None is the bucket.
 
     Raises `ConfigurationError` for a table that does not exist, and for a role that would be loader and maintainer
-    in one policy, since the loader is denied what the maintainer does.
+    in one policy, because the loader is denied what the maintainer does.
     """
     statements: dict[str | None, list[Statement]] = {}
     if grant.identifier:
-        # A grant on a table that was dropped can still be taken back.
+        # A grant on a dropped table can still be revoked.
         arn = account.table_bucket_arn if revoke else _table_arn(account, grant.identifier)
         statements[grant.identifier] = table_statements(grant, arn)
     statements[None] = bucket_statements(account, grant)
-    found = {}
-    for table, ours in statements.items():
+    changed = {}
+    for table, grant_statements in statements.items():
         policy = read_policy(account, table)
         if revoke:
-            after = merged(policy, [], {each["Sid"] for each in ours})
+            new_policy = merged(policy, [], {each["Sid"] for each in grant_statements})
         else:
-            _refuse_contradiction(policy, grant)
-            after = merged(policy, ours)
-        if _canonical(after) != _canonical(policy):
-            found[table] = after
-    return found
+            _refuse_loader_as_maintainer(policy, grant)
+            new_policy = merged(policy, grant_statements)
+        if _canonical(new_policy) != _canonical(policy):
+            changed[table] = new_policy
+    return changed
 
 
 def put_policies(account: Account, policies: Mapping[str | None, Policy]) -> None:
-    """Put policies as `changed_policies` returned them; a policy without a statement is deleted.
+    """Put policies as `changed_policies` returns them; a policy without statements is deleted.
 
-    Raises `ConfigurationError` for one that is larger than the service takes.
+    Raises `ConfigurationError` for a policy larger than the service accepts.
     """
     client = account.client("s3tables")
     for table, policy in policies.items():
         text = json.dumps(policy, separators=(",", ":"))
-        if len(text.encode()) > _LARGEST_POLICY:
+        if len(text.encode()) > _MAX_POLICY_BYTES:
             raise ConfigurationError(
                 f"the policy of {table or 'the table bucket'} would be too large",
-                expected=f"at most {_LARGEST_POLICY:,} bytes",
+                expected=f"at most {_MAX_POLICY_BYTES:,} bytes",
                 found=f"{len(text.encode()):,}",
                 next_step="grant a namespace instead of many tables, or an account instead of many roles",
             )
@@ -85,7 +85,7 @@ def put_policies(account: Account, policies: Mapping[str | None, Policy]) -> Non
 
 
 def read_policy(account: Account, table: str | None) -> Policy:
-    """Return the policy of a table or, with None, of the bucket; one without statements if there is none."""
+    """Return the policy of a table or, with None, of the bucket. If none exists, return one without statements."""
     client = account.client("s3tables")
     with service_errors(f"reading the policy of {table or 'the table bucket'}", account.endpoint_name("s3tables")):
         try:
@@ -103,22 +103,22 @@ def read_policy(account: Account, table: str | None) -> Policy:
 
 
 def merged(policy: Policy, statements: Iterable[Statement], removed: Iterable[str] = ()) -> Policy:
-    """Return `policy` with `statements` in the place of those with their Sids, and without the Sids in `removed`."""
+    """Return `policy` with `statements` replacing those of the same Sid or added, and without the Sids in `removed`."""
     new = {statement["Sid"]: statement for statement in statements}
-    gone = set(removed)
-    kept = [new.pop(each.get("Sid"), each) for each in policy["Statement"] if each.get("Sid") not in gone]
+    removed = set(removed)
+    kept = [new.pop(each.get("Sid"), each) for each in policy["Statement"] if each.get("Sid") not in removed]
     return policy | {"Statement": [*kept, *new.values()]}
 
 
-def _refuse_contradiction(policy: Policy, grant: Grant) -> None:
+def _refuse_loader_as_maintainer(policy: Policy, grant: Grant) -> None:
     if grant.level == "reader":
         return
     other = "maintainer" if grant.level == "loader" else "loader"
-    for each in filter(is_ours, policy["Statement"]):
+    for each in filter(is_managed, policy["Statement"]):
         if each["Sid"].startswith(f"Gv{other.title()}") and grant.principal in _principals(each):
             raise ConfigurationError(
-                f"{grant.principal} is {other} here, and a loader is denied maintenance",
-                next_step=f"make another role {grant.level}, or take the grant as {other} back first",
+                f"{grant.principal} is already {other} in this policy, and a loader is denied maintenance",
+                next_step=f"grant {grant.level} to another role, or revoke the grant as {other} first",
             )
 
 
@@ -127,15 +127,15 @@ def _table_arn(account: Account, table: str) -> str:
         return str(account.client("s3tables").get_table(**table_params(account, table))["tableARN"])
 
 
-# --- declared grants ----------------------------------------------------------------------------------------------
+# --- declared grants ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrantChange:
     """A statement that a policy lacks (`grant`), has in another form (`change`) or has undeclared (`revoke`).
 
-    :param table: `namespace.table` whose policy it is, or None for the bucket's.
-    :param statement: as it should be; as it is for `revoke`.
+    :param table: the table whose policy it is, as `namespace.table`; None for the bucket's policy.
+    :param statement: as declared; for `revoke`, as it is in the policy.
     """
 
     table: str | None
@@ -147,69 +147,69 @@ class GrantChange:
         namespace = each.get("Condition", {}).get("StringEquals", {}).get("s3tables:namespace")
         within = f" in namespace {', '.join(_listed(namespace))}" if namespace else ""
         actions = ", ".join(_listed(each["Action"]))
-        who = ", ".join(_principals(each))
-        return f"{self.table or 'table bucket'}: {self.action} {each['Effect']} {actions}{within} for {who}"
+        principals = ", ".join(_principals(each))
+        return f"{self.table or 'table bucket'}: {self.action} {each['Effect']} {actions}{within} for {principals}"
 
 
 def declared_grants(folder: Path, account: Account) -> list[Grant]:
-    """Return the grants that a folder's JSON files declare, one a file, by the files' names.
+    """Return the grants that a folder's JSON files declare, one per file, in order of file name.
 
-    A file is `{"principal": …, "as": level, "table": "namespace.table", "why": text}`, with `"namespace"` in place of
-    `"table"`, or neither for the whole bucket; `why` may be left out. Raises `DeclarationError` that names the file.
+    A file is `{"principal": …, "as": level, "table": "namespace.table", "why": text}`, with `"namespace"` instead of
+    `"table"`, or neither for the whole bucket; `why` is optional. Raises `DeclarationError` that names the file.
     """
-    return [_declared(path, account) for path in sorted(folder.glob("*.json"))]
+    return [_read_grant(path, account) for path in sorted(folder.glob("*.json"))]
 
 
 def grant_differences(account: Account, grants: Iterable[Grant]) -> list[GrantChange]:
-    """Return what the live policies lack of `grants`, and what they hold of ours besides; nothing if they agree.
+    """Return how the live policies differ from `grants`: missing, changed and undeclared statements.
 
-    The policy of every table of the bucket is read, one call each. A table that does not exist yet lacks its grants.
+    Reads the policy of every table in the bucket, one call each. A table that does not exist yet lacks its grants.
     """
     names = table_names(account)
-    wanted: dict[str | None, dict[str, Statement]] = {None: {}}
+    declared: dict[str | None, dict[str, Statement]] = {None: {}}
     for grant in grants:
-        wanted[None] |= {each["Sid"]: each for each in bucket_statements(account, grant)}
+        declared[None] |= {each["Sid"]: each for each in bucket_statements(account, grant)}
         if grant.identifier:
-            there = grant.identifier in names
-            arn = _table_arn(account, grant.identifier) if there else f"{account.table_bucket_arn}/table/not-there-yet"
-            found = {each["Sid"]: each for each in table_statements(grant, arn)}
-            wanted[grant.identifier] = wanted.get(grant.identifier, {}) | found
+            placeholder = f"{account.table_bucket_arn}/table/not-created-yet"
+            arn = _table_arn(account, grant.identifier) if grant.identifier in names else placeholder
+            statements = {each["Sid"]: each for each in table_statements(grant, arn)}
+            declared[grant.identifier] = declared.get(grant.identifier, {}) | statements
     return [
         change
-        for table in dict.fromkeys([*wanted, *names])
-        for change in _differences(table, read_policy(account, table), wanted.get(table, {}))
+        for table in dict.fromkeys([*declared, *names])
+        for change in _differences(table, read_policy(account, table), declared.get(table, {}))
     ]
 
 
 def apply_grants(account: Account, grants: Iterable[Grant], *, revoke: bool = False) -> list[GrantChange]:
-    """Make the declared grants stand, and return what that changed. A retry finds what stands already.
+    """Put the declared grants into the live policies; return the changes. A retry finds those already put.
 
-    :param revoke: also take back what is ours and not declared.
+    :param revoke: also revoke gv's grants that are not declared.
     """
     changes = [each for each in grant_differences(account, grants) if revoke or each.action != "revoke"]
     for table in dict.fromkeys(change.table for change in changes):
-        here = [change for change in changes if change.table == table]
-        added = [change.statement for change in here if change.action != "revoke"]
-        removed = [change.statement["Sid"] for change in here if change.action == "revoke"]
+        table_changes = [change for change in changes if change.table == table]
+        added = [change.statement for change in table_changes if change.action != "revoke"]
+        removed = [change.statement["Sid"] for change in table_changes if change.action == "revoke"]
         put_policies(account, {table: merged(read_policy(account, table), added, removed)})
     return changes
 
 
-def _declared(path: Path, account: Account) -> Grant:
+def _read_grant(path: Path, account: Account) -> Grant:
     try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-            raise DeclarationError("a grant is an object of strings")
-        if set(found) - {"principal", "as", "table", "namespace", "why"} or not {"principal", "as"} <= set(found):
-            raise DeclarationError("a grant has principal and as, and may have table or namespace, and why")
-        if "table" in found and ("namespace" in found or found["table"].count(".") != 1):
-            raise DeclarationError("a grant's table is namespace.table, without a namespace beside it")
-        namespace: str | None = found.get("namespace")
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
+            raise DeclarationError("a grant is a JSON object whose values are strings")
+        if set(document) - {"principal", "as", "table", "namespace", "why"} or not {"principal", "as"} <= set(document):
+            raise DeclarationError("a grant needs principal and as; table or namespace, and why, are optional")
+        if "table" in document and ("namespace" in document or document["table"].count(".") != 1):
+            raise DeclarationError("a grant's table is namespace.table, and excludes the key namespace")
+        namespace: str | None = document.get("namespace")
         table: str | None = None
-        if "table" in found:
-            namespace, table = found["table"].split(".")
-        principal = principal_of(account, found["principal"])
-        return Grant(principal=principal, level=found["as"], namespace=namespace, table=table)
+        if "table" in document:
+            namespace, table = document["table"].split(".")
+        principal = principal_of(account, document["principal"])
+        return Grant(principal=principal, level=document["as"], namespace=namespace, table=table)
     except ValueError as error:
         raise DeclarationError("a grant is a JSON object", file=path.name) from error
     except DeclarationError as error:
@@ -217,23 +217,23 @@ def _declared(path: Path, account: Account) -> Grant:
         raise
 
 
-def _differences(table: str | None, policy: Policy, wanted: Mapping[str, Statement]) -> Iterator[GrantChange]:
-    live = {each["Sid"]: each for each in policy["Statement"] if is_ours(each)}
-    for sid, statement in wanted.items():
+def _differences(table: str | None, policy: Policy, declared: Mapping[str, Statement]) -> Iterator[GrantChange]:
+    live = {each["Sid"]: each for each in policy["Statement"] if is_managed(each)}
+    for sid, statement in declared.items():
         if sid not in live:
             yield GrantChange(table=table, action="grant", statement=statement)
         elif _canonical(live[sid]) != _canonical(statement):
             yield GrantChange(table=table, action="change", statement=statement)
     for sid, statement in live.items():
-        if sid not in wanted:
+        if sid not in declared:
             yield GrantChange(table=table, action="revoke", statement=statement)
 
 
-# --- forms that the service may give back -------------------------------------------------------------------------
+# --- the service can return a policy in another form ----------------------------------------------------------------
 
 
 def _canonical(value: Any) -> Any:
-    """Return `value` in one form: a list of one may come back as a string, and lists in another order."""
+    """Return `value` in one form: the service can return a list of one as a string, and reorder lists."""
     if isinstance(value, dict):
         return {key: _canonical(inner) for key, inner in value.items()}
     inner = [_canonical(each) if isinstance(each, dict) else str(each) for each in _listed(value)]

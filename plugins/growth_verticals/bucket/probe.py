@@ -1,4 +1,4 @@
-"""Checks of the configured account, for `./gv doctor`: may we do what a delivery needs?"""
+"""Checks of the configured account, for `./gv doctor`: does it allow what a delivery needs?"""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Check:
 
 
 def probe_account(account: Account) -> Iterator[Check]:
-    """Yield one check after the other, each on its own: what fails does not stop those that follow. Never raises.
+    """Run the checks in turn and yield each result: a failed check does not stop the others. Never raises.
 
-    Leaves nothing behind but the namespace `gv_doctor`; a check that is killed may leave a table in it.
+    The namespace `gv_doctor` is left over. A check that is killed can also leave a table in it.
     """
     checks: list[tuple[str, Callable[[Account], str]]] = [
         ("credentials", find_credentials),
@@ -62,15 +62,15 @@ def _landing(account: Account) -> str:
         read = client.get_object(Bucket=bucket, Key=key)["Body"].read()
         client.delete_object(Bucket=bucket, Key=key)
     if read != content:
-        raise ServiceError(f"a small object under {account.landing_uri} was read back changed")
+        raise ServiceError(f"a small object under {account.landing_uri} was read back with other content")
     return f"{account.landing_uri}: an object was written, read and deleted"
 
 
 def _table_bucket(account: Account) -> str:
     endpoint = account.endpoint_name("s3tables")
     with service_errors("looking up the table bucket", endpoint):
-        found = account.client("s3tables").get_table_bucket(tableBucketARN=account.table_bucket_arn)
-    return f"{found['name']}, seen through {endpoint}"
+        bucket = account.client("s3tables").get_table_bucket(tableBucketARN=account.table_bucket_arn)
+    return f"{bucket['name']}, reached through {endpoint}"
 
 
 def _catalog(account: Account) -> str:
@@ -95,5 +95,5 @@ def _table(account: Account) -> str:
         finally:
             catalog.purge_table(name)
     if read.column("n").to_pylist() != [1, 2, 3]:
-        raise ServiceError(f"the table {name} was read back changed")
+        raise ServiceError(f"the table {name} was read back with other content")
     return "a table was created, written, read back and dropped"

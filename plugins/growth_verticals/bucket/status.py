@@ -1,4 +1,4 @@
-"""How a table stands with its maintenance: settings, jobs, files worth compacting, and the next snapshot to expire."""
+"""Maintenance status of tables: settings, jobs, files below the target size, and the next snapshot to expire."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
     from growth_verticals.bucket.maintenance import Job
     from growth_verticals.bucket.settings import LiveSettings
 
-#: Tables that are asked about at the same time: three calls each, and reads of manifests.
-_AT_ONCE = 8
+#: Tables that are checked in parallel; each takes three calls, and reads of its manifests.
+_PARALLEL_TABLES = 8
 _MB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableStatus:
-    """One table. `settings` and `jobs` are by the kind's name; numbers are None where `problem` says why.
+    """One table's status, with `settings` and `jobs` by maintenance type.
+
+    If the table cannot be read, `problem` says why and the numbers are None.
 
     :param small_files: data files below compaction's target size.
-    :param next_expiry: when the first snapshot may go; None if none will.
-    :param warnings: what in the table itself looks like retention, and is not.
+    :param next_expiry: when the first snapshot can expire; None if none will.
+    :param warnings: see `retention_warnings`.
     """
 
     table: str
@@ -48,22 +50,22 @@ class TableStatus:
 
     @property
     def failed(self) -> list[str]:
-        """The kinds of maintenance whose last job failed."""
-        return [kind for kind, job in self.jobs.items() if job.status == "Failed"]
+        """The maintenance types whose last job failed."""
+        return [name for name, job in self.jobs.items() if job.status == "Failed"]
 
 
 def table_statuses(account: Account, tables: list[str]) -> list[TableStatus]:
-    """Return how each of the tables (`namespace.table`) stands: those with failed jobs first, then by name.
+    """Return the status of each table (`namespace.table`): those with failed jobs first, then by name.
 
-    A table that may not be read, as by a maintainer's role, has settings and jobs all the same. Raises
-    `ConfigurationError` or `ServiceError` only where settings or jobs cannot be read.
+    A role that is not allowed to read a table (a maintainer, for example) still gets its settings and jobs. Raises
+    `ConfigurationError` or `ServiceError` only if settings or jobs cannot be read.
     """
     if not tables:
         return []
-    catalog = _catalog(account)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = list(pool.map(lambda table: _status_of(account, catalog, table), tables))
-    return sorted(found, key=lambda status: (not status.failed, status.table))
+    catalog = _catalog_or_problem(account)
+    with ThreadPoolExecutor(_PARALLEL_TABLES) as pool:
+        statuses = list(pool.map(lambda table: _status_of(account, catalog, table), tables))
+    return sorted(statuses, key=lambda status: (not status.failed, status.table))
 
 
 def _status_of(account: Account, catalog: RestCatalog | str, table: str) -> TableStatus:
@@ -89,7 +91,7 @@ def _status_of(account: Account, catalog: RestCatalog | str, table: str) -> Tabl
     )
 
 
-def _catalog(account: Account) -> RestCatalog | str:
+def _catalog_or_problem(account: Account) -> RestCatalog | str:
     try:
         return open_catalog(account)
     except GrowthVerticalsError as error:

@@ -1,4 +1,4 @@
-"""A live table for a contract: made if missing, compared if there."""
+"""Creates a contract's table if it is missing, and compares an existing one with the contract."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 def ensure_table(catalog: RestCatalog, contract: TableContract) -> Table:
     """Return the contract's table; create it and its namespace from the contract if they are missing.
 
-    A retry, or another creator at the same time, finds the table and uses that. Raises `TableMismatchError` if the
-    live columns or partitioning are not the contract's.
+    A retry, or another run at the same time, finds the table and uses it. Raises `TableMismatchError` if the live
+    table's columns or partitioning differ from the contract.
     """
     table = find_table(catalog, contract.identifier) or create_table(catalog, contract)
-    _require_same(table, contract)
+    _check_matches(table, contract)
     return table
 
 
@@ -45,8 +45,8 @@ def find_table(catalog: RestCatalog, identifier: str) -> Table | None:
 
 
 def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
-    """Create the namespace if it is missing; another creator at the same time is fine."""
-    # Asked first because a role that may create tables need not be one that may create namespaces.
+    """Create the namespace if it is missing. Succeeds if another run creates it at the same time."""
+    # Checked first because a role that can create tables cannot always create namespaces.
     if catalog.namespace_exists(namespace):
         return
     with suppress(NamespaceAlreadyExistsError):
@@ -54,7 +54,7 @@ def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
 
 
 def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
-    """Create the contract's table, and its namespace if that is missing; another's table of that name is returned."""
+    """Create the contract's table, and its namespace if that is missing. Return the table if another run created it."""
     schema = iceberg_schema(contract)
     with service_errors(f"creating the table {contract.identifier}", catalog.uri):
         ensure_namespace(catalog, contract.namespace)
@@ -75,7 +75,7 @@ def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
 
 
 def create_request(contract: TableContract, table_bucket_arn: str) -> dict[str, Any]:
-    """Return the parameters of S3 Tables' CreateTable that make the same table, in boto3's and the AWS CLI's spelling.
+    """Return the parameters of S3 Tables' CreateTable for the same table, as boto3 and the AWS CLI spell them.
 
     Source: botocore's service model of `s3tables`.
     """
@@ -121,11 +121,11 @@ def create_request(contract: TableContract, table_bucket_arn: str) -> dict[str, 
     }
 
 
-def _require_same(table: Table, contract: TableContract) -> None:
+def _check_matches(table: Table, contract: TableContract) -> None:
     mismatches = [each.mismatch for each in differences(table, contract) if each.blocks_loading]
     if mismatches:
         raise TableMismatchError(
-            f"the table {contract.identifier} is not what its SQL file says: {'; '.join(mismatches)}",
-            next_step="change the SQL file to what the table is, or the table to the file (`./gv tables plan` "
-            "shows it, `./gv tables apply` does it), then run the task again",
+            f"the table {contract.identifier} does not match its SQL file: {'; '.join(mismatches)}",
+            next_step="run `./gv tables plan` to see all differences, then `./gv tables apply` to change the table, "
+            "or edit the SQL file to match the table; then try again",
         )

@@ -1,8 +1,9 @@
-"""How a live table differs from its contract, and the one commit that makes it the same.
+"""How a live table differs from its contract, and the single commit that removes the differences.
 
-Columns are compared by name: one that was added later stands behind the provenance columns, and that is no difference.
-What Iceberg allows without touching a row is made (add a nullable column, widen, relax NOT NULL, docs, sort order,
-properties); the rest is refused, but that a column may be dropped by a person who names it.
+Columns are compared by name, not by position: a column that was added later comes after the provenance columns.
+Changes that Iceberg makes without rewriting rows are allowed (add a nullable column, rename a provenance column, widen
+a type, relax NOT NULL, comments, sort order, properties). All others are refused, except that a person can allow
+dropping a column by naming it.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
 }
-# Whole digests in the manifests, so that a file's rows can be told from another's without opening it.
+# Complete digests in the manifests show which data files have a landed file's rows, without opening them.
 PROVENANCE_PROPERTIES = {"write.metadata.metrics.column.source_file_sha256": "full"}
 
 _MISMATCH = {
     "add": "{name} is missing in the table",
-    "rename": "{name} is called {live} in the table",
+    "rename": "{name} is still named {live} in the table",
     "widen": "{name} is {live} in the table, {declared} in the file",
     "retype": "{name} is {live} in the table, {declared} in the file",
-    "relax": "{name} is NOT NULL in the table only",
-    "require": "{name} is nullable in the table only",
-    "drop": "{name} is in the table only",
-    "repartition": "partitioned by {live}, not {declared}",
+    "relax": "{name} is NOT NULL in the table, nullable in the file",
+    "require": "{name} is nullable in the table, NOT NULL in the file",
+    "drop": "{name} is in the table, but not in the file",
+    "repartition": "the table is partitioned by {live}, not by {declared}",
     "comment": "the comment of {name} differs",
-    "sort": "sorted by {live}, not {declared}",
+    "sort": "the table is sorted by {live}, not by {declared}",
     "doc": "the comment of the table differs",
     "property": "the property {name} is {live}, not {declared}",
 }
@@ -61,28 +62,28 @@ _CHANGE = {
     "add": "add the column {name}, {declared}",
     "rename": "rename the column {live} to {name}",
     "widen": "widen the column {name} from {live} to {declared}",
-    "retype": "replace the column {name}, {live}, by one that is {declared}: its values go",
-    "relax": "let the column {name} be NULL",
+    "retype": "replace the column {name}, {live}, with a new one, {declared}: its values are lost",
+    "relax": "make the column {name} nullable",
     "require": "make the column {name} NOT NULL",
-    "drop": "drop the column {name}, {live}: its values go",
+    "drop": "drop the column {name}, {live}: its values are lost",
     "repartition": "partition by {declared} instead of {live}",
     "comment": "set the comment of the column {name}",
     "sort": "sort by {declared} instead of {live}",
     "doc": "set the comment of the table",
     "property": "set the property {name} to {declared}",
 }
-_AS_DECLARED = ("identity", SortDirection.ASC, NullOrder.NULLS_LAST)
+_DECLARABLE_ORDER = ("identity", SortDirection.ASC, NullOrder.NULLS_LAST)
 _WIDENS = {("int", "long"), ("float", "double")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One way in which a live table is not its contract.
+    """One difference between a live table and its contract.
 
-    :param name: the column or property; empty for the table's partitioning and order.
-    :param live, declared: what it is here and there, in words.
-    :param refused: why it is not made, or not without being allowed; empty if it is.
-    :param droppable: whether a person may allow it by naming the column.
+    :param name: the column or property; empty for the table's partitioning and sort order.
+    :param live, declared: its value in the table and in the contract, as text.
+    :param refused: why the change is not made, or is not made without permission; empty if it is made.
+    :param droppable: whether a person can allow the change by naming the column.
     """
 
     kind: Kind
@@ -94,17 +95,17 @@ class Difference:
 
     @property
     def mismatch(self) -> str:
-        """The difference as a state, for an error message."""
+        """What differs, for error messages."""
         return self._fill(_MISMATCH)
 
     @property
     def change(self) -> str:
-        """The difference as what would be done, for a plan."""
+        """The change that removes the difference, for plans."""
         return self._fill(_CHANGE)
 
     @property
     def blocks_loading(self) -> bool:
-        """Whether rows of the contract cannot be loaded, or not safely, while it lasts."""
+        """Whether rows cannot be loaded safely while the difference exists."""
         return self.kind not in ("comment", "sort", "doc", "property")
 
     def _fill(self, templates: Mapping[str, str]) -> str:
@@ -112,17 +113,17 @@ class Difference:
 
 
 def differences(table: Table, contract: TableContract) -> list[Difference]:
-    """Return all differences, those of columns in the order of the contract first; the empty list if there is none."""
+    """Return all differences, those of columns first, in the contract's order. The list can be empty."""
     live, declared = table.schema(), iceberg_schema(contract)
     used = {str(live.find_column_name(part.source_id)): "sorted" for part in table.sort_order().fields}
     for spec in table.specs().values():
         used |= {str(live.find_column_name(part.source_id)): "partitioned" for part in spec.fields}
     has_rows = table.current_snapshot() is not None
     return [
-        *_of_columns(live, declared, used, has_rows=has_rows, provenance=contract.provenance),
-        *_of_partitions(table, contract),
-        *_of_order(table, contract),
-        *_of_properties(table, contract),
+        *_column_differences(live, declared, used, has_rows=has_rows, provenance=contract.provenance),
+        *_partition_differences(table, contract),
+        *_sort_differences(table, contract),
+        *_property_differences(table, contract),
     ]
 
 
@@ -133,10 +134,10 @@ def table_properties(contract: TableContract) -> dict[str, str]:
 
 
 def alter(catalog: RestCatalog, table: Table, contract: TableContract, found: Iterable[Difference]) -> None:
-    """Make the differences go, in one commit of `table` as it was read; droppable ones are taken for allowed.
+    """Remove the differences in one commit to `table` as it was read. Droppable ones count as allowed.
 
-    A retry reads the table again and finds what was done. Raises `CommitError` when another altered the table in the
-    meantime, and nothing was changed, or `ServiceError`: whether it was is for a new plan to find out.
+    A retry reads the table again and finds what was done. Raises `CommitError` when another client altered the table
+    in the meantime; then nothing was changed. Raises `ServiceError` when the result is unknown; a new plan shows it.
     """
     found = list(found)
     try:
@@ -144,18 +145,19 @@ def alter(catalog: RestCatalog, table: Table, contract: TableContract, found: It
             _alter(table, contract, found)
     except CommitFailedException as error:
         raise CommitError(
-            f"the table {contract.identifier} was altered by another in the meantime; nothing was changed",
-            next_step="plan again",
+            f"the table {contract.identifier} was altered by another client in the meantime; nothing was changed",
+            next_step="run `./gv tables plan` again",
         ) from error
 
 
 def _alter(table: Table, contract: TableContract, found: list[Difference]) -> None:
     declared = iceberg_schema(contract)
     with table.transaction() as transaction:
-        # Without rows there is nothing that a new NOT NULL could contradict.
+        # A table without rows has no NULL that a new NOT NULL could contradict.
         with transaction.update_schema(allow_incompatible_changes=table.current_snapshot() is None) as update:
+            renamed = {each.name: each.live for each in found if each.kind == "rename"}
             for difference in found:
-                _edit(update, difference, declared)
+                _edit(update, difference, declared, renamed)
         properties = {each.name: each.declared for each in found if each.kind in ("doc", "property")}
         if properties:
             transaction.set_properties(properties)
@@ -165,8 +167,10 @@ def _alter(table: Table, contract: TableContract, found: list[Difference]) -> No
                     order.asc(name, IdentityTransform())
 
 
-def _edit(update: UpdateSchema, difference: Difference, declared: Schema) -> None:
+def _edit(update: UpdateSchema, difference: Difference, declared: Schema, renamed: Mapping[str, str]) -> None:
+    """Add one change of a column to `update`, which knows a column by the name that it has in the live table."""
     name = difference.name
+    live_name = renamed.get(name, name)
     if difference.kind == "drop":
         update.delete_column(name)
         return
@@ -178,23 +182,23 @@ def _edit(update: UpdateSchema, difference: Difference, declared: Schema) -> Non
     field = declared.find_field(name)
     match difference.kind:
         case "widen":
-            update.update_column(name, field_type=field.field_type)
+            update.update_column(live_name, field_type=field.field_type)
         case "relax" | "require":
-            update.update_column(name, required=field.required)
+            update.update_column(live_name, required=field.required)
         case "comment":
-            update.update_column(name, doc=field.doc or "")
+            update.update_column(live_name, doc=field.doc or "")
         case "retype":
-            update.delete_column(name)
+            update.delete_column(live_name)
             update.add_column(name, field.field_type, field.doc, required=field.required)
         case _:
             update.add_column(name, field.field_type, field.doc, required=field.required)
 
 
-def _of_columns(
+def _column_differences(
     live: Schema, declared: Schema, used: Mapping[str, str], *, has_rows: bool, provenance: bool
 ) -> Iterator[Difference]:
     found = {field.name: field for field in live.fields}
-    needs_values = "rows that are there have no value: declare it without NOT NULL" if has_rows else ""
+    needs_values = "existing rows have no value: declare it without NOT NULL" if has_rows else ""
     for field in declared.fields:
         other = found.pop(field.name, None)
         former = FORMER_NAMES.get(field.name, "")
@@ -209,11 +213,11 @@ def _of_columns(
             changed = _retype(other, field, used, needs_values if field.required else "")
             yield changed
             if changed.kind == "retype":
-                continue  # the new column has all that the file says
+                continue  # the new column matches the SQL file in every way
         if other.required and not field.required:
             yield Difference(kind="relax", name=field.name)
         if field.required and not other.required:
-            refused = "rows that are there may be NULL: Iceberg does not look" if has_rows else ""
+            refused = "existing rows may be NULL: Iceberg does not check" if has_rows else ""
             yield Difference(kind="require", name=field.name, refused=refused)
         if (other.doc or "") != (field.doc or ""):
             yield Difference(kind="comment", name=field.name)
@@ -226,7 +230,7 @@ def _retype(live: NestedField, declared: NestedField, used: Mapping[str, str], n
     wider = _is_wider(_type(live), _type(declared))
     refused, droppable = ("", False) if wider else _drop_refusal(live.name, used)
     if needs_values and not wider:
-        refused, droppable = f"Iceberg does not narrow, and for a new column {needs_values}", False
+        refused, droppable = f"Iceberg cannot narrow a type, and for a new column {needs_values}", False
     return Difference(
         kind="widen" if wider else "retype",
         name=live.name,
@@ -238,44 +242,44 @@ def _retype(live: NestedField, declared: NestedField, used: Mapping[str, str], n
 
 
 def _drop_refusal(name: str, used: Mapping[str, str]) -> tuple[str, bool]:
-    """Return why a column is not dropped, and whether a person may allow it."""
+    """Return why a column is not dropped, and whether a person can allow it."""
     if name in used:
         return f"the table is {used[name]} by it", False
     return "the values would be lost", True
 
 
 def _is_wider(live: str, declared: str) -> bool:
-    """Whether Iceberg lets the type become the other (table specification, "Schema Evolution")."""
+    """Whether Iceberg can widen `live` to `declared` (table specification, "Schema Evolution")."""
     if (live, declared) in _WIDENS:
         return True
-    decimals = [re.fullmatch(r"decimal\((\d+), (\d+)\)", kind) for kind in (live, declared)]
+    decimals = [re.fullmatch(r"decimal\((\d+), (\d+)\)", text) for text in (live, declared)]
     before, after = decimals
     return bool(before and after and before[2] == after[2] and int(before[1]) < int(after[1]))
 
 
-def _of_partitions(table: Table, contract: TableContract) -> Iterator[Difference]:
+def _partition_differences(table: Table, contract: TableContract) -> Iterator[Difference]:
     schema = table.schema()
     live = [f"{part.transform}({schema.find_column_name(part.source_id)})" for part in table.spec().fields]
     declared = [f"{part.transform}({part.column})" for part in contract.partition_by]
     if live != declared:
-        refused = "rows that are there would keep the old partitions: make a new table, and load it again"
+        refused = "existing rows would keep the old partitions: create a new table, and load it again"
         yield Difference(kind="repartition", live=_list(live), declared=_list(declared), refused=refused)
 
 
-def _of_order(table: Table, contract: TableContract) -> Iterator[Difference]:
+def _sort_differences(table: Table, contract: TableContract) -> Iterator[Difference]:
     live = []
     for part in table.sort_order().fields:
         name = str(table.schema().find_column_name(part.source_id))
-        simple = (str(part.transform), part.direction, part.null_order) == _AS_DECLARED
+        simple = (str(part.transform), part.direction, part.null_order) == _DECLARABLE_ORDER
         live.append(name if simple else f"{part.transform}({name}) {part.direction} {part.null_order}")
     if live != list(contract.sort_by):
         yield Difference(kind="sort", live=_list(live), declared=_list(contract.sort_by))
 
 
-def _of_properties(table: Table, contract: TableContract) -> Iterator[Difference]:
+def _property_differences(table: Table, contract: TableContract) -> Iterator[Difference]:
     for name, value in table_properties(contract).items():
         found = table.properties.get(name, "not set")
-        # The version is no property of a table that exists.
+        # A live table does not list its format version as a property.
         if found != value and name != "format-version":
             kind: Kind = "doc" if name == "comment" else "property"
             yield Difference(kind=kind, name=name, live=found, declared=value)
@@ -289,5 +293,5 @@ def _shape(field: NestedField) -> str:
     return type_in_sql(str(field.field_type)) + (" NOT NULL" if field.required else "")
 
 
-def _list(parts: Iterable[str]) -> str:
-    return ", ".join(parts) or "nothing"
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(items) or "nothing"

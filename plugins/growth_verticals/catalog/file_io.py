@@ -1,4 +1,4 @@
-"""pyiceberg's FileIO for this platform: uploads in the writing thread, and one that never deletes."""
+"""pyiceberg's FileIO for this platform: one that uploads in the writing thread, and one that never deletes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class BoundedUploadFileIO(PyArrowFileIO):
     """PyArrow's S3 with `background_writes=False`.
 
-    With background writes a whole file waits in memory for its upload (332 MB for a file of 330 MB); without, one
-    part of 10 MB does, at the same speed.
+    With background writes, a whole file is in memory until it is uploaded (332 MB for a file of 330 MB). Without
+    them, only one part of 10 MB is, at the same speed.
     """
 
     def _initialize_s3_fs(self, netloc: str | None) -> FileSystem:  # noqa: ARG002 - the bucket; its region is a setting
@@ -53,10 +53,10 @@ class BoundedUploadFileIO(PyArrowFileIO):
 
 
 class NoDeleteFileIO(FileIO):
-    """Another FileIO without its `delete`.
+    """Another FileIO, but without its `delete`.
 
-    pyiceberg deletes the manifests of a commit that was answered 409, although the answer may follow a commit that
-    landed: the table is unreadable then.
+    pyiceberg deletes a commit's manifests after a 409 response. But the commit may have succeeded, and then the table
+    is unreadable without them.
     """
 
     def __init__(self, inner: FileIO) -> None:
@@ -70,4 +70,4 @@ class NoDeleteFileIO(FileIO):
         return self._inner.new_output(location)
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Keep the file: what no snapshot refers to is removed by the table bucket's own maintenance."""
+        """Keep the file. The table bucket's own maintenance removes files that no snapshot refers to."""

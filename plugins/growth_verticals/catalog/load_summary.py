@@ -1,6 +1,6 @@
-"""What a commit writes into its snapshot's summary about the load, for people who read the table's history.
+"""The load that made a snapshot, in the snapshot's summary: for people who read the table's history.
 
-No step reads it back to decide anything: snapshots expire, and the rows' provenance does not.
+No step bases a decision on it: snapshots expire, but the rows' provenance does not.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSummary:
-    """The load that made a snapshot. `files` is how many delivered files it added or removed, None if unknown."""
+    """The load that made a snapshot. `files` is the number of files that it added or removed, None if unknown."""
 
     source: str | None
     period: str
     files: int | None
 
     def to_properties(self) -> dict[str, str]:
-        """Return the summary's properties."""
+        """Return the properties for the snapshot's summary."""
         return {"gv.source": str(self.source), "gv.period": self.period, "gv.files": str(self.files)}
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> LoadSummary | None:
-        """Return what a snapshot's summary says; None for a snapshot that no load made."""
+        """Return the load from a snapshot's summary; None for a snapshot that no load made."""
         if "gv.period" not in properties:
             return None
         files = properties.get("gv.files", "")

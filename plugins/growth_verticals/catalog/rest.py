@@ -1,4 +1,4 @@
-"""Opening the table bucket's Iceberg REST catalog."""
+"""Opens the table bucket's Iceberg REST catalog."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
-_NOT_A_BUCKET = (400, 404)
+_NO_SUCH_BUCKET = (400, 404)
 
 
 class _TimedCatalog(RestCatalog):
-    """pyiceberg's REST catalog waits for ever on a silent server; this one does not."""
+    """pyiceberg's REST catalog, with timeouts: without them it waits forever for a server that does not answer."""
 
     def _create_session(self) -> requests.Session:
         session = super()._create_session()
@@ -33,38 +33,39 @@ class _TimedCatalog(RestCatalog):
 
 
 def open_catalog(account: Account) -> RestCatalog:
-    """Open the account's catalog: one request, which also checks key, endpoint and table bucket.
+    """Open the account's catalog with one request, which also checks the credentials, endpoint and table bucket.
 
-    Raises `ConfigurationError` (no credentials, a key that is refused, no such table bucket) or `ServiceError` (down).
+    Raises `ConfigurationError` (no credentials, rejected credentials, no such table bucket) or `ServiceError` (the
+    server is down).
     """
     find_credentials(account)
     with service_errors("opening the catalog", account.catalog_uri):
         try:
             return _TimedCatalog("growth_verticals", **_properties(account))
         except RESTError as error:
-            if _status(error) in _NOT_A_BUCKET:
+            if _status(error) in _NO_SUCH_BUCKET:
                 raise ConfigurationError(
-                    f"{account.catalog_uri} knows no table bucket {account.table_bucket_arn}",
+                    f"{account.catalog_uri} has no table bucket {account.table_bucket_arn}",
                     next_step="check GV_TABLE_BUCKET_ARN, its Region and GV_CATALOG_URI",
                 ) from error
             raise
 
 
 def find_credentials(account: Account) -> str:
-    """Return, in words, where the account's credentials come from. Raises `ConfigurationError` if there are none."""
+    """Return, as text, where the account's credentials come from. Raises `ConfigurationError` if there are none."""
     import boto3
 
     if account.credentials is not None:
-        return "a key pair of a connection"
-    with service_errors("looking for AWS credentials", "AWS's own chain"):
-        found = boto3.session.Session().get_credentials()
-    if found is None:
+        return "a connection's key pair"
+    with service_errors("looking for AWS credentials", "AWS's default credential chain"):
+        credentials = boto3.session.Session().get_credentials()
+    if credentials is None:
         raise ConfigurationError(
             "no AWS credentials",
-            next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role; for the "
+            next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a role; for the "
             "stand-in, `./gv local env` prints them",
         )
-    return f"AWS's own chain, by {found.method}"
+    return f"AWS's default credential chain ({credentials.method})"
 
 
 def _properties(account: Account) -> dict[str, str]:
@@ -75,7 +76,7 @@ def _properties(account: Account) -> dict[str, str]:
         "rest.sigv4-enabled": "true",
         "rest.signing-name": "s3tables",
         "rest.signing-region": account.region,
-        # urllib3's retries, of requests that never left and of GETs; pyiceberg's default of 10 hides a dead server.
+        # urllib3 retries GETs and requests that were never sent. pyiceberg's default of 10 retries hides a dead server.
         "rest.sigv4.max-retries": "2",
         "client.region": account.region,
         "s3.region": account.region,
@@ -95,6 +96,6 @@ def _properties(account: Account) -> dict[str, str]:
 
 
 def _status(error: RESTError) -> int | None:
-    """Return the HTTP status that pyiceberg turned into `error`."""
+    """Return the HTTP status of the response that pyiceberg turned into `error`."""
     response = getattr(error.__cause__, "response", None)
     return None if response is None else int(response.status_code)

@@ -1,1 +1,1 @@
-"""The commands of ./gv: one module a command, each with `add_arguments` and `run`."""
+"""The commands of ./gv: one module per command, each with `EXAMPLE`, `add_arguments` and `run`."""

@@ -1,6 +1,6 @@
-"""./gv: reads the words, runs one command, and turns errors into a line and an exit code.
+"""./gv: parses the arguments, runs one command, and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+Exit codes: 0 success, 1 refused or failed, 2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ COMMANDS = {
 _FAILED, _USAGE_ERROR, _INTERRUPTED = 1, 2, 130
 
 
-def main(words: list[str]) -> int:
-    """Run the command that `words` name and return the exit code."""
-    if words[:1] == ["local"]:
-        return standin.run(words[1:])
-    arguments = parser().parse_args(words)
+def main(arguments: list[str]) -> int:
+    """Run the command that `arguments` name and return the exit code."""
+    if arguments[:1] == ["local"]:
+        return standin.run(arguments[1:])
+    parsed = parser().parse_args(arguments)
     try:
         standin.use_if_unconfigured()
-        code: int = COMMANDS[arguments.command].run(arguments)
+        code: int = COMMANDS[parsed.command].run(parsed)
     except (UnknownSourceError, PeriodError) as error:
         return print_error(str(error), _USAGE_ERROR)
     except GrowthVerticalsError as error:
@@ -35,18 +35,18 @@ def main(words: list[str]) -> int:
             raise
         return print_error(str(error), _FAILED)
     except KeyboardInterrupt:
-        return print_error("interrupted; running the command again finishes the rest", _INTERRUPTED)
+        return print_error("interrupted; run the command again to finish the rest", _INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except Exception as error:
-        # A library's own message may quote a row's value, and is not shown.
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        # A library's message can quote a row's value, so it is not printed.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
         if "GV_DEBUG" in os.environ:
             raise
         return print_error(
-            f"unexpected {type(error).__name__} in {place.name} ({place.filename}:{place.lineno}). Next: run it again, "
-            "which does nothing twice; with GV_DEBUG=1 it shows everything, a row's values too",
+            f"unexpected {type(error).__name__} in {frame.name} ({frame.filename}:{frame.lineno}). Next: run it again "
+            "(nothing is done twice); GV_DEBUG=1 shows the full traceback, which can contain row values",
             _FAILED,
         )
     return code
@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    root = argparse.ArgumentParser(prog="gv", description="Loads third-party data into S3 Table Buckets exactly once.")
+    root = argparse.ArgumentParser(prog="gv", description="Load third-party data into S3 table buckets, exactly once.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         first_line = (module.__doc__ or "").splitlines()[0]
@@ -66,12 +66,12 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
-    commands.add_parser("local", help="The stand-in account and vendors on this machine: up, down, status, env.")
+    commands.add_parser("local", help="Control the local stand-in for AWS and the vendors: up, down, status, env.")
     return root
 
 
 def print_error(message: str, code: int) -> int:
-    """Print `message` on standard error and return `code`."""
+    """Print `message` to standard error and return `code`."""
     print(f"gv: {message}", file=sys.stderr)
     return code
 

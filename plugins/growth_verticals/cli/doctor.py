@@ -1,4 +1,4 @@
-"""Check the configured account: credentials, landing bucket, table bucket, and a small table from birth to drop."""
+"""Check the configured account: credentials, landing bucket, table bucket, catalog, and a temporary test table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ EXAMPLE = "example: AWS_PROFILE=data ./gv doctor"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments: there are none."""
+    """Add no arguments: the command takes none."""
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print a line a check; 1 if one fails."""
+    """Print one line per check. Return 1 if any check failed, else 0."""
     from growth_verticals.bucket.probe import probe_account
 
     account = Account.from_environment()

@@ -1,4 +1,4 @@
-"""Load files by hand: the same landing, staging and commit as the DAG, without Airflow."""
+"""Load files by hand: land, stage and commit them as the DAG does, but without Airflow."""
 
 from __future__ import annotations
 
@@ -30,15 +30,20 @@ EXAMPLE = "example: ./gv load ls_corp ~/Downloads/leads.csv --period 2026-11-20 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", help="a source's name, as `./gv sources` lists it")
-    parser.add_argument("files", nargs="+", metavar="FILE", type=existing_file, help="the delivery's files")
-    parser.add_argument("--period", help="the period that the files are for (default: the newest that has opened)")
-    parser.add_argument("--expect-rows", type=row_count, metavar="N", help="refuse a delivery of another row count")
+    parser.add_argument("source", help="source name, as listed by `./gv sources`")
+    parser.add_argument("files", nargs="+", metavar="FILE", type=existing_file, help="files of the delivery")
+    parser.add_argument(
+        "--period",
+        help="period of the delivery (default: the newest that has opened; today for an on-demand source)",
+    )
+    parser.add_argument(
+        "--expect-rows", type=row_count, metavar="N", help="refuse the delivery unless it has N records in total"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
 def existing_file(text: str) -> Path:
-    """Return the path, or make argparse say that there is no such file."""
+    """Return the absolute path. Raises `ArgumentTypeError`, a usage error, when there is no such file."""
     path = Path(text)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"no such file: {text}")
@@ -46,14 +51,14 @@ def existing_file(text: str) -> Path:
 
 
 def row_count(text: str) -> int:
-    """Return the count, or make argparse say that it is none."""
+    """Return the count. Raises `ArgumentTypeError`, a usage error, when the text is not a whole number."""
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError("a row count is a whole number, 0 or more")
+        raise argparse.ArgumentTypeError("expected a whole number, 0 or more")
     return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load the files as one delivery. 0 when all of it is in the table, 1 when it was refused."""
+    """Load the files as one delivery. Return 0 when all of it is in the table, 1 when it was refused."""
     started = time.monotonic()
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period) if arguments.period else current_period(source)
@@ -66,13 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     except (DeliveryError, ContractError) as refusal:
         if "GV_DEBUG" in os.environ:
             raise
-        result, error = refused(source, period, arguments.files, staged), str(refusal)
+        result, error = refused_result(source, period, arguments.files, staged), str(refusal)
     report(result, error, time.monotonic() - started, as_json=arguments.json)
     return 1 if error else 0
 
 
 def stage_all(account: Account, source: Source, period: Period, paths: list[Path]) -> list[StagedFile]:
-    """Land each file and stage them together, in the order given."""
+    """Land the files and stage them together, in the given order."""
     from growth_verticals.landing.origins import LocalOrigin
 
     origin = LocalOrigin()
@@ -81,15 +86,15 @@ def stage_all(account: Account, source: Source, period: Period, paths: list[Path
 
 
 def current_period(source: Source) -> Period:
-    """Return today's period of a source without a schedule, else the newest period that has opened."""
+    """Return today's period for an on-demand source, else the newest period that has opened."""
     now = datetime.now(UTC)
     if isinstance(source.cadence, OnDemand):
         return source.cadence.containing(now.astimezone(BUSINESS_ZONE).date())
     return source.cadence.latest_open(now)
 
 
-def refused(source: Source, period: Period, paths: list[Path], staged: list[StagedFile]) -> LoadResult:
-    """Return the result of a refused delivery: no file of it is loaded; counts as far as it was read."""
+def refused_result(source: Source, period: Period, paths: list[Path], staged: list[StagedFile]) -> LoadResult:
+    """Return the result of a refused delivery: nothing is loaded, and only staged files have counts."""
     counts = {file.name: file for file in staged}
     files = tuple(
         FileResult(
@@ -106,7 +111,7 @@ def refused(source: Source, period: Period, paths: list[Path], staged: list[Stag
 
 
 def report(result: LoadResult, error: str | None, seconds: float, *, as_json: bool) -> None:
-    """Print what became of the delivery."""
+    """Print the result of the delivery."""
     if as_json:
         values: dict[str, Any] = asdict(result)
         values["seconds"] = round(seconds, 3)

@@ -1,4 +1,4 @@
-"""Printing for people and for programs: aligned text when piped, colours by rich on a terminal, JSON when asked."""
+"""Output for people and for programs: aligned text when piped, colors (by rich) on a terminal, JSON on request."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_COLOURS = {"Failed": "bold red", "Successful": "green", "Disabled": "yellow", "disabled": "yellow", "set": "cyan"}
+_COLORS = {"Failed": "bold red", "Successful": "green", "Disabled": "yellow", "disabled": "yellow", "set": "cyan"}
 _DAY_S = 86_400
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
-    """Print rows under a header. Columns named in `right` are numbers. Nothing is cut, whatever the width."""
+    """Print rows under a header. Columns named in `right` are right-aligned. No cell is truncated, at any width."""
     if sys.stdout.isatty():
-        _print_in_colour(header, rows, right)
+        _print_in_color(header, rows, right)
         return
-    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    widths = [max(len(row[index]) for row in (header, *rows)) for index in range(len(header))]
     for row in (header, *rows):
         cells = [
             cell.rjust(width) if name in right else cell.ljust(width)
@@ -30,17 +30,17 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document; dataclasses are objects, times are ISO 8601."""
-    print(json.dumps(document, indent=2, default=_plain))
+    """Print one JSON document: dataclasses as objects, times in ISO 8601."""
+    print(json.dumps(document, indent=2, default=_to_json))
 
 
 def number(value: int | None) -> str:
-    """Return `value` with thousands marked, or a dash."""
+    """Return `value` with thousands separators, or a dash for None."""
     return "-" if value is None else f"{value:,}"
 
 
 def size(count: int | None) -> str:
-    """Return a count of bytes in the unit that fits, or a dash."""
+    """Return a byte count in a readable unit, or a dash for None."""
     if count is None:
         return "-"
     if count < 1024:
@@ -54,12 +54,12 @@ def size(count: int | None) -> str:
 
 
 def ago(at: datetime | None, now: datetime | None = None) -> str:
-    """Return how long ago `at` was, or a dash."""
+    """Return how long ago `at` was, or a dash for None."""
     return "-" if at is None else f"{_span((now or datetime.now(UTC)) - at)} ago"
 
 
 def until(at: datetime, now: datetime | None = None) -> str:
-    """Return how far off `at` is; `now` for what is past."""
+    """Return the time left until `at`, or `now` if it has passed."""
     left = at - (now or datetime.now(UTC))
     return f"in {_span(left)}" if left > timedelta() else "now"
 
@@ -73,15 +73,15 @@ def _span(span: timedelta) -> str:
     return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds")
-    raise TypeError(f"{type(value).__name__} is not for JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def _print_in_colour(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
+def _print_in_color(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -90,5 +90,5 @@ def _print_in_colour(header: Sequence[str], rows: Sequence[Sequence[str]], right
     for name in header:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell.split(":")[0], "")) for cell in row))
+        table.add_row(*(Text(cell, style=_COLORS.get(cell.split(":")[0], "")) for cell in row))
     Console().print(table)

@@ -1,4 +1,4 @@
-"""Load the rejected records that pass now, after the SQL file or the declaration was fixed; exactly once."""
+"""Replay rejected records after a fix to the SQL file or declaration: load those that are valid now, exactly once."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 EXAMPLE = "example: ./gv replay ls_corp --period 2026-11-20"
 
 _NEXT = {
-    "not_loaded": "no row of this file is in the table, so it is no replay: load the whole file again",
-    "raw_copy_gone": "its copy is not in the landing zone any more: put the same file there with ./gv load, then "
-    "replay again",
+    "not_loaded": "no row of this file is in the table: load the whole file again",
+    "raw_copy_gone": "its raw copy is not in the landing zone: load the same file with ./gv load to store it again, "
+    "then replay again",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", help="a source's name, as `./gv sources` lists it")
-    parser.add_argument("--period", required=True, help="the period that was loaded")
-    parser.add_argument("--file", action="append", metavar="NAME", help="only this file's records; may be repeated")
-    parser.add_argument("--json", action="store_true", help="print a JSON list, one object a file")
+    parser.add_argument("source", help="source name, as listed by `./gv sources`")
+    parser.add_argument("--period", required=True, help="period of the load")
+    parser.add_argument("--file", action="append", metavar="NAME", help="only this file; can be repeated")
+    parser.add_argument("--json", action="store_true", help="print a JSON list with one object per file")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay; 1 if a file that was asked for cannot be, 0 also when there was nothing to load."""
+    """Replay the files. Return 1 if one of them cannot be replayed, else 0, also when there was nothing to load."""
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period)
     files = steps.replay(Account.from_environment(), source, period, arguments.file)
@@ -41,11 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     elif files:
         print(*map(_line, files), sep="\n")
     else:
-        print(f"{source.rejects_table} holds nothing of {period}{' and these files' if arguments.file else ''}")
+        print(
+            f"{source.rejects_table} has no rejected records for {period}{' in these files' if arguments.file else ''}"
+        )
     return 1 if any(file.status != "replayed" for file in files) else 0
 
 
 def _line(file: ReplayedFile) -> str:
     if file.status == "replayed":
         return f"replayed  {file.name}  {file.rows_loaded:,} loaded, {file.rows_rejected:,} still rejected"
-    return f"left      {file.name}  {file.rows_rejected:,} rejected; {_NEXT[file.status]}"
+    return f"skipped   {file.name}  {file.rows_rejected:,} rejected; {_NEXT[file.status]}"

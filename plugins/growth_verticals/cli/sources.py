@@ -1,4 +1,4 @@
-"""List the sources: cadence, transport, table, and the period that is due next."""
+"""List the sources with their cadence, transport, table and next due period."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the list; always 0."""
+    """Print the list. Always return 0."""
     now = datetime.now(UTC)
     rows = [describe(source, now) for source in read_sources().values()]
     if arguments.json:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def describe(source: Source, now: datetime) -> dict[str, str | None]:
-    """Return one row of the list; `next_due` is None where nothing is scheduled."""
+    """Return one row of the list; `period_due_next` and `due` are None for an on-demand source."""
     period = None if isinstance(source.cadence, OnDemand) else source.cadence.next_due(now)
     return {
         "source": source.name,

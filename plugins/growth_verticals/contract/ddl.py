@@ -1,11 +1,11 @@
-"""SQL DDL → table contract. One statement, read by recursive descent over sqlparse's tokens.
+"""Parses SQL DDL as a table contract: one statement, by recursive descent over sqlparse's tokens.
 
     CREATE [EXTERNAL] TABLE [IF NOT EXISTS] [namespace.]name (column type [NOT NULL] [COMMENT '…'], …)
       [USING ICEBERG] [PARTITIONED BY (column | transform(column), …)] [SORTED BY (column, …)] [COMMENT '…']
       [TBLPROPERTIES ('key' = 'value', …)]
 
-The clauses behind the columns may come in any order, once each. Words are taken in any case; names become lower case
-unless quoted. Everything else is refused with line, column and a caret.
+The clauses after the columns can be in any order, each at most once. Keywords are case-insensitive; names become lower
+case unless quoted. Anything else is an error that shows line, column and a caret.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
     from growth_verticals.contract.tokens import Token
 
 NO_NAMESPACE = "default"
-#: Iceberg's type for each SQL type; `decimal`, `map` and `timestamp with time zone` are read apart.
+#: Iceberg's type for each SQL type; `decimal`, `map` and `timestamp with time zone` are parsed separately.
 TYPES = {
     "string": "string", "varchar": "string", "char": "string", "text": "string",
     "int": "int", "integer": "int", "bigint": "long", "long": "long",
     "float": "float", "double": "double", "boolean": "boolean", "bool": "boolean",
     "date": "date", "timestamp": "timestamp", "timestamptz": "timestamp", "binary": "binary", "uuid": "uuid",
 }  # fmt: skip
-#: Spark's and Athena's words for Iceberg's transforms.
+#: Iceberg's transform for each name in Spark's and Athena's SQL.
 _TRANSFORMS = {"year": "year", "years": "year", "month": "month", "months": "month", "day": "day", "days": "day",
                "date": "day", "hour": "hour", "hours": "hour", "date_hour": "hour", "identity": "identity",
                "bucket": "bucket", "truncate": "truncate"}  # fmt: skip
-_SIZED = ("bucket", "truncate")
-_TIMES = ("year", "month", "day", "hour")
-#: What a transform can be applied to (Iceberg table specification, "Partition Transforms").
-_INSTANTS = {"timestamp", "timestamptz"}
-_TRUNCATED = {"int", "long", "decimal", "string", "binary"}
+_TRANSFORMS_WITH_WIDTH = ("bucket", "truncate")
+_TIME_TRANSFORMS = ("year", "month", "day", "hour")
+#: The types that a transform can be applied to (Iceberg table specification, "Partition Transforms").
+_TIMESTAMPS = {"timestamp", "timestamptz"}
+_TRUNCATE_TYPES = {"int", "long", "decimal", "string", "binary"}
 _APPLIES_TO = {
-    **dict.fromkeys(("year", "month", "day"), {"date"} | _INSTANTS),
-    "hour": _INSTANTS,
-    "truncate": _TRUNCATED,
-    "bucket": {"date", "uuid"} | _INSTANTS | _TRUNCATED,
-    "identity": {"date", "uuid", "float", "double", "boolean"} | _INSTANTS | _TRUNCATED,
+    **dict.fromkeys(("year", "month", "day"), {"date"} | _TIMESTAMPS),
+    "hour": _TIMESTAMPS,
+    "truncate": _TRUNCATE_TYPES,
+    "bucket": {"date", "uuid"} | _TIMESTAMPS | _TRUNCATE_TYPES,
+    "identity": {"date", "uuid", "float", "double", "boolean"} | _TIMESTAMPS | _TRUNCATE_TYPES,
 }
 _PROVENANCE_TYPES = {column.name: column.type for column in PROVENANCE}
 
@@ -59,26 +59,26 @@ _PROVENANCE_TYPES = {column.name: column.type for column in PROVENANCE}
 def read_ddl(text: str, *, file: str = "SQL", namespace: str = NO_NAMESPACE, provenance: bool = True) -> TableContract:
     """Return the table that `text` declares.
 
-    :param file: what error messages call the text.
+    :param file: the text's name in error messages.
     :param namespace: for a table name without one.
-    :param provenance: whether the table is to have the provenance columns too; then no column may take their names,
-        and PARTITIONED BY and SORTED BY may name them.
+    :param provenance: whether the table also has the provenance columns. Then no column can have one of their names,
+        and PARTITIONED BY and SORTED BY can use them.
     Raises `DdlError`, with line, column and caret, for any text that is not such a statement.
     """
     return _Parser(text, file, namespace, provenance=provenance).statement()
 
 
 def read_identifier(text: str, *, file: str = "SQL", namespace: str = NO_NAMESPACE) -> str:
-    """Return `namespace.table` as `text` begins to declare it. Raises `DdlError`."""
-    return ".".join(_Parser(text, file, namespace).head())
+    """Return `namespace.table` from the start of `text`, and ignore the rest. Raises `DdlError`."""
+    return ".".join(_Parser(text, file, namespace).table_name())
 
 
 def read_type(text: str) -> str:
-    """Return Iceberg's spelling of one SQL type. Raises `DdlError`."""
+    """Return Iceberg's name for one SQL type. Raises `DdlError`."""
     parser = _Parser(text, "type", NO_NAMESPACE)
-    found = parser.type()
+    column_type = parser.type()
     parser.end()
-    return found
+    return column_type
 
 
 class _Parser(Cursor):
@@ -91,10 +91,10 @@ class _Parser(Cursor):
         self.sort_by: list[str] = []
 
     def statement(self) -> TableContract:
-        namespace, name = self.head()
+        namespace, name = self.table_name()
         if not self.at_mark("("):
-            self.fail("a table is declared by its columns", expected="'('")
-        self.listed(self.column)
+            self.fail("the list of columns is missing", expected="'('")
+        self.parenthesized(self.column)
         clauses = self.clauses()
         self.accept(";")
         self.end()
@@ -109,33 +109,33 @@ class _Parser(Cursor):
             provenance=self.provenance,
         )
 
-    def head(self) -> tuple[str, str]:
+    def table_name(self) -> tuple[str, str]:
         self.expect("create")
         self.accept("external")
         self.expect("table")
         if self.accept("if"):
             self.expect("not")
             self.expect("exists")
-        first = self.name("a table's name", is_table_name)
+        first = self.name("a table name", is_table_name)
         if not self.accept("."):
             return self.namespace, first
         if not is_namespace(first):
-            self.fail("a namespace may not start with 'aws'", back=2)
-        second = self.name("a table's name", is_table_name)
+            self.fail("a namespace must not start with 'aws'", back=2)
+        second = self.name("a table name", is_table_name)
         if self.at_mark("."):
             self.fail("a namespace has one level", expected="namespace.table")
         return first, second
 
     def end(self) -> None:
         if self.peek().kind != "end":
-            self.fail("one statement a file, and nothing behind it", expected="the end of the text")
+            self.fail("only one statement is allowed, with nothing after it", expected="the end of the text")
 
     def column(self) -> None:
-        name = self.name("a column's name", is_column_name)
+        name = self.name("a column name", is_column_name)
         if name in self.columns:
             self.fail("this column is declared twice", back=1)
         if self.provenance and name in _PROVENANCE_TYPES:
-            self.fail("every source's table has this provenance column of itself", back=1, expected="another name")
+            self.fail("this name is reserved for a provenance column", back=1, expected="another name")
         column_type = self.type()
         required = False
         if self.accept("not"):
@@ -159,7 +159,7 @@ class _Parser(Cursor):
             precision, scale = self.arguments(1, 2) if self.at_mark("(") else (10, 0)
             if not (1 <= precision <= 38 and 0 <= scale <= precision):
                 expected = "precision 1 to 38, scale 0 to precision"
-                self.fail("this decimal cannot be kept", at=start, expected=expected)
+                self.fail("this decimal is not supported", at=start, expected=expected)
             return f"decimal({precision}, {scale})"
         if word == "map":
             self.expect("<")
@@ -174,57 +174,57 @@ class _Parser(Cursor):
     def clauses(self) -> dict[str, Any]:
         readers: dict[str, Callable[[], Any]] = {
             "using": lambda: self.expect("iceberg"),
-            "partitioned": lambda: self.listed_by(self.partition_field),
-            "sorted": lambda: self.listed_by(self.sort_column),
+            "partitioned": lambda: self.by_parenthesized(self.partition_field),
+            "sorted": lambda: self.by_parenthesized(self.sort_column),
             "comment": lambda: self.string("a comment"),
-            "tblproperties": lambda: tuple(self.listed(self.property)),
+            "tblproperties": lambda: tuple(self.parenthesized(self.property)),
         }
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         while (word := self.peek().text.lower()) in readers and self.peek().kind == "word":
-            self.at += 1
-            if word in found:
-                self.fail("this clause stands here twice", back=1)
-            found[word] = readers[word]()
-        return found
+            self.position += 1
+            if word in values:
+                self.fail("this clause appears twice", back=1)
+            values[word] = readers[word]()
+        return values
 
     def partition_field(self) -> None:
         start, transform, width = self.peek(), "identity", None
-        if self.tokens[min(self.at + 1, len(self.tokens) - 1)].text != "(":
-            column = self.known_column()
+        if self.tokens[min(self.position + 1, len(self.tokens) - 1)].text != "(":
+            column = self.declared_column()
         else:
             word = self.take("word", "a transform").text.lower()
             if word not in _TRANSFORMS:
                 self.fail("unknown transform", at=start, expected="year, month, day, hour, bucket or truncate")
             transform = _TRANSFORMS[word]
-            if transform in _SIZED:
-                width, column = self.sized_transform()
+            if transform in _TRANSFORMS_WITH_WIDTH:
+                width, column = self.width_and_column()
             else:
-                (column,) = self.listed(self.known_column, exactly=1)
-        kind = self.type_of(column).split("(")[0]
-        if kind not in _APPLIES_TO[transform]:
-            self.fail(f"{transform} does not apply to {kind}", at=start)
+                (column,) = self.parenthesized(self.declared_column, exactly=1)
+        base_type = self.type_of(column).split("(")[0]
+        if base_type not in _APPLIES_TO[transform]:
+            self.fail(f"{transform} does not apply to {base_type}", at=start)
         field = PartitionField(column=column, transform=transform if width is None else f"{transform}[{width}]")
         self.check_partition(field, start)
         self.partitions[field.name] = field
 
     def check_partition(self, field: PartitionField, start: Token) -> None:
-        """Refuse what Iceberg's own builder of partition specs refuses."""
+        """Fail for a field that Iceberg's own builder of partition specs refuses."""
         if field.name in self.partitions:
-            self.fail("the table is partitioned by this already", at=start)
-        if field.transform in _TIMES:
+            self.fail("the table is already partitioned by this", at=start)
+        if field.transform in _TIME_TRANSFORMS:
             for other in self.partitions.values():
-                if other.column == field.column and other.transform in _TIMES:
-                    self.fail("year, month, day and hour exclude each other for a column", at=start)
+                if other.column == field.column and other.transform in _TIME_TRANSFORMS:
+                    self.fail("a column can have only one of year, month, day and hour", at=start)
         if field.transform != "identity" and field.name in self.columns:
-            self.fail(f"the partition field would be called {field.name}, as a column is", at=start)
+            self.fail(f"the partition field's name, {field.name}, is also a column's name", at=start)
 
-    def sized_transform(self) -> tuple[int, str]:
-        """Read `(n, column)` as Spark and Athena write it, or `(column, n)`."""
+    def width_and_column(self) -> tuple[int, str]:
+        """Parse `(n, column)`, as in Spark and Athena, or `(column, n)`."""
         self.expect("(")
         number_first = self.peek().kind == "number"
-        first: str | int = self.width() if number_first else self.known_column()
+        first: str | int = self.width() if number_first else self.declared_column()
         self.expect(",")
-        second: str | int = self.known_column() if number_first else self.width()
+        second: str | int = self.declared_column() if number_first else self.width()
         self.expect(")")
         width, column = (first, second) if number_first else (second, first)
         return cast("int", width), cast("str", column)
@@ -232,34 +232,34 @@ class _Parser(Cursor):
     def width(self) -> int:
         number = self.number()
         if number < 1:
-            self.fail("a width is 1 or more", back=1)
+            self.fail("a width must be 1 or more", back=1)
         return number
 
     def sort_column(self) -> None:
-        name = self.known_column()
+        name = self.declared_column()
         if self.type_of(name).startswith("map"):
-            self.fail("maps have no order", back=1)
+            self.fail("a table cannot be sorted by a map", back=1)
         if name in self.sort_by:
-            self.fail("the table is sorted by this already", back=1)
+            self.fail("the table is already sorted by this", back=1)
         self.sort_by.append(name)
 
-    def known_column(self) -> str:
-        name = self.name("a column's name", is_column_name)
+    def declared_column(self) -> str:
+        name = self.name("a column name", is_column_name)
         if name not in self.columns and not (self.provenance and name in _PROVENANCE_TYPES):
-            more = ", and only the table of a declared source has it of itself" if name in _PROVENANCE_TYPES else ""
-            self.fail(f"no column of this name is declared above{more}", back=1)
+            reason = "; only a declared source's table has this provenance column" if name in _PROVENANCE_TYPES else ""
+            self.fail(f"no column with this name is declared above{reason}", back=1)
         return name
 
     def type_of(self, column: str) -> str:
         return self.columns[column].type if column in self.columns else _PROVENANCE_TYPES[column]
 
     def property(self) -> tuple[str, str]:
-        key = self.string("a property's name")
+        key = self.string("a property name")
         self.expect("=")
-        return key, self.string("a property's value")
+        return key, self.string("a property value")
 
-    def arguments(self, least: int, most: int) -> tuple[int, int]:
-        numbers = self.listed(self.number)
-        if not least <= len(numbers) <= most:
-            self.fail("wrong number of arguments", back=1, expected=str(most))
+    def arguments(self, minimum: int, maximum: int) -> tuple[int, int]:
+        numbers = self.parenthesized(self.number)
+        if not minimum <= len(numbers) <= maximum:
+            self.fail("wrong number of arguments", back=1, expected=str(maximum))
         return numbers[0], numbers[1] if len(numbers) > 1 else 0

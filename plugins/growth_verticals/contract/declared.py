@@ -1,4 +1,4 @@
-"""Where a source's contract is found: `include/schemas/<source>.sql`."""
+"""Reads a source's contract from `include/schemas/<source>.sql`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ SCHEMAS = Path(__file__).resolve().parents[3] / "include" / "schemas"
 
 
 def contract_of(source: Source, folder: Path = SCHEMAS) -> TableContract:
-    """Read the contract of `source`. Raises `ContractError` if the file is missing or names another table."""
+    """Return the contract of `source`.
+
+    Raises `ContractError` if the file is missing, names another table, or lacks the column for declared extra columns.
+    """
     path = folder / f"{source.name}.sql"
     try:
         text = path.read_text(encoding="utf-8")
@@ -37,7 +40,7 @@ def contract_of(source: Source, folder: Path = SCHEMAS) -> TableContract:
         (column.name, column.type) for column in contract.columns
     }:
         raise ContractError(
-            "the declaration keeps extra columns, and the table has no place for them",
+            "the declaration keeps extra columns, but the table has no column for them",
             source=source.name,
             file=path.name,
             next_step="add the column `extra MAP<STRING,STRING>`, or set extra_columns to ignore or refuse",

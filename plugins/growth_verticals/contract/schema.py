@@ -1,4 +1,4 @@
-"""A table's contract as Arrow and as Iceberg see it, and back."""
+"""Converts a table's contract to Arrow and Iceberg schemas, and an Iceberg table back to a contract."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ARROW = {
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """Return the columns in order, with the Arrow types in which their values are held and written."""
+    """Return the columns in order, with the Arrow types of their values in memory and in data files."""
     return pa.schema([pa.field(column.name, arrow_type(column), nullable=not column.required) for column in columns])
 
 
@@ -54,7 +54,7 @@ def arrow_type(column: Column) -> pa.DataType:
 
 
 def iceberg_schema(contract: TableContract) -> Schema:
-    """Return all columns, with field ids in order from 1 and comments as docs."""
+    """Return the Iceberg schema of all columns, with field ids in order from 1 and comments as docs."""
     fields, next_id = [], len(contract.all_columns) + 1
     for field_id, column in enumerate(contract.all_columns, start=1):
         field_type, next_id = _iceberg_type(column, next_id)
@@ -71,7 +71,7 @@ def iceberg_schema(contract: TableContract) -> Schema:
 
 
 def partition_spec(contract: TableContract, schema: Schema) -> PartitionSpec:
-    """Return the partitioning."""
+    """Return the Iceberg partition spec."""
     return PartitionSpec(
         *(
             PartitionField(
@@ -86,7 +86,7 @@ def partition_spec(contract: TableContract, schema: Schema) -> PartitionSpec:
 
 
 def sort_order(contract: TableContract, schema: Schema) -> SortOrder:
-    """Return the declared order, ascending with nulls last, or the unsorted order."""
+    """Return the declared Iceberg sort order, ascending with nulls last, or the unsorted order."""
     if not contract.sort_by:
         return UNSORTED_SORT_ORDER
     return SortOrder(
@@ -102,7 +102,7 @@ def sort_order(contract: TableContract, schema: Schema) -> SortOrder:
 
 
 def _iceberg_type(column: Column, next_id: int) -> tuple[IcebergType, int]:
-    """Return the type, and the next free field id: a map takes two more ids than its own."""
+    """Return the type and the next free field id: the key and value of a map have ids, too."""
     if column.type == "map<string, string>":
         return MapType(
             key_id=next_id, key_type=StringType(), value_id=next_id + 1, value_type=StringType(), value_required=False
@@ -111,11 +111,11 @@ def _iceberg_type(column: Column, next_id: int) -> tuple[IcebergType, int]:
 
 
 def contract_of_table(identifier: str, live: Schema, spec: PartitionSpec, order: SortOrder, doc: str) -> TableContract:
-    """Return the contract that a live table keeps, as its SQL file would say it.
+    """Return the contract of a live table, as its SQL file would declare it.
 
-    A table that has all the provenance columns is taken for a source's, and has them by `provenance`; of any other,
-    all columns are the contract's. Raises `ContractError` for what no SQL file can declare: another type, transform or
-    order, a name that Athena hides.
+    A table that has all provenance columns counts as a source's table: the contract has them through `provenance`. In
+    any other table, all columns are declared columns. Raises `ContractError` for a table that no SQL file can declare:
+    one with another type, transform or sort order, or with a name that Athena hides.
     """
     columns = tuple(_column(field) for field in live.fields)
     provenance = {(column.name, column.type, column.required) for column in PROVENANCE}
@@ -134,7 +134,7 @@ def contract_of_table(identifier: str, live: Schema, spec: PartitionSpec, order:
         doc=doc,
         provenance=has_provenance,
     )
-    _require_declarable(contract, order)
+    _check_declarable(contract, order)
     return contract
 
 
@@ -144,9 +144,9 @@ def _column(field: NestedField) -> Column:
     return Column(name=field.name, type=column_type, required=field.required, doc=doc, pii=pii)
 
 
-def _require_declarable(contract: TableContract, order: SortOrder) -> None:
-    ascending = {(str(part.transform), part.direction, part.null_order) for part in order.fields}
-    if ascending - {("identity", SortDirection.ASC, NullOrder.NULLS_LAST)}:
+def _check_declarable(contract: TableContract, order: SortOrder) -> None:
+    sort_fields = {(str(part.transform), part.direction, part.null_order) for part in order.fields}
+    if sort_fields - {("identity", SortDirection.ASC, NullOrder.NULLS_LAST)}:
         raise ContractError(f"no SQL file can declare the sort order of {contract.identifier}", found=str(order))
     try:
         same = read_ddl(render_ddl(contract), provenance=contract.provenance) == contract

@@ -1,7 +1,7 @@
-"""A table as its SQL file declares it. Plain data: `ddl.py` reads it, `schema.py` turns it into Arrow and Iceberg.
+"""A table's contract, as plain data: `ddl.py` parses it, `schema.py` converts it to Arrow and Iceberg schemas.
 
-A source's table also has the provenance columns, which no SQL file repeats. They make the table its own ledger: the
-pair (`delivery_period`, `source_file_sha256`) says whether a file's content is already loaded.
+A source's table also has the provenance columns, which no SQL file contains. They make the table its own ledger: the
+pair (`delivery_period`, `source_file_sha256`) shows whether a file's content is already loaded.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _PII = re.compile(r"\[([DQHPON])\]\s*")
 
 
 def is_table_name(name: str) -> bool:
-    """Whether S3 Tables takes a table or namespace of this name, and Athena shows it.
+    """Whether S3 Tables accepts this name for a table or namespace, and Athena shows it.
 
-    Source: S3 user guide, "Naming rules for tables and namespaces"; Athena wants a letter first.
+    Source: S3 user guide, "Naming rules for tables and namespaces"; Athena requires a letter first.
     """
     return bool(_TABLE_NAME.fullmatch(name)) and len(name) <= MAX_NAME
 
 
 def is_namespace(name: str) -> bool:
-    """Whether S3 Tables takes a namespace of this name: as a table's, and not starting with `aws`."""
+    """Whether S3 Tables accepts this name for a namespace: a table name that does not start with `aws`."""
     return is_table_name(name) and not name.startswith("aws")
 
 
 def is_column_name(name: str) -> bool:
-    """Whether Athena and Glue show a column of this name."""
+    """Whether Athena and Glue show a column with this name."""
     return bool(_COLUMN_NAME.fullmatch(name)) and len(name) <= MAX_NAME
 
 
@@ -40,7 +40,7 @@ def is_column_name(name: str) -> bool:
 class Column:
     """One column.
 
-    :param type: Iceberg's spelling: `string int long float double boolean date timestamp timestamptz binary uuid`,
+    :param type: Iceberg's name: `string int long float double boolean date timestamp timestamptz binary uuid`,
         `decimal(p, s)`, `map<string, string>`.
     :param required: NOT NULL.
     :param doc: the comment without its PII class.
@@ -56,16 +56,16 @@ class Column:
 
     @property
     def comment(self) -> str:
-        """The comment as SQL files and Iceberg hold it: the PII class in brackets, then the doc."""
+        """The comment in SQL files and in Iceberg: the PII class in brackets, then the doc."""
         if self.pii is None:
             return self.doc
         return f"[{self.pii}] {self.doc}" if self.doc else f"[{self.pii}]"
 
 
 def split_comment(comment: str) -> tuple[PiiClass | None, str]:
-    """Return the PII class and the doc that a column's comment holds."""
-    found = _PII.match(comment)
-    return (cast("PiiClass", found[1]), comment[found.end() :]) if found else (None, comment)
+    """Return the PII class and the doc in a column's comment."""
+    match = _PII.match(comment)
+    return (cast("PiiClass", match[1]), comment[match.end() :]) if match else (None, comment)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +77,17 @@ class PartitionField:
 
     @property
     def name(self) -> str:
-        """The field's own name: the column's, with the transform's name behind it if that is not identity."""
+        """The field's name: the column's, followed by the transform's unless that is identity."""
         return self.column if self.transform == "identity" else f"{self.column}_{self.transform.split('[')[0]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableContract:
-    """A table: `columns` as declared (vendor's columns), then the provenance columns.
+    """A table: the declared `columns` (the vendor's), then the provenance columns.
 
-    :param sort_by: columns, ascending and nulls last; for compaction and for order within files.
-    :param properties: what TBLPROPERTIES says. It is kept for warnings alone: S3 Tables has settings instead.
-    :param provenance: whether the table has the provenance columns, as every source's table does.
+    :param sort_by: columns, ascending with nulls last; used for compaction and for the order of rows within files.
+    :param properties: the TBLPROPERTIES. They are used for warnings only: S3 Tables has its own settings.
+    :param provenance: whether the table has the provenance columns; every source's table has them.
     """
 
     namespace: str
@@ -117,23 +117,23 @@ PROVENANCE = (
     ),
     Column(name="staged_at", type="timestamptz", required=True, pii="N", doc="When the row was staged, UTC"),
 )
-#: Provenance columns that existing tables may have under an earlier name; `plan` shows the renaming.
+#: Provenance column → its former name, which existing tables can have. A plan renames the column.
 FORMER_NAMES = {"staged_at": "loaded_at"}
 
 _REJECT_COLUMNS = (
-    Column(name="column_name", type="string", pii="N", doc="Column at fault; several are separated by '; '"),
+    Column(name="column_name", type="string", pii="N", doc="Column with the error; several are separated by '; '"),
     Column(name="reason", type="string", required=True, pii="N", doc="Reason code; several are separated by '; '"),
-    Column(name="expected", type="string", pii="N", doc="What the SQL file asks for"),
-    Column(name="raw_record", type="string", pii="D", doc="The record as it came, cut at 16,384 characters"),
+    Column(name="expected", type="string", pii="N", doc="What the SQL file requires"),
+    Column(name="raw_record", type="string", pii="D", doc="The raw record, cut at 16,384 characters"),
 )
 
 
 def rejects_contract(table: TableContract) -> TableContract:
-    """Return the contract of `<table>_rejects`, whose rows are the records of `table`'s files that were not loaded."""
+    """Return the contract of `<table>_rejects`, whose rows are the rejected records of `table`'s files."""
     return TableContract(
         namespace=table.namespace,
         name=f"{table.name}_rejects",
         columns=_REJECT_COLUMNS,
         partition_by=(PartitionField(column="delivery_period"),),
-        doc=f"Records refused on the way into {table.identifier}",
+        doc=f"Rejected records of {table.identifier}",
     )

@@ -1,4 +1,4 @@
-"""SQL text as tokens with places, on sqlparse's lexer, and a cursor over them."""
+"""Splits SQL text into tokens with positions, with sqlparse's lexer; and a cursor over the tokens."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from growth_verticals.errors import DdlError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_LONGEST_NUMBER = 9
+_MAX_DIGITS = 9
 T = TypeVar("T")
 Kind = Literal["word", "quoted", "string", "number", "mark", "end"]
 
-# sqlparse takes the quote of a string that ends in a backslash for part of it or not, as what follows happens to be.
+# After a backslash, sqlparse's own pattern ends a string at the quote or not, depending on the text that follows.
 _STRING = r"'(?:''|\\[\s\S]|[^'\\])*'"
 _ESCAPED = re.compile(r"''|\\[\\']")
 
 
 @dataclass(frozen=True)
 class Token:
-    """One token. `text` of a quoted name or string is without its quotes; `line` and `column` count from 1."""
+    """One token. The `text` of a quoted name or string has no quotes; `line` and `column` count from 1."""
 
     kind: Kind
     text: str
@@ -35,14 +35,14 @@ class Token:
     column: int
 
     def describe(self) -> str:
-        """Return the token as an error message shows it."""
+        """Return the token for an error message."""
         return "the end of the text" if self.kind == "end" else repr(self.text[:40])
 
 
 def tokenize(text: str) -> list[Token]:
-    """Return the tokens of `text` without blanks and comments, ended by one of kind `end`. Never raises.
+    """Return the tokens of `text` without whitespace and comments, and an `end` token last. Never raises.
 
-    What the lexer takes as one keyword of several words (`NOT NULL`) comes as one token a word.
+    A keyword of several words (`NOT NULL`), which is one token for the lexer, becomes one token per word.
     """
     tokens: list[Token] = []
     line, column = 1, 1
@@ -58,71 +58,72 @@ def tokenize(text: str) -> list[Token]:
 
 
 def quote(text: str) -> str:
-    """Return `text` as a string in single quotes, which reads back to it."""
+    """Return `text` as a SQL string in single quotes, which parses back to `text`."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 @cache
 def _lexer() -> Any:
-    """Return sqlparse's lexer with strings as Spark and Athena read them: a backslash escapes the quote."""
-    found: Any = lexer.Lexer()
-    found.clear()
+    """Return sqlparse's lexer, but with strings as in Spark and Athena: a backslash escapes the quote."""
+    custom: Any = lexer.Lexer()
+    custom.clear()
     others = [(pattern, kind) for pattern, kind in keywords.SQL_REGEX if kind is not kinds.String.Single]
-    found.set_SQL_REGEX([(_STRING, kinds.String.Single), *others])
-    return found
+    custom.set_SQL_REGEX([(_STRING, kinds.String.Single), *others])
+    return custom
 
 
 def _split(value: str, line: int, column: int) -> list[Token]:
     if value[0] in '"`' and len(value) > 1 and value[-1] == value[0]:
         return [Token("quoted", value[1:-1].replace(value[0] * 2, value[0]), line, column)]
     if value[0] == "'" and len(value) > 1:
-        return [Token("string", _ESCAPED.sub(lambda found: found[0][1], value[1:-1]), line, column)]
+        return [Token("string", _ESCAPED.sub(lambda match: match[0][1], value[1:-1]), line, column)]
     if value.isascii() and value.isdigit():
         return [Token("number", value, line, column)]
     if not (value[0].isalpha() or value[0] == "_"):
         return [Token("mark", value, line, column)]
-    words, place = [], 0
+    tokens, start = [], 0
     for word in value.split():
-        place = value.index(word, place)
-        before = value[:place]
-        row = before.count("\n")
-        words.append(Token("word", word, line + row, len(before) - before.rfind("\n") if row else column + len(before)))
-        place += len(word)
-    return words
+        start = value.index(word, start)
+        before = value[:start]
+        newlines = before.count("\n")
+        word_column = len(before) - before.rfind("\n") if newlines else column + len(before)
+        tokens.append(Token("word", word, line + newlines, word_column))
+        start += len(word)
+    return tokens
 
 
 class Cursor:
-    """A place in a list of tokens: what a parser asks and takes. Everything that does not fit raises `DdlError`."""
+    """A position in a list of tokens, and the operations of a parser. Raises `DdlError` for an unexpected token."""
 
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
         self.tokens = tokenize(text)
-        self.at = 0
+        self.position = 0
 
     def peek(self) -> Token:
-        return self.tokens[self.at]
+        return self.tokens[self.position]
 
     def at_mark(self, mark: str) -> bool:
         return self.peek().kind == "mark" and self.peek().text == mark
 
     def accept(self, text: str) -> bool:
-        """Step over the word or mark `text` if it stands here."""
+        """Step over the word or mark `text` if it is the next token."""
         token = self.peek()
         if token.kind in ("word", "mark") and token.text.lower() == text:
-            self.at += 1
+            self.position += 1
             return True
         return False
 
     def expect(self, text: str) -> None:
         if not self.accept(text):
-            self.fail("this cannot stand here", expected=f"'{text.upper()}'")
+            self.fail("syntax error", expected=f"'{text.upper()}'")
 
     def take(self, kind: str, what: str) -> Token:
         token = self.peek()
         if token.kind != kind:
-            self.fail("this cannot stand here", expected=what)
-        self.at += 1
+            self.fail("syntax error", expected=what)
+        self.position += 1
         return token
 
     def string(self, what: str) -> str:
@@ -130,24 +131,24 @@ class Cursor:
 
     def number(self) -> int:
         token = self.take("number", "a whole number")
-        if len(token.text) > _LONGEST_NUMBER:
+        if len(token.text) > _MAX_DIGITS:
             self.fail("this number is too large", back=1)
         return int(token.text)
 
-    def name(self, what: str, is_good: Callable[[str], bool]) -> str:
+    def name(self, what: str, is_valid: Callable[[str], bool]) -> str:
         token = self.peek()
         if token.kind not in ("word", "quoted"):
-            self.fail("this cannot stand here", expected=what)
+            self.fail("syntax error", expected=what)
         name = token.text.lower() if token.kind == "word" else token.text
-        if not is_good(name):
+        if not is_valid(name):
             self.fail(
                 "Athena and Glue would hide or refuse this name",
-                expected=f"{what} of a-z, 0-9 and _, 1 to {MAX_NAME} characters, with a letter first",
+                expected=f"{what} of 1 to {MAX_NAME} characters from a-z, 0-9 and _ that starts with a letter",
             )
-        self.at += 1
+        self.position += 1
         return name
 
-    def listed(self, item: Callable[[], T], exactly: int | None = None) -> list[T]:
+    def parenthesized(self, item: Callable[[], T], exactly: int | None = None) -> list[T]:
         self.expect("(")
         items = [item()]
         while self.accept(","):
@@ -157,13 +158,13 @@ class Cursor:
             self.fail("wrong number of arguments", back=1, expected=str(exactly))
         return items
 
-    def listed_by(self, item: Callable[[], T]) -> tuple[T, ...]:
+    def by_parenthesized(self, item: Callable[[], T]) -> tuple[T, ...]:
         self.expect("by")
-        return tuple(self.listed(item))
+        return tuple(self.parenthesized(item))
 
     def fail(self, what: str, *, expected: str | None = None, back: int = 0, at: Token | None = None) -> NoReturn:
-        """Raise the error for the token `at`, or the one `back` tokens before this one."""
-        token = at or self.tokens[max(self.at - back, 0)]
+        """Raise the error at the token `at`, or else at the one `back` tokens before the next one."""
+        token = at or self.tokens[max(self.position - back, 0)]
         raise DdlError(
             what,
             text=self.text,

@@ -1,4 +1,26 @@
-"""Landed bytes to typed record batches and rejected rows. One module a format; `open_reader` picks it."""
+"""Reads landed files into typed record batches and rejected records. `open_reader` picks the format's module.
+
+In reading order:
+
+    unpack/         decryption and decompression: layers.py, compression.py, zips.py, pgp.py
+    text.py         text encodings to UTF-8
+    records.py      record boundaries of delimited text: quotes, escapes, line ends
+    blocks.py       splits a text stream into blocks of whole records
+    lines.py        lines that are not records: before the header, and the trailer
+    headers.py      a file's header → the contract's columns
+    dates.py        dates and times in declared formats
+    value_checks.py checks that Arrow's casts lack
+    casts.py        text cells → typed values
+    rejects.py      reason codes; splits a block into valid rows and rejects
+    row_locator.py  a row's line and raw record, for delimited text
+    delimited.py    delimited text
+    fixedwidth.py   fixed-width text
+    jsonpaths.py    nested JSON values as columns
+    jsonlines.py    JSON lines
+    parquet.py      Parquet
+    excel.py        Excel workbooks
+    export.py       writes rejected records in the vendor's format, to send back
+"""
 
 from __future__ import annotations
 
@@ -18,13 +40,13 @@ def open_reader(
 ) -> Reader:
     """Return the reader of one file of `source`.
 
-    :param raw: its bytes, seekable; read from the start, and not closed.
-    :param name: the file's own name: `.gz`, `.zst`, `.bz2`, `.zip` or `.pgp` at its end says what is around the format.
-    :param contract: the table's; `Parsed.rows` has its columns.
-    :param keys: finds the keys that `format.pgp` names; default in the environment (`files/pgp.py`).
+    :param raw: the file's bytes, seekable. They are read from the start, and `raw` is not closed.
+    :param name: the file's name. Its suffixes (`.gz`, `.zst`, `.bz2`, `.zip`, `.pgp`) say how to unpack it.
+    :param contract: the table's contract. `ParsedBlock.rows` has its columns.
+    :param keys: finds the keys that `format.pgp` names; by default `key_from_environment` (`unpack/pgp.py`).
 
-    Raises `DeclarationError` or `ContractError` when source and table contradict each other. All that is wrong with
-    the file comes as `FileRefusedError` from the reader's methods.
+    Raises `DeclarationError` or `ContractError` if the source and the contract contradict each other. The reader's
+    methods raise `FileRefusedError` for anything wrong with the file.
     """
     from growth_verticals.files.unpack.layers import open_members
     from growth_verticals.files.unpack.pgp import key_from_environment

@@ -1,4 +1,4 @@
-"""A text stream cut into blocks of whole records, in order, holding one block at a time."""
+"""Splits a text stream into blocks of whole records, in order, with one block in memory at a time."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from growth_verticals.files.records import (
     first_record_end,
     quoted_spans,
 )
-from growth_verticals.files.text import check_utf8, wrong_encoding
-from growth_verticals.files.unpack.compression import empty_file
+from growth_verticals.files.text import check_utf8, wrong_encoding_error
+from growth_verticals.files.unpack.compression import empty_file_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from growth_verticals.files.text import Utf8Stream
 
-#: Smaller blocks cost per-block work, larger ones leave the processor's cache (docs/performance.md).
+#: Smaller blocks spend more time on per-block work; larger ones do not fit the processor's cache (docs/performance.md).
 BLOCK_BYTES = 2**21
-#: A record that is longer is rejected without being held.
+#: A longer record is rejected without being held in memory.
 MAX_RECORD_BYTES = 2**25
-#: What is kept of such a record.
+#: How much of such a record is kept.
 HEAD_BYTES = 2**17
 
 
 @dataclass(frozen=True)
 class TextBlock:
-    """Whole records as they stand in the file, the last one with a line's end.
+    """Whole records as they are in the file, the last one with a line end.
 
     :param first_line: 1-based line of the first byte.
-    :param lines: how many lines end in it.
-    :param too_long: whether it is the head of one record that is longer than `MAX_RECORD_BYTES`.
+    :param lines: number of line ends in it.
+    :param too_long: whether it is the beginning of one record that exceeds the maximum length.
     """
 
     data: bytes
@@ -46,9 +46,9 @@ class TextBlock:
 
 
 class BlockSplitter:
-    """Cuts one stream. `dialect.eol` is found out from the first bytes. Raises `FileRefusedError` for an empty one.
+    """Splits one stream. Detects `dialect.eol` from its first bytes. Raises `FileRefusedError` for an empty stream.
 
-    :param first_line: the number of the stream's first line; lines of several zip members are numbered on.
+    :param first_line: the number of the stream's first line. Line numbers continue from one zip member to the next.
     """
 
     def __init__(
@@ -72,16 +72,16 @@ class BlockSplitter:
         self._buffer = b""
         self._fill()
         if not self._buffer and not self._more:
-            raise empty_file(file, source)
+            raise empty_file_error(file, source)
         if b"\n" not in self._buffer and b"\r" in self._buffer[:-1]:
             dialect = dialect._replace(eol=b"\r")
         self.dialect = dialect
-        self._cutter = BoundaryFinder(dialect)
+        self._boundary_finder = BoundaryFinder(dialect)
 
     def first_record(self) -> bytes:
-        """Take the first record that is not a blank line, with its line's end; nothing if there is none.
+        """Consume and return the first record that is not a blank line, with its line end; no bytes if there is none.
 
-        `line` is then the line behind it. Raises `FileRefusedError` for a quote that is not closed, a record that is
+        Afterwards `line` is the next line. Raises `FileRefusedError` for a quote that is not closed, a record that is
         too long, or bytes that are not UTF-8.
         """
         while True:
@@ -95,7 +95,7 @@ class BlockSplitter:
                         source=self._source,
                         file=self._file,
                         line=self.line,
-                        next_step="look at the file: it may be binary, or of another format than declared",
+                        next_step="check the file: it may be binary, or in another format than declared",
                     )
                 self._check_closed()
                 end = len(self._buffer)
@@ -107,9 +107,9 @@ class BlockSplitter:
             self.line += count_line_ends(record)
 
     def text_blocks(self) -> Iterator[TextBlock]:
-        """Yield the rest of the stream. Raises `FileRefusedError` as `first_record` does."""
+        """Yield the rest of the stream as blocks. Raises `FileRefusedError` as `first_record` does."""
         while True:
-            end = self._cutter.cut(self._buffer)
+            end = self._boundary_finder.find_last_end(self._buffer)
             if end:
                 yield self._text_block(self._take(end))
             elif len(self._buffer) > self._max_record_bytes:
@@ -128,7 +128,7 @@ class BlockSplitter:
             data = self._stream.read(self._block_bytes)
         except UnicodeDecodeError as error:
             before = self._buffer + self._stream.decoded_before(error)
-            raise wrong_encoding(
+            raise wrong_encoding_error(
                 error.encoding, self._source, self._file, self.line + count_line_ends(before)
             ) from None
         self._more = bool(data)
@@ -146,17 +146,18 @@ class BlockSplitter:
     def _check_closed(self) -> None:
         if ends_inside_quotes(self._buffer, self.dialect):
             start, _ = quoted_spans(self._buffer, self.dialect)[-1]
-            raise unclosed_quote(self._source, self._file, self.line + count_line_ends(self._buffer[:start]))
+            raise unclosed_quote_error(self._source, self._file, self.line + count_line_ends(self._buffer[:start]))
 
     def _skip_record(self) -> TextBlock:
-        """Pass over a record that fills the buffer, keeping its head.
+        """Skip a record that fills the buffer, and return its first `HEAD_BYTES`.
 
-        What was passed is forgotten but for its last byte, or a made-up opening where a quoted cell goes on.
+        Of the bytes skipped so far, only the last one stays in the buffer, or a synthetic opening quote while inside a
+        quoted cell.
         """
         head, first_line, quote = self._buffer[:HEAD_BYTES], self.line, self.dialect.quote or b"\0"
-        opened: int | None = None  # the line of a quoted cell that goes on
+        opened: int | None = None  # the line where the current quoted cell starts
         while (end := first_record_end(self._buffer, self.dialect)) == 0 and self._more:
-            if not self._buffer.endswith((quote, b"\r")):  # what these mean, the next byte says
+            if not self._buffer.endswith((quote, b"\r")):  # their meaning depends on the next byte
                 inside = ends_inside_quotes(self._buffer, self.dialect)
                 if inside and (opened is None or len(quoted_spans(self._buffer, self.dialect)) > 1):
                     opened = self.line + count_line_ends(
@@ -171,7 +172,7 @@ class BlockSplitter:
             swallowed = self.line + count_line_ends(self._buffer[:closed]) > opened
             follows = self._buffer[closed : closed + 1]
             if closed > len(self._buffer) or (swallowed and follows not in (b"", self.dialect.delimiter, b"\r", b"\n")):
-                raise unclosed_quote(self._source, self._file, opened)
+                raise unclosed_quote_error(self._source, self._file, opened)
         if end == 0:
             self._check_closed()
             end = len(self._buffer)
@@ -179,10 +180,10 @@ class BlockSplitter:
         return TextBlock(head, first_line, self.line - first_line, too_long=True)
 
 
-def unclosed_quote(source: str, file: str, line: int) -> FileRefusedError:
-    """Return the error for a quote that swallows what follows it."""
+def unclosed_quote_error(source: str, file: str, line: int) -> FileRefusedError:
+    """Return the error for a quote that swallows the text after it."""
     return FileRefusedError(
-        "a quote is opened and not closed where its cell ends, so the lines behind it cannot be told apart",
+        "a quote is opened and not closed at the end of its cell, so the lines after it cannot be separated",
         source=source,
         file=file,
         line=line,

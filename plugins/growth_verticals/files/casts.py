@@ -1,8 +1,8 @@
-"""Text cells to typed values, exactly or not at all, a column at a time.
+"""Casts text cells to typed values, exactly or not at all, one column at a time.
 
-A column is cast whole first; only if that fails are the culprits sought: a pattern finds most, and halving the rest
-finds those that have the right form and no value (30 February, 2147483648). The grammar is this module's, whichever
-way a column was read: spaces and tabs around numbers, dates and times do not count, and in text they are kept.
+A whole column is cast at once. Only if that fails are the bad cells searched for: a pattern finds most, and bisection
+finds well-formed cells that have no value (30 February, 2147483648). This module defines what each type accepts,
+however a column was read: spaces and tabs around numbers, dates and times are ignored, and in text they are kept.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_type
-from growth_verticals.files.dates import pattern, to_iso
+from growth_verticals.files.dates import date_pattern, to_iso
 from growth_verticals.files.rejects import Faults, Reason, true_rows
 from growth_verticals.files.value_checks import any_hexadecimal, bisect, out_of_range_mask, to_date
-from growth_verticals.formats import Text
+from growth_verticals.formats import TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -42,130 +42,133 @@ def declared_formats(columns: tuple[Column, ...], form: Format) -> dict[str, str
     for column in columns:
         declared = {"date": form.dates, "timestamp": form.timestamps, "timestamptz": form.timestamps}.get(column.type)
         if declared and (text := declared.get(column.name, declared.get("*"))):
-            pattern(text)
+            date_pattern(text)
             formats[column.name] = text
     return formats
 
 
 @dataclass
 class Caster:
-    """How one column's text becomes values. Holds no state between calls.
+    """Casts the text of one column. Keeps no state between calls.
 
-    :param form: the source's format, for its spellings of NULL, true and false.
+    :param form: the source's format, with its spellings of NULL, true and false.
     :param date_format: the column's strptime format, if one is declared.
     """
 
     column: Column
     form: Format
     date_format: str | None = None
-    kind: pa.DataType = field(init=False)
+    arrow_type: pa.DataType = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kind = arrow_type(self.column)
+        self.arrow_type = arrow_type(self.column)
         self._nulls = pa.array(self.form.nulls, pa.string())
-        self._notation = notation(self.form)
+        self._normalize_numbers = number_normalizer(self.form)
 
     def __call__(self, text: pa.Array, *, nul: bool = True, hexadecimal: bool = True) -> tuple[pa.Array, Faults]:
-        """Return a string array's values in the column's type, and which cells are bad and why (their value is NULL).
+        """Return a string array's values in the column's type, and the bad cells, whose value is NULL.
 
-        :param nul: whether a NUL character may be in it; False saves looking.
-        :param hexadecimal: the same for `0x`, which Arrow would take in an integer.
+        :param nul: whether the array can contain NUL characters; False skips the check.
+        :param hexadecimal: whether it can contain `0x`, which Arrow accepts in an integer; False skips the check.
         """
-        faults: Faults = {}
+        nul_cells: Faults = {}
         if nul:
-            faults = nul_faults(text)
-            text = pc.if_else(_mask(faults, len(text)), None, text) if faults else text
-        text = self.nullified(_trimmed(text) if self.form.trim else text)
+            nul_cells = nul_faults(text)
+            text = pc.if_else(_row_mask(nul_cells, len(text)), None, text) if nul_cells else text
+        text = self.with_nulls(_trim(text) if self.form.trim else text)
         if hexadecimal and self.column.type in ("int", "long") and any_hexadecimal(text):
-            values, found = self._part_by_part(text, text, self.column.type)
+            values, faults = self._cast_cells(text, text, self.column.type)
         else:
-            values, found = self._cast(text)
-        return values, found | faults
+            values, faults = self._cast(text)
+        return values, faults | nul_cells
 
-    def nullified(self, text: pa.Array) -> pa.Array:
-        """Return `text` with NULL for the declared spellings."""
+    def with_nulls(self, text: pa.Array) -> pa.Array:
+        """Return `text` with NULL in place of the declared spellings of NULL."""
         if not len(self._nulls):
             return text
         is_null = pc.is_in(text, value_set=self._nulls)
         return pc.if_else(is_null, None, text) if pc.any(is_null).as_py() else text
 
-    def spelled(self, value: bool) -> str:
-        """Return a format's own true or false as text: in a boolean column as the source spells it."""
+    def boolean_text(self, value: bool) -> str:
+        """Return a boolean of the file format as text: in a boolean column, as the source spells it."""
         declared = self.form.true if value else self.form.false
         plain = "true" if value else "false"
-        return declared[0] if pa.types.is_boolean(self.kind) and declared else plain
+        return declared[0] if pa.types.is_boolean(self.arrow_type) and declared else plain
 
     def _cast(self, text: pa.Array) -> tuple[pa.Array, Faults]:
-        kind = self.column.type.split("(")[0]
-        if kind == "string":
+        type_name = self.column.type.split("(")[0]
+        if type_name == "string":
             return text, {}
-        if kind == "binary":
+        if type_name == "binary":
             return pc.cast(text, pa.binary()), {}
-        if kind == "boolean":
-            return self._booleans(text)
-        if kind == "uuid":
-            return _uuids(text)
-        if self._notation is not None and kind in NUMBERS:
-            plain = self._notation(text, kind)
-            values, faults = self._exactly(plain, plain, kind)
+        if type_name == "boolean":
+            return self._cast_booleans(text)
+        if type_name == "uuid":
+            return _cast_uuids(text)
+        if self._normalize_numbers is not None and type_name in NUMBER_TYPES:
+            plain = self._normalize_numbers(text, type_name)
+            values, faults = self._cast_column(plain, plain, type_name)
             unmatched = true_rows(pc.and_(plain.is_null(), text.is_valid()))
-            return values, faults | dict.fromkeys(unmatched, _REASONS[kind])
+            return values, faults | dict.fromkeys(unmatched, _WRONG_FORM_REASONS[type_name])
         if self.date_format is not None:
             iso = to_iso(text, self.date_format)
-            values, faults = self._exactly(iso, text, kind)
+            values, faults = self._cast_column(iso, text, type_name)
             unmatched = true_rows(pc.and_(iso.is_null(), text.is_valid()))
-            return values, faults | dict.fromkeys(unmatched, _REASONS[kind])
-        return self._exactly(text, text, kind)
+            return values, faults | dict.fromkeys(unmatched, _WRONG_FORM_REASONS[type_name])
+        return self._cast_column(text, text, type_name)
 
-    def _exactly(self, text: pa.Array, cells: pa.Array, kind: str) -> tuple[pa.Array, Faults]:
-        """Cast whole if possible. `cells` is what the file has where `text` is made of it."""
+    def _cast_column(self, text: pa.Array, cells: pa.Array, type_name: str) -> tuple[pa.Array, Faults]:
+        """Cast the whole array at once if possible. `cells` are the file's cells that `text` was made from."""
         try:
-            values = self._arrow(text, kind)
+            values = self._arrow_cast(text, type_name)
         except pa.ArrowInvalid:
             pass
         else:
             if out_of_range_mask(values) is None:
                 return values, {}
-        return self._part_by_part(text, cells, kind)
+        return self._cast_cells(text, cells, type_name)
 
-    def _part_by_part(self, text: pa.Array, cells: pa.Array, kind: str) -> tuple[pa.Array, Faults]:
-        values, doubtful = self._partly(text, kind)
-        # What Arrow does not take as it stands may have spaces around it, a plus, or zeros too many.
-        rows = pa.array(sorted(doubtful), pa.int64())
-        found, bad = self._partly(_cleaned(text.take(rows), kind), kind)
+    def _cast_cells(self, text: pa.Array, cells: pa.Array, type_name: str) -> tuple[pa.Array, Faults]:
+        """Cast the cells that have a value in the column's type; return the others as faults."""
+        values, failed = self._cast_valid_cells(text, type_name)
+        # Arrow does not accept some valid cells: with spaces around them, a plus sign, or too many trailing zeros.
+        rows = pa.array(sorted(failed), pa.int64())
+        retried, bad = self._cast_valid_cells(_normalize(text.take(rows), type_name), type_name)
         faults = {}
-        for place, formless in bad.items():
-            row = rows[place].as_py()
-            faults[row] = _why(cells[row].as_py(), kind, self.kind, formless=formless)
-        values = pc.replace_with_mask(values, _mask(doubtful, len(values)), found)
+        for index, malformed in bad.items():
+            row = rows[index].as_py()
+            faults[row] = _reason_for(cells[row].as_py(), type_name, self.arrow_type, malformed=malformed)
+        values = pc.replace_with_mask(values, _row_mask(failed, len(values)), retried)
         return values, faults
 
-    def _partly(self, text: pa.Array, kind: str) -> tuple[pa.Array, dict[int, bool]]:
-        """Return the values of the cells that have one, and the places of the others: True if not even the form."""
-        fits = pc.match_substring_regex(text, _PATTERNS[kind])
-        bad = dict.fromkeys(true_rows(pc.invert(fits)), True)
-        values, valueless = bisect(lambda part: self._arrow(part, kind), pc.if_else(fits, text, None), self.kind)
-        far = out_of_range_mask(values)
-        if far is not None:
-            valueless += true_rows(far)
-            values = pc.if_else(far, None, values)
-        return values, bad | dict.fromkeys(valueless, False)
+    def _cast_valid_cells(self, text: pa.Array, type_name: str) -> tuple[pa.Array, dict[int, bool]]:
+        """Return the values of the cells that Arrow can cast, and the index of each other cell → whether malformed."""
+        well_formed = pc.match_substring_regex(text, _PATTERNS[type_name])
+        malformed = dict.fromkeys(true_rows(pc.invert(well_formed)), True)
+        values, failed = bisect(
+            lambda cells: self._arrow_cast(cells, type_name), pc.if_else(well_formed, text, None), self.arrow_type
+        )
+        out_of_range = out_of_range_mask(values)
+        if out_of_range is not None:
+            failed += true_rows(out_of_range)
+            values = pc.if_else(out_of_range, None, values)
+        return values, malformed | dict.fromkeys(failed, False)
 
-    def _arrow(self, text: pa.Array, kind: str) -> pa.Array:
-        """Cast with Arrow, which knows the calendar and every range. Raises `pa.ArrowInvalid`."""
-        if kind == "date" and self.date_format and {"%H", "%I"} & _directives(self.date_format):
+    def _arrow_cast(self, text: pa.Array, type_name: str) -> pa.Array:
+        """Cast with Arrow, which checks the calendar and its type's range. Raises `pa.ArrowInvalid`."""
+        if type_name == "date" and self.date_format and {"%H", "%I"} & _directives(self.date_format):
             return to_date(pc.cast(text, pa.timestamp("us")))
-        return pc.cast(text, self.kind)
+        return pc.cast(text, self.arrow_type)
 
-    def _booleans(self, text: pa.Array) -> tuple[pa.Array, Faults]:
+    def _cast_booleans(self, text: pa.Array) -> tuple[pa.Array, Faults]:
         true = pc.is_in(text, value_set=pa.array(self.form.true, pa.string()))
         false = pc.is_in(text, value_set=pa.array(self.form.false, pa.string()))
-        known = pc.or_(true, false)
-        bad = pc.and_(pc.invert(known), text.is_valid())
-        return pc.if_else(known, true, None), dict.fromkeys(true_rows(bad), Reason.NOT_A_BOOLEAN)
+        is_boolean = pc.or_(true, false)
+        bad = pc.and_(pc.invert(is_boolean), text.is_valid())
+        return pc.if_else(is_boolean, true, None), dict.fromkeys(true_rows(bad), Reason.NOT_A_BOOLEAN)
 
 
-NUMBERS = ("int", "long", "float", "double", "decimal")
+NUMBER_TYPES = ("int", "long", "float", "double", "decimal")
 _PATTERNS = {
     "int": _INTEGER,
     "long": _INTEGER,
@@ -176,7 +179,7 @@ _PATTERNS = {
     "timestamp": _TIMESTAMP,
     "timestamptz": _TIMESTAMP,
 }
-_REASONS = {
+_WRONG_FORM_REASONS = {
     "int": Reason.NOT_AN_INTEGER,
     "long": Reason.NOT_AN_INTEGER,
     "float": Reason.NOT_A_NUMBER,
@@ -188,92 +191,93 @@ _REASONS = {
 }
 
 
-def notation(form: Format) -> Callable[[pa.Array, str], pa.Array] | None:
-    """Return what turns numbers of a source's own notation into plain ones (NULL where they are not in it).
+def number_normalizer(form: Format) -> Callable[[pa.Array, str], pa.Array] | None:
+    """Return a function that rewrites numbers with the source's separators as plain numbers.
 
-    None if the notation is the plain one. The function takes a string array and the column's kind.
+    It takes a string array and the column's type name, and returns NULL for a cell in another notation. Returns None
+    if the source's numbers are plain.
     """
-    if not isinstance(form, Text) or (form.decimal == "." and form.thousands is None):
+    if not isinstance(form, TextFormat) or (form.decimal == "." and form.thousands is None):
         return None
     mark, group = re.escape(form.decimal), re.escape(form.thousands or "")
-    whole = rf"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)" if group else "[0-9]+"
-    number = rf"[+-]?(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
-    patterns = dict.fromkeys(NUMBERS, rf"^[ \t]*{number}[ \t]*$")
-    patterns |= dict.fromkeys(("int", "long"), rf"^[ \t]*[+-]?{whole}[ \t]*$")
+    integer = rf"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)" if group else "[0-9]+"
+    number = rf"[+-]?(?:{integer}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    patterns = dict.fromkeys(NUMBER_TYPES, rf"^[ \t]*{number}[ \t]*$")
+    patterns |= dict.fromkeys(("int", "long"), rf"^[ \t]*[+-]?{integer}[ \t]*$")
 
-    def plain(text: pa.Array, kind: str) -> pa.Array:
-        fits = pc.match_substring_regex(text, patterns[kind])
-        text = pc.if_else(fits, pc.ascii_trim(text, characters=" \t"), None)
+    def normalize(text: pa.Array, type_name: str) -> pa.Array:
+        well_formed = pc.match_substring_regex(text, patterns[type_name])
+        text = pc.if_else(well_formed, pc.ascii_trim(text, characters=" \t"), None)
         if form.thousands is not None:
             text = pc.replace_substring(text, form.thousands, "")
         return pc.replace_substring(text, form.decimal, ".")
 
-    return plain
+    return normalize
 
 
-def _trimmed(text: pa.Array) -> pa.Array:
-    """Return `text` without spaces and tabs around it, and NULL for what had nothing else."""
+def _trim(text: pa.Array) -> pa.Array:
+    """Return `text` without spaces and tabs around it, and NULL for a cell that contains nothing else."""
     trimmed = pc.utf8_trim(text, characters=" \t")
     blank = pc.and_(pc.equal(trimmed, ""), pc.not_equal(text, ""))
     return pc.if_else(blank, None, trimmed)
 
 
 def nul_faults(text: pa.Array) -> Faults:
-    """Return the cells of a string array that hold a NUL character."""
+    """Return the cells of a string array that contain a NUL character."""
     return dict.fromkeys(true_rows(pc.match_substring(text, "\0").fill_null(False)), Reason.NUL_BYTE)
 
 
 def as_map(columns: Mapping[str, pa.Array]) -> pa.Array:
-    """Return one map a row, of the cells (string) that are not NULL, by column."""
+    """Return one map per row: column name → cell, without NULLs. The columns are string arrays."""
     rows = zip(*(array.to_pylist() for array in columns.values()), strict=True)
     maps = [[(name, cell) for name, cell in zip(columns, row, strict=True) if cell is not None] for row in rows]
     return pa.array(maps, pa.map_(pa.string(), pa.string()))
 
 
-def why_no_decimal(number: str, scale: int) -> Reason:
-    """Say why a decimal number does not fit in a column with `scale` digits behind the point."""
+def reason_for_decimal(number: str, scale: int) -> Reason:
+    """Return the reason why a decimal number does not fit a column with `scale` digits after the decimal point."""
     try:
         digits, exponent = decimal.Decimal(number).as_tuple()[1:]
-        kept = len("".join(map(str, digits)).rstrip("0"))
-        too_precise = kept > 0 and kept - len(digits) - int(exponent) > scale
+        significant = len("".join(map(str, digits)).rstrip("0"))
+        too_precise = significant > 0 and significant - len(digits) - int(exponent) > scale
     except (decimal.InvalidOperation, ValueError):
-        return Reason.OUT_OF_RANGE  # an exponent beyond any type
+        return Reason.OUT_OF_RANGE  # its exponent is too large for any type
     return Reason.TOO_PRECISE if too_precise else Reason.OUT_OF_RANGE
 
 
-def _mask(rows: Collection[int], length: int) -> pa.Array:
-    """Return a boolean array that is true in `rows`."""
+def _row_mask(rows: Collection[int], length: int) -> pa.Array:
+    """Return a boolean array that is true at the indices in `rows`."""
     mask = [False] * length
     for row in rows:
         mask[row] = True
     return pa.array(mask, pa.bool_())
 
 
-def _cleaned(text: pa.Array, kind: str) -> pa.Array:
-    """Return `text` without what has no value and Arrow's casts do not take."""
+def _normalize(text: pa.Array, type_name: str) -> pa.Array:
+    """Return `text` without spaces, plus signs and trailing zeros that do not change a value and that Arrow rejects."""
     text = pc.ascii_trim(text, characters=" \t")
-    if kind in ("int", "long"):
+    if type_name in ("int", "long"):
         return pc.replace_substring_regex(text, pattern=r"^\+([0-9])", replacement=r"\1")
-    if kind in ("timestamp", "timestamptz"):
+    if type_name in ("timestamp", "timestamptz"):
         return pc.replace_substring_regex(text, pattern=r"(\.[0-9]{6})0+(Z|[+-].*)?$", replacement=r"\1\2")
     return text
 
 
-def _why(cell: str, kind: str, arrow: pa.DataType, *, formless: bool) -> Reason:
-    """Say why one cell has no value."""
-    if kind in ("timestamp", "timestamptz"):
+def _reason_for(cell: str, type_name: str, data_type: pa.DataType, *, malformed: bool) -> Reason:
+    """Return the reason why one cell has no value in the column's type."""
+    if type_name in ("timestamp", "timestamptz"):
         return Reason.TOO_PRECISE if re.search(r":[0-9]{2}\.[0-9]{7}", cell) else Reason.NOT_A_TIMESTAMP
-    if formless or kind == "date":
-        return _REASONS[kind]
-    return why_no_decimal(cell.strip(" \t"), arrow.scale) if kind == "decimal" else Reason.OUT_OF_RANGE
+    if malformed or type_name == "date":
+        return _WRONG_FORM_REASONS[type_name]
+    return reason_for_decimal(cell.strip(" \t"), data_type.scale) if type_name == "decimal" else Reason.OUT_OF_RANGE
 
 
-def _directives(form: str) -> set[str]:
-    return {form[at : at + 2] for at in range(len(form)) if form[at] == "%"}
+def _directives(date_format: str) -> set[str]:
+    return {date_format[at : at + 2] for at in range(len(date_format)) if date_format[at] == "%"}
 
 
-def _uuids(text: pa.Array) -> tuple[pa.Array, Faults]:
-    """UUIDs are rare: one by one."""
+def _cast_uuids(text: pa.Array) -> tuple[pa.Array, Faults]:
+    """Cast UUIDs one by one, because they are rare."""
     values: list[bytes | None] = []
     faults: Faults = {}
     for row, cell in enumerate(text.to_pylist()):

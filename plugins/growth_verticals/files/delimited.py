@@ -1,8 +1,9 @@
-"""Delimited text, read by Arrow's CSV reader block by block.
+"""Delimited text, parsed block by block with Arrow's CSV reader.
 
-Typed first: a block that converts is done. If a column does not, the block is read again with that column as text,
-and `casts` finds the culprits; if a second one does not, with all columns as text. Columns that just had bad cells
-are read as text at once, for as long as they keep having them; if several did, all are.
+Arrow first converts a block to the column types. If a column fails, Arrow reads the block again with that column as
+text, and `casts` finds the bad cells. If that fails too, Arrow reads all columns as text.
+
+Columns that had bad cells in the last block are read as text from the start; if there were several, all columns are.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import pyarrow.csv as arrow_csv
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import DeclarationError, FileRefusedError
-from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock, unclosed_quote
-from growth_verticals.files.casts import NUMBERS, Caster, as_map, declared_formats, notation, nul_faults
-from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts, resolve
+from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock, unclosed_quote_error
+from growth_verticals.files.casts import NUMBER_TYPES, Caster, as_map, declared_formats, nul_faults, number_normalizer
+from growth_verticals.files.headers import EXTRA, declared_layout, describe_expected, resolve_header
 from growth_verticals.files.lines import EscapedStream, SkippingStream, TrailerCheck, blocks_without_trailer
 from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError
 from growth_verticals.files.rejects import Reason, Rejected, split_rejects
-from growth_verticals.files.rows import BlockRows
+from growth_verticals.files.row_locator import RowLocator
 from growth_verticals.files.text import check_utf8
 from growth_verticals.files.value_checks import may_be_hexadecimal, out_of_range_mask
-from growth_verticals.reader import Block, Parsed
+from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,29 +37,29 @@ if TYPE_CHECKING:
     from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import Delimited, Source
 
-#: Types that Arrow's CSV reader converts by the grammar of `casts`, except for what is out of range or hexadecimal.
-_TYPED = ("int", "long", "float", "double", "decimal", "boolean", "date", "timestamp", "timestamptz")
-_SEVERAL = 3
-_KEPT = 8
+#: Types for which Arrow's CSV reader accepts what `casts` accepts, except out-of-range and hexadecimal values.
+_ARROW_CONVERTED_TYPES = ("int", "long", "float", "double", "decimal", "boolean", "date", "timestamp", "timestamptz")
+_MANY_SUSPECTS = 3
+_MAX_CACHED_OPTIONS = 8
 
 
 @dataclass(frozen=True)
 class _Member:
-    """A file of the archive (or the file itself), and how its blocks are to be read."""
+    """A member of an archive (or the file itself), and how to read its blocks."""
 
     name: str
     layout: Layout
     dialect: Dialect
     trailer: TrailerCheck
-    options: dict[tuple[frozenset[str], bool], arrow_csv.ConvertOptions] = field(default_factory=dict)
+    convert_options: dict[tuple[frozenset[str], bool], arrow_csv.ConvertOptions] = field(default_factory=dict)
 
 
 class DelimitedReader:
-    """One file of delimited text, or the members of one zip archive, whose lines are numbered on.
+    """Reads one file of delimited text, or a zip archive's members. Line numbers continue from member to member.
 
-    :param members: name and bytes of each.
-    :param block_bytes: size of a block of whole records, by default 2 MiB, and 1 more for every 100 columns.
-    :param max_record_bytes: a longer record is rejected (`too_long`) without being held.
+    :param members: name and bytes of each member.
+    :param block_bytes: size of a block; by default 2 MiB, and 1 MiB more for every 100 columns.
+    :param max_record_bytes: a longer record is rejected (`too_long`) without being held in memory.
     """
 
     def __init__(
@@ -72,12 +73,12 @@ class DelimitedReader:
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         if not (form.delimiter + (form.quote or "") + (form.escape or "")).isascii():
-            raise DeclarationError("a delimiter, a quote and an escape are ASCII characters", source=source.name)
+            raise DeclarationError("delimiter, quote and escape must be ASCII characters", source=source.name)
         self._members = members
         self._source = source
         self._form = form
         self._contract = contract
-        # Each column costs each block: a wide table's blocks must have rows enough.
+        # Every block has a cost per column, so the blocks of a wide table must have enough rows.
         block_bytes = block_bytes or BLOCK_BYTES + len(contract.columns) // 100 * 2**20
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
         self._escapes = Escapes(form) if form.escape else None
@@ -87,18 +88,18 @@ class DelimitedReader:
             self._layout = declared_layout(columns, source, contract)
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
-        self._expected = expected_texts(contract, formats)
-        typed = set(_TYPED) - set(NUMBERS if notation(form) else ())
-        self._typed = {
+        self._expected = describe_expected(contract, formats)
+        typed = set(_ARROW_CONVERTED_TYPES) - set(NUMBER_TYPES if number_normalizer(form) else ())
+        self._converted_types = {
             each.name: arrow_type(each)
             for each in contract.columns
             if each.type.split("(")[0] in typed and each.name not in formats and not form.trim
         }
-        self._integers = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
-        #: The first header line with its line end, as soon as there is a block.
+        self._integer_columns = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
+        #: The first header line with its line end. Empty until `blocks` has read it.
         self.header = ""
-        #: Columns with bad cells in a block just seen: read as text at once. Any thread may replace it; a stale value
-        #: costs time, not correctness.
+        #: Columns that had bad cells in the last block: the next block reads them as text. Any thread can replace this
+        #: set; a stale value costs time and does not change a result.
         self._suspects: frozenset[str] = frozenset()
 
     def blocks(self) -> Iterator[Block]:
@@ -114,36 +115,36 @@ class DelimitedReader:
             splitter = BlockSplitter(
                 text, dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            layout = self._layout or self._header(splitter, name)
+            layout = self._layout or self._read_header(splitter, name)
             member = _Member(name, layout, splitter.dialect, TrailerCheck(form, source=self._source.name, file=name))
             for text_block in blocks_without_trailer(splitter, member.trailer):
                 yield Block((member, text_block), text_block.first_line)
             line = splitter.line
 
-    def _header(self, splitter: BlockSplitter, name: str) -> Layout:
-        """Take the header line; return the layout that it tells."""
+    def _read_header(self, splitter: BlockSplitter, name: str) -> Layout:
+        """Consume the header line; return the layout that it defines."""
         line = splitter.line
         header = splitter.first_record()
         if not header:
-            raise self._refusal("the file has no header line", name, line)
+            raise self._file_error("the file has no header line", name, line)
         self.header = self.header or splitter.dialect.as_written(header)
-        return resolve(self._cells(header), self._source, self._contract, name, line)
+        return resolve_header(self._split_cells(header), self._source, self._contract, name, line)
 
-    def parse(self, block: Block) -> Parsed:
+    def parse(self, block: Block) -> ParsedBlock:
         """Parse one block; see `Reader.parse`. Memory: about five times the block's bytes.
 
-        Raises `DeliveryRefusedError` if the count in a trailer proves wrong.
+        Raises `DeliveryRefusedError` if the count in the trailer is wrong.
         """
         member, text_block = block.data
-        parsed = self._too_long(member, text_block) if text_block.too_long else self._parse(member, text_block)
+        parsed = self._reject_too_long(member, text_block) if text_block.too_long else self._parse(member, text_block)
         member.trailer.add(text_block.first_line, parsed.rows_read)
         return parsed
 
-    def _parse(self, member: _Member, text_block: TextBlock) -> Parsed:
-        check_utf8(text_block.data, self._source.name, member.name, text_block.first_line)
-        nul = b"\0" in text_block.data
-        hexadecimal = bool(self._integers) and (self._form.delimiter.isalnum() or may_be_hexadecimal(text_block.data))
-        batch, short, as_text = self._read(member, text_block.data, nul, hexadecimal)
+    def _parse(self, member: _Member, block: TextBlock) -> ParsedBlock:
+        check_utf8(block.data, self._source.name, member.name, block.first_line)
+        nul = b"\0" in block.data
+        hexadecimal = bool(self._integer_columns) and (self._form.delimiter.isalnum() or may_be_hexadecimal(block.data))
+        batch, invalid_rows, as_text = self._read_typed(member, block.data, nul, hexadecimal)
         cells = dict(zip(batch.schema.names, batch.columns, strict=True))
         values, faults = [], {}
         for column in self._contract.columns:
@@ -160,59 +161,61 @@ class DelimitedReader:
         if nul:
             others = set(member.layout.names) - member.layout.known
             faults |= {name: nul_faults(cells[name]) for name in others}
-        self._remember({name for name in self._typed if faults.get(name)})
-        rows = BlockRows(batch.num_rows, short, text_block, member.dialect)
+        self._update_suspects({name for name in self._converted_types if faults.get(name)})
+        rows = RowLocator(batch.num_rows, invalid_rows, block, member.dialect)
         try:
             return split_rejects(
-                *(self._contract.columns, values, rows.lines(), faults, self._expected, rows.raw),
-                whole=rows.wrong_length(len(member.layout.names)),
+                *(self._contract.columns, values, rows.source_rows(), faults, self._expected, rows.raw_record),
+                unparsed=rows.wrong_length_records(len(member.layout.names)),
             )
         except UnclosedQuoteError as unclosed:
-            raise unclosed_quote(self._source.name, member.name, text_block.first_line + unclosed.line) from None
+            raise unclosed_quote_error(self._source.name, member.name, block.first_line + unclosed.line) from None
 
-    def _remember(self, bad: set[str]) -> None:
-        """Choose what the next block is to be read as text at once."""
+    def _update_suspects(self, bad: set[str]) -> None:
+        """Set the columns that the next block reads as text."""
         if bad or self._suspects:
-            self._suspects = frozenset(bad if len(bad) < _SEVERAL else self._typed)
+            self._suspects = frozenset(bad if len(bad) < _MANY_SUSPECTS else self._converted_types)
 
-    def _read(
+    def _read_typed(
         self, member: _Member, data: bytes, nul: bool, hexadecimal: bool
     ) -> tuple[pa.RecordBatch, list[arrow_csv.InvalidRow], frozenset[str]]:
-        """Return a block's cells, its records of wrong length, and the columns that came as text."""
-        everything = frozenset(member.layout.names)
-        as_text = everything if nul else everything - frozenset(self._typed) | (self._suspects & everything)
+        """Return a block's cells, its records with a wrong number of cells, and the columns that were read as text."""
+        all_columns = frozenset(member.layout.names)
+        as_text = (
+            all_columns if nul else all_columns - frozenset(self._converted_types) | (self._suspects & all_columns)
+        )
         if hexadecimal:
-            as_text |= self._integers & everything
-        for then in ("that column as text", "all as text", "nothing"):
-            short: list[arrow_csv.InvalidRow] = []
+            as_text |= self._integer_columns & all_columns
+        for on_failure in ("read that column as text", "read all as text", "raise"):
+            invalid_rows: list[arrow_csv.InvalidRow] = []
             failed: frozenset[str] = frozenset()
             try:
-                batch = self._read_as(member, data, as_text, nul, short)
+                batch = self._read_csv(member, data, as_text, nul, invalid_rows)
             except pa.ArrowInvalid as error:
-                if then == "nothing":
+                if on_failure == "raise":
                     raise
                 if column := re.match(r"In CSV column #(\d+)", str(error)):
                     failed = frozenset({member.layout.names[int(column[1])]})
             else:
                 if self._escapes is not None:
-                    batch = self._escapes.show(data, batch)
-                typed = member.layout.known & self._typed.keys() - as_text
+                    batch = self._escapes.unescape_batch(data, batch)
+                typed = member.layout.known & self._converted_types.keys() - as_text
                 checked = zip(batch.schema.names, batch.columns, strict=True)
                 failed = frozenset(
                     name for name, array in checked if name in typed and out_of_range_mask(array) is not None
                 )
                 if not failed:
-                    return batch, short, as_text
-            as_text = as_text | failed if failed and then == "that column as text" else everything
-        raise AssertionError("text can always be read")
+                    return batch, invalid_rows, as_text
+            as_text = as_text | failed if failed and on_failure == "read that column as text" else all_columns
+        raise AssertionError("all columns as text cannot be out of range")
 
-    def _read_as(
-        self, member: _Member, data: bytes, as_text: frozenset[str], nul: bool, short: list[arrow_csv.InvalidRow]
+    def _read_csv(
+        self, member: _Member, data: bytes, as_text: frozenset[str], nul: bool, invalid_rows: list[arrow_csv.InvalidRow]
     ) -> pa.RecordBatch:
-        """Read a block with some columns as text; append records of wrong length to `short`."""
+        """Read a block with some columns as text; append records with a wrong number of cells to `invalid_rows`."""
 
         def skip(row: arrow_csv.InvalidRow) -> str:
-            short.append(row)
+            invalid_rows.append(row)
             return "skip"
 
         quote = member.dialect.quote
@@ -227,36 +230,39 @@ class DelimitedReader:
                 newlines_in_values=quote is not None,
                 invalid_row_handler=skip,
             ),
-            convert_options=self._options(member, as_text, nul),
+            convert_options=self._convert_options(member, as_text, nul),
         )
-        batches = table.to_batches()  # one, for it is one block; none without a row
+        batches = table.to_batches()  # one, because Arrow read one block; none if it has no rows
         return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
 
-    def _options(self, member: _Member, as_text: frozenset[str], nul: bool) -> arrow_csv.ConvertOptions:
-        """Return how to convert. Kept, for most blocks are read alike and a wide table's take long to make."""
-        if (options := member.options.get((as_text, nul))) is None:
-            wanted = [name for name in member.layout.names if nul or name in member.layout.read]
+    def _convert_options(self, member: _Member, as_text: frozenset[str], nul: bool) -> arrow_csv.ConvertOptions:
+        """Return the conversion options, cached: most blocks need the same, and a wide table's are slow to build."""
+        if (options := member.convert_options.get((as_text, nul))) is None:
+            columns = [name for name in member.layout.names if nul or name in member.layout.loaded]
             options = arrow_csv.ConvertOptions(
-                check_utf8=False,  # the whole block was checked at once
-                include_columns=wanted,
-                column_types={name: pa.string() if name in as_text else self._typed[name] for name in wanted},
+                check_utf8=False,  # `check_utf8` has checked the whole block at once
+                include_columns=columns,
+                column_types={
+                    name: pa.string() if name in as_text else self._converted_types[name] for name in columns
+                },
                 null_values=["", *self._form.nulls],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
                 true_values=list(self._form.true),
                 false_values=list(self._form.false),
             )
-            if len(member.options) < _KEPT:
-                member.options[as_text, nul] = options
+            if len(member.convert_options) < _MAX_CACHED_OPTIONS:
+                member.convert_options[as_text, nul] = options
         return options
 
-    def _too_long(self, member: _Member, text_block: TextBlock) -> Parsed:
-        raw = member.dialect.as_written(text_block.data)
-        rejected = Rejected(text_block.first_line, None, Reason.TOO_LONG, "a shorter record", raw)
-        nothing = [pa.nulls(0, arrow_type(column)) for column in self._contract.columns]
-        return split_rejects(self._contract.columns, nothing, pa.array([], pa.int64()), {}, {}, str, whole=[rejected])
+    def _reject_too_long(self, member: _Member, block: TextBlock) -> ParsedBlock:
+        raw = member.dialect.as_written(block.data)
+        rejected = Rejected(block.first_line, None, Reason.TOO_LONG, "a shorter record", raw)
+        no_values = [pa.nulls(0, arrow_type(column)) for column in self._contract.columns]
+        no_rows = pa.array([], pa.int64())
+        return split_rejects(self._contract.columns, no_values, no_rows, {}, {}, str, unparsed=[rejected])
 
-    def _cells(self, record: bytes) -> list[str]:
+    def _split_cells(self, record: bytes) -> list[str]:
         """Return the cells of one record."""
         quote = self._form.quote
         text = record.decode().rstrip("\r\n")
@@ -266,8 +272,8 @@ class DelimitedReader:
             quotechar=quote,
             quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         )
-        return [self._escapes.cell(cell) if self._escapes else cell for cell in next(cells)]
+        return [self._escapes.unescape(cell) if self._escapes else cell for cell in next(cells)]
 
-    def _refusal(self, what: str, file: str, line: int | None) -> FileRefusedError:
+    def _file_error(self, what: str, file: str, line: int | None) -> FileRefusedError:
         next_step = "ask the vendor to send the file again"
         return FileRefusedError(what, source=self._source.name, file=file, line=line, next_step=next_step)

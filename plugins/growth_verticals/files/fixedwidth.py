@@ -1,4 +1,4 @@
-"""Fixed width text: each column in its place on the line. Cells are cut as text and cast as delimited text is.
+"""Fixed-width text: each column at its position on the line. Cells are cast with `casts`, as in delimited text.
 
 format=FixedWidth(columns={"person_id": 10, "last_name": 30, "zip5": (61, 5)}, trailer="T*{rows}")
 """
@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
-from growth_verticals.files.headers import EXTRA, declared_layout, expected_texts
+from growth_verticals.files.headers import EXTRA, declared_layout, describe_expected
 from growth_verticals.files.lines import SkippingStream, TrailerCheck, blocks_without_trailer
 from growth_verticals.files.records import Dialect
 from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import check_utf8
-from growth_verticals.reader import Block, Parsed
+from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import FixedWidth, Source
 
-_LINES = Dialect(b"", None)
+_DIALECT = Dialect(b"", None)
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class _Member:
 
 
 class FixedWidthReader:
-    """One file of fixed width text, or the members of one zip archive, whose lines are numbered on.
+    """Reads one file of fixed-width text, or a zip archive's members. Line numbers continue from member to member.
 
-    A line that is longer or shorter than the layout is rejected. Parameters as for `DelimitedReader`. Memory: about
-    ten times a block's bytes.
+    A line that is longer or shorter than the layout is rejected. Parameters are those of `DelimitedReader`, with blocks
+    of 2 MiB by default. Memory: about ten times the block's bytes.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class FixedWidthReader:
         self._contract = contract
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
         self._layout = declared_layout(tuple(form.columns), source, contract)
-        self._places = dict(zip(self._layout.names, form.places.values(), strict=True))
-        self._width = max(end for _, end in self._places.values())
+        self._positions = dict(zip(self._layout.names, form.positions.values(), strict=True))
+        self._width = max(end for _, end in self._positions.values())
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
-        self._expected = expected_texts(contract, formats)
+        self._expected = describe_expected(contract, formats)
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
@@ -72,30 +72,30 @@ class FixedWidthReader:
         for name, stream in self._members:
             text = SkippingStream(stream, self._form, self._source.name, name)
             splitter = BlockSplitter(
-                text, _LINES, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
+                text, _DIALECT, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
             trailer = TrailerCheck(self._form, source=self._source.name, file=name)
             for text_block in blocks_without_trailer(splitter, trailer):
                 yield Block((_Member(name, trailer), text_block), text_block.first_line)
             line = splitter.line
 
-    def parse(self, block: Block) -> Parsed:
-        """Parse one block; see `Reader.parse`. Raises `DeliveryRefusedError` if a trailer's count proves wrong."""
+    def parse(self, block: Block) -> ParsedBlock:
+        """Parse one block; see `Reader.parse`. Raises `DeliveryRefusedError` if the count in the trailer is wrong."""
         member, text_block = block.data
         if text_block.too_long:
             raw = text_block.data.decode(errors="ignore")
-            parsed = self._part(
+            parsed = self._cast_lines(
                 [], [], [Rejected(text_block.first_line, None, Reason.TOO_LONG, "a shorter record", raw)]
             )
         else:
             check_utf8(text_block.data, self._source.name, member.name, text_block.first_line)
-            parsed = self._lines(text_block.data, text_block.first_line)
+            parsed = self._parse_lines(text_block.data, text_block.first_line)
         member.trailer.add(text_block.first_line, parsed.rows_read)
         return parsed
 
-    def _lines(self, data: bytes, first_line: int) -> Parsed:
-        """Parse whole lines; blank ones are no records."""
-        numbers, lines, whole = [], [], []
+    def _parse_lines(self, data: bytes, first_line: int) -> ParsedBlock:
+        """Parse the lines of a block. Blank lines are not records."""
+        numbers, lines, rejected = [], [], []
         expected = f"{self._width} characters"
         for number, line in enumerate(data.splitlines(), start=first_line):
             if not line:
@@ -106,36 +106,37 @@ class FixedWidthReader:
                 lines.append(text)
             else:
                 reason = Reason.TOO_FEW_COLUMNS if len(text) < self._width else Reason.TOO_MANY_COLUMNS
-                whole.append(Rejected(number, None, reason, expected, text))
-        return self._part(numbers, lines, whole)
+                rejected.append(Rejected(number, None, reason, expected, text))
+        return self._cast_lines(numbers, lines, rejected)
 
-    def _part(self, numbers: list[int], lines: list[str], whole: list[Rejected]) -> Parsed:
-        cells = _Cells(lines)
+    def _cast_lines(self, numbers: list[int], lines: list[str], rejected: list[Rejected]) -> ParsedBlock:
+        cells = _LineCells(lines)
         values = []
         faults: dict[str, Faults] = {}
         for column in self._contract.columns:
             if column.name in self._layout.known:
-                array, faults[column.name] = self._casters[column.name](cells[self._places[column.name]])
+                array, faults[column.name] = self._casters[column.name](cells[self._positions[column.name]])
             elif column.name == EXTRA and self._layout.extras:
-                array = as_map({extra: cells[self._places[extra]] for extra in self._layout.extras})
+                array = as_map({extra: cells[self._positions[extra]] for extra in self._layout.extras})
             else:
                 array = pa.nulls(len(lines), arrow_type(column))
             values.append(array)
         for name in set(self._layout.names) - self._layout.known:
-            faults[name] = nul_faults(cells[self._places[name]])
+            faults[name] = nul_faults(cells[self._positions[name]])
         rows = pa.array(numbers, pa.int64())
-        return split_rejects(self._contract.columns, values, rows, faults, self._expected, lines.__getitem__, whole)
+        return split_rejects(self._contract.columns, values, rows, faults, self._expected, lines.__getitem__, rejected)
 
 
-class _Cells:
-    """The cells of lines, a column at a time: cut from bytes where each is a character, which is faster by far."""
+class _LineCells:
+    """The cells of some lines, one column at a time. ASCII lines are sliced as bytes, which is much faster."""
 
     def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
+        self._parse_lines = lines
         self._bytes = pa.array(lines, pa.binary()) if all(map(str.isascii, lines)) else None
 
-    def __getitem__(self, place: tuple[int, int]) -> pa.Array:
-        start, end = place
+    def __getitem__(self, position: tuple[int, int]) -> pa.Array:
+        """Return the column at a position: 1-based first and last character."""
+        start, end = position
         if self._bytes is not None:
             return pc.cast(pc.binary_slice(self._bytes, start - 1, end), pa.string())
-        return pa.array([line[start - 1 : end] for line in self._lines], pa.string())
+        return pa.array([line[start - 1 : end] for line in self._parse_lines], pa.string())

@@ -1,4 +1,4 @@
-"""From a file's header to the contract's columns."""
+"""Maps a file's header to the contract's columns."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: The column that keeps what the SQL file does not know, under the policy `keep`.
+#: The column that stores the columns that are not in the SQL file, under the policy `keep`.
 EXTRA = "extra"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A file's columns under our names.
+    """A file's columns by the contract's names.
 
-    :param names: one a column of the file, in its order; all different.
-    :param known: those that the contract has.
+    :param names: one per column of the file, in the file's order, without duplicates. A column that is not in the
+        contract is here by its normalized header.
+    :param known: those in the contract.
     :param extras: those that go into the column `extra`; empty unless the policy is `keep`.
     """
 
@@ -37,126 +38,131 @@ class Layout:
     extras: tuple[str, ...] = ()
 
     @cached_property
-    def read(self) -> frozenset[str]:
-        """The columns whose values are wanted."""
+    def loaded(self) -> frozenset[str]:
+        """The columns whose values are loaded."""
         return self.known.union(self.extras)
 
 
-def normalise(name: str) -> str:
-    """Return a header in lower_snake_case: NFC, a run of other characters than letters, digits and `_` to one `_`."""
+def normalize(name: str) -> str:
+    """Return a header in lower_snake_case and NFC. One `_` replaces each run of other characters."""
     return re.sub(r"\W+", "_", unicodedata.normalize("NFC", name).strip().lower()).strip("_")
 
 
-class Names:
-    """Maps a source's headers to its contract's columns: equal after `normalise`, or by an alias."""
+class ColumnMapping:
+    """Maps a source's headers to its contract's columns: by equal names after `normalize`, or by an alias."""
 
     def __init__(self, source: Source, contract: TableContract) -> None:
-        self._aliases = {normalise(vendor): ours for vendor, ours in source.aliases.items()}
-        #: For formats whose values nest: the path of each alias with points in it → our column.
-        self.paths = {tuple(vendor.split(".")): ours for vendor, ours in source.aliases.items() if "." in vendor}
+        self._aliases = {normalize(header): column for header, column in source.aliases.items()}
+        #: For nested values: the path of each alias that contains dots → the contract's column.
+        self.paths = {tuple(header.split(".")): column for header, column in source.aliases.items() if "." in header}
         self.columns = frozenset(column.name for column in contract.columns if not column.type.startswith("map<"))
         if source.extra_columns == "keep" and EXTRA not in {column.name for column in contract.columns} - self.columns:
             raise ContractError(
-                "extra columns are to be kept, and the table has no place for them",
+                "the source keeps extra columns, but the table has no column for them",
                 source=source.name,
                 expected="a column `extra` of type MAP<STRING,STRING>",
                 next_step="add the column to the SQL file, or declare another extra_columns",
             )
 
-    def ours(self, header: str) -> str:
-        """Return our name for a header; one that the contract does not have comes back normalised."""
-        name = normalise(header)
+    def column_for(self, header: str) -> str:
+        """Return the contract's column for a header; for an unknown header, its normalized name."""
+        name = normalize(header)
         return self._aliases.get(name, name)
 
 
-def resolve(header: Sequence[str], source: Source, contract: TableContract, file: str, line: int | None = 1) -> Layout:
+def resolve_header(
+    header: Sequence[str], source: Source, contract: TableContract, file: str, line: int | None = 1
+) -> Layout:
     """Return the layout of a file with this header.
 
-    Raises `FileRefusedError` when two headers are the same column (case, spaces and Unicode forms apart), when a
-    required column is missing, when an unknown column is there and the policy is `refuse`, and when a column is
-    missing while unknown ones are there, for it may be one that was renamed.
-    A nullable column that is missing without that suspicion loads as NULL, and the log says so.
+    Raises `FileRefusedError` if two headers mean the same column (after `normalize`), if a required column or every
+    column is missing, if there are unknown columns and the policy is `refuse`, and if the policy is `ignore` and there
+    are both missing and unknown columns, because one may have been renamed. Any other missing column loads as NULL,
+    with a warning in the log.
     """
-    known = Names(source, contract)
-    names = tuple(known.ours(text) or f"column_{number}" for number, text in enumerate(header, start=1))
+    mapping = ColumnMapping(source, contract)
+    names = tuple(mapping.column_for(text) or f"column_{number}" for number, text in enumerate(header, start=1))
     check_unique(names, source, file, line)
-    unknown = tuple(name for name in names if name not in known.columns)
-    missing = [column for column in contract.columns if column.name in known.columns - set(names)]
+    unknown = tuple(name for name in names if name not in mapping.columns)
+    missing = [column for column in contract.columns if column.name in mapping.columns - set(names)]
     required = [column.name for column in missing if column.required]
-    if required or len(missing) == len(known.columns):
+    if required or len(missing) == len(mapping.columns):
         raise FileRefusedError(
-            "the header misses required columns" if required else "the header has none of the table's columns",
+            "the header lacks required columns" if required else "the header has none of the table's columns",
             source=source.name,
             file=file,
             line=line,
-            expected=", ".join(required or sorted(known.columns)),
+            expected=", ".join(required or sorted(mapping.columns)),
             found=f"{len(names)} other columns",
             next_step="ask the vendor for the layout, then correct the SQL file or declare an alias",
         )
     if unknown and source.extra_columns != "keep" and (missing or source.extra_columns == "refuse"):
-        lost = ", ".join(column.name for column in missing)
+        expected = ", ".join(column.name for column in missing)
         raise FileRefusedError(
-            "the header misses columns and has unknown ones, so one may be renamed" if missing else "unknown columns",
+            "the header lacks columns and has unknown ones: one may be renamed" if missing else "unknown columns",
             source=source.name,
             file=file,
             line=line,
-            expected=lost or "only columns of the SQL file",
+            expected=expected or "only columns of the SQL file",
             found=", ".join(unknown),
             next_step="declare an alias for a renamed column, or change the SQL file",
         )
     if missing:
         logger.warning(
-            "%s: %s: columns not in the file, loaded as NULL: %s", source.name, file, [each.name for each in missing]
+            "%s: %s: columns not in the file, loaded as NULL: %s",
+            source.name,
+            file,
+            [column.name for column in missing],
         )
     if unknown and source.extra_columns == "ignore":
         logger.warning("%s: %s: columns not in the SQL file, ignored: %s", source.name, file, list(unknown))
     extras = unknown if source.extra_columns == "keep" else ()
-    return Layout(names, frozenset(names) & known.columns, extras)
+    return Layout(names, frozenset(names) & mapping.columns, extras)
 
 
 def declared_layout(columns: Sequence[str], source: Source, contract: TableContract) -> Layout:
-    """Return the layout of files that have no header, whose columns the declaration names in their order.
+    """Return the layout of files without a header, from the columns in the declaration.
 
-    Raises `DeclarationError` when a column is there twice, when a required one is missing, or when one is unknown and
-    the policy is `refuse`.
+    Raises `DeclarationError` if a column is declared twice, if a required column or every column is missing, and if a
+    column is unknown and the policy is `refuse`.
     """
-    known = Names(source, contract)
-    names = tuple(map(known.ours, columns))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    unknown = [name for name in names if name not in known.columns]
-    missing = [each.name for each in contract.columns if each.required and each.name not in names]
-    wrong: tuple[str, list[str]] | None = None
-    if twice:
-        wrong = "the declared columns name one twice", twice
+    mapping = ColumnMapping(source, contract)
+    names = tuple(map(mapping.column_for, columns))
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    unknown = [name for name in names if name not in mapping.columns]
+    missing = [column.name for column in contract.columns if column.required and column.name not in names]
+    problem: tuple[str, list[str]] | None = None
+    if duplicates:
+        problem = "a column is declared twice", duplicates
     elif missing:
-        wrong = "the declared columns miss required ones of the SQL file", missing
+        problem = "required columns of the SQL file are not declared", missing
     elif unknown and source.extra_columns == "refuse":
-        wrong = "the declared columns are not all in the SQL file, and extra columns are to be refused", unknown
+        problem = "declared columns are not in the SQL file, and the source refuses extra columns", unknown
     elif len(unknown) == len(names):
-        wrong = "the declared columns are none of the SQL file's", unknown
-    if wrong is not None:
-        raise DeclarationError(wrong[0], source=source.name, found=", ".join(sorted(wrong[1])))
-    return Layout(names, frozenset(names) & known.columns, tuple(unknown) if source.extra_columns == "keep" else ())
+        problem = "none of the declared columns is in the SQL file", unknown
+    if problem is not None:
+        raise DeclarationError(problem[0], source=source.name, found=", ".join(sorted(problem[1])))
+    return Layout(names, frozenset(names) & mapping.columns, tuple(unknown) if source.extra_columns == "keep" else ())
 
 
 def check_unique(names: Iterable[str], source: Source, file: str, line: int | None) -> None:
-    """Raise `FileRefusedError` if a name is there twice."""
+    """Raise `FileRefusedError` if a name appears twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
             raise FileRefusedError(
-                "two columns have the same name, case and spaces apart",
+                "two columns have the same name, apart from case, spaces and punctuation",
                 source=source.name,
                 file=file,
                 line=line,
                 column=name,
-                next_step="ask the vendor which of them is meant",
+                next_step="ask the vendor which of them to load",
             )
         seen.add(name)
 
 
-def expected_texts(contract: TableContract, formats: Mapping[str, str]) -> dict[str, str]:
-    """Return, by column, what a rejected record's cell should have been: type, declared format, NOT NULL."""
+def describe_expected(contract: TableContract, formats: Mapping[str, str]) -> dict[str, str]:
+    """Return, by column, what a valid cell is: type, declared format, NOT NULL."""
     return {
         column.name: column.type
         + (f" as {formats[column.name]}" if column.name in formats else "")

@@ -1,4 +1,4 @@
-"""Values within JSON objects, where an alias names their path: `{"user.address.zip": "zip5"}`."""
+"""Nested JSON values that an alias maps to a column by their path: `{"user.address.zip": "zip5"}`."""
 
 from __future__ import annotations
 
@@ -10,78 +10,82 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 
-class Pairs(list[tuple[str, Any]]):
-    """A JSON object, its keys as they stand in the file."""
+class JsonObject(list[tuple[str, Any]]):
+    """A JSON object as (key, value) pairs, in the file's order and with duplicate keys."""
 
 
-class Paths:
-    """The declared paths of a source.
+class NestedColumns:
+    """A source's columns that come from values in nested objects.
 
-    :param paths: the keys from the outermost object on, two or more → our column.
+    :param paths: two or more keys, from the outermost object inwards → the contract's column.
     """
 
-    def __init__(self, paths: Mapping[Path, str]) -> None:
+    def __init__(self, paths: Mapping[KeyPath, str]) -> None:
         self._paths = paths
-        self._inner = {path[:end] for path in paths for end in range(1, len(path))}
+        self._object_paths = {path[:end] for path in paths for end in range(1, len(path))}
         self._roots = {path[0] for path in paths}
 
-    def walk(self, pairs: Pairs, above: Path = ()) -> Iterator[tuple[Path, Any]]:
-        """Yield path and value of every value in an object; objects on the way of a declared path are gone into.
+    def values_by_path(self, json_object: JsonObject, parent: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+        """Yield the path and value of each key, and of the keys in each object that is on a declared path.
 
-        Where another value stands in place of such an object, what would be in it is a list, which no column takes.
-        Raises `KeyError` for an object that has a key twice.
+        If a declared path leads through a value that is not an object, yields an empty list as the value at the end of
+        the path, because no column accepts a list. Raises `KeyError` for an object with a duplicate key.
         """
-        if len({key for key, _ in pairs}) != len(pairs):
+        if len({key for key, _ in json_object}) != len(json_object):
             raise KeyError
-        for key, value in pairs:
-            path = (*above, key)
-            if path not in self._inner:
+        for key, value in json_object:
+            path = (*parent, key)
+            if path not in self._object_paths:
                 yield path, value
-            elif isinstance(value, Pairs):
-                yield from self.walk(value, path)
+            elif isinstance(value, JsonObject):
+                yield from self.values_by_path(value, path)
             elif value is not None:
-                for lost in self._paths:
-                    if lost[: len(path)] == path:
-                        yield lost, []
+                for declared in self._paths:
+                    if declared[: len(path)] == path:
+                        yield declared, []
 
-    def schema(self, kinds: Mapping[str, pa.DataType]) -> list[tuple[str, pa.DataType]]:
-        """Return the fields that Arrow's reader is to expect, given our columns' types."""
-        within = {path: kinds[ours] for path, ours in self._paths.items() if ours in kinds}
-        plain = [(name, kind) for name, kind in kinds.items() if name not in self._roots]
-        return [*plain, *((root, _struct(root, within)) for root in sorted(self._roots))]
+    def arrow_fields(self, column_types: Mapping[str, pa.DataType]) -> list[tuple[str, pa.DataType]]:
+        """Return the fields of the schema for Arrow's JSON reader.
 
-    def flattened(self, table: pa.Table) -> pa.Table | None:
-        """Return Arrow's table with the declared paths' values as our columns, and without the objects around them.
+        :param column_types: the Arrow type that each of the contract's columns is read as.
+        """
+        nested = {path: column_types[column] for path, column in self._paths.items() if column in column_types}
+        top_level = [(name, data_type) for name, data_type in column_types.items() if name not in self._roots]
+        return [*top_level, *((root, _struct_type(root, nested)) for root in sorted(self._roots))]
 
-        None if a value of one column stands in two places, or an object holds more than what is declared: what
-        becomes of that, `walk` tells.
+    def flatten(self, table: pa.Table) -> pa.Table | None:
+        """Return Arrow's table with the nested values as the contract's columns, without the objects around them.
+
+        Returns None if a column has values both at its path and under its own name, or if an object contains other
+        values than the declared ones. `values_by_path` handles those files.
         """
         if not self._paths:
             return table
         for root in self._roots:
-            if _leaves(table.schema.field(root).type, (root,)) != {path for path in self._paths if path[0] == root}:
+            declared = {path for path in self._paths if path[0] == root}
+            if _leaf_paths(table.schema.field(root).type, (root,)) != declared:
                 return None
-        for path, ours in self._paths.items():
-            if ours in table.column_names and table[ours].null_count < table.num_rows:
+        for path, name in self._paths.items():
+            if name in table.column_names and table[name].null_count < table.num_rows:
                 return None
             column = pc.struct_field(table[path[0]].combine_chunks(), list(path[1:]))
-            place = table.schema.get_field_index(ours)
-            table = table.remove_column(place) if place >= 0 and ours not in self._roots else table
-            table = table.append_column(ours, pa.chunked_array([column]))
+            index = table.schema.get_field_index(name)
+            table = table.remove_column(index) if index >= 0 and name not in self._roots else table
+            table = table.append_column(name, pa.chunked_array([column]))
         return table.drop_columns(sorted(self._roots))
 
 
-def _struct(name: str, paths: Mapping[Path, pa.DataType]) -> pa.DataType:
-    """Return the type of the object `name`, whose paths start with it."""
-    below = {path[1:]: kind for path, kind in paths.items() if path[0] == name}
-    keys = dict.fromkeys(path[0] for path in below)
-    return pa.struct([(key, below[key,] if (key,) in below else _struct(key, below)) for key in keys])
+def _struct_type(key: str, paths: Mapping[KeyPath, pa.DataType]) -> pa.DataType:
+    """Return the type of the object at `key`, from the types of the paths that start with it."""
+    inner = {path[1:]: data_type for path, data_type in paths.items() if path[0] == key}
+    keys = dict.fromkeys(path[0] for path in inner)
+    return pa.struct([(name, inner[name,] if (name,) in inner else _struct_type(name, inner)) for name in keys])
 
 
-def _leaves(kind: pa.DataType, above: Path) -> set[Path]:
-    if not pa.types.is_struct(kind):
-        return {above}
-    return {leaf for field in kind for leaf in _leaves(field.type, (*above, field.name))}
+def _leaf_paths(data_type: pa.DataType, parent: KeyPath) -> set[KeyPath]:
+    if not pa.types.is_struct(data_type):
+        return {parent}
+    return {leaf for field in data_type for leaf in _leaf_paths(field.type, (*parent, field.name))}

@@ -1,4 +1,4 @@
-"""Lines of a text file that are no records: those before the header, and the trailer that counts the records."""
+"""Lines of a text file that are not records: lines before the header, and the trailer with the record count."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ if TYPE_CHECKING:
     from growth_verticals.files.blocks import BlockSplitter
     from growth_verticals.files.records import Escapes
     from growth_verticals.files.unpack.compression import ByteStream
-    from growth_verticals.formats import Delimited, Text
+    from growth_verticals.formats import Delimited, TextFormat
 
-_BREAK = re.compile(rb"\r\n|\n|\r")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class SkippingStream(Utf8Stream):
-    """A text stream from which the lines that `form.skip_lines` counts are gone.
+    """A text stream without its first `form.skip_lines` lines.
 
-    `skipped` is their number. They are lines by their ends alone: a quote in them is plain text.
+    `skipped` is their number. Only line ends separate them: a quote in them is plain text.
     """
 
-    def __init__(self, stream: ByteStream, form: Text, source: str, file: str) -> None:
+    def __init__(self, stream: ByteStream, form: TextFormat, source: str, file: str) -> None:
         super().__init__(stream, form.encoding, source, file)
         self.skipped = form.skip_lines
         self._to_skip = form.skip_lines
-        self._waiting = b""
+        self._unfinished_line = b""
 
     def read(self, size: int) -> bytes:
-        """Return what `Utf8Stream.read` returns, behind the skipped lines."""
+        """Return what `Utf8Stream.read` returns, starting after the skipped lines."""
         data = super().read(size)
         while self._to_skip and data:
-            self._waiting += data
-            found = _BREAK.search(self._waiting)
-            if found and not (found.end() == len(self._waiting) and found[0] == b"\r"):  # which may go on with \n
-                data, self._waiting = self._waiting[found.end() :], b""
+            self._unfinished_line += data
+            line_end = _LINE_END.search(self._unfinished_line)
+            # After \r at the end of the data, \n can follow.
+            if line_end and not (line_end.end() == len(self._unfinished_line) and line_end[0] == b"\r"):
+                data, self._unfinished_line = self._unfinished_line[line_end.end() :], b""
                 self._to_skip -= 1
                 if data:
                     continue
@@ -49,82 +50,84 @@ class SkippingStream(Utf8Stream):
         return data
 
     def decoded_before(self, error: UnicodeDecodeError) -> bytes:
-        """Return what `read` would have returned up to the byte that failed."""
-        data = self._waiting + super().decoded_before(error)
+        """Return what `read` would have returned up to the byte that does not decode."""
+        data = self._unfinished_line + super().decoded_before(error)
         for _ in range(self._to_skip):
-            found = _BREAK.search(data)
-            data = data[found.end() :] if found else b""
+            line_end = _LINE_END.search(data)
+            data = data[line_end.end() :] if line_end else b""
         return data
 
 
 class EscapedStream(SkippingStream):
-    """A text stream whose escaped characters are hidden."""
+    """A text stream in which `Escapes` has hidden the escaped characters."""
 
     def __init__(self, stream: ByteStream, form: Delimited, source: str, file: str, escapes: Escapes) -> None:
         super().__init__(stream, form, source, file)
         self._escapes = escapes
-        self._held = self._before = b""
+        self._pending_escape = self._last_bytes = b""
 
     def read(self, size: int) -> bytes:
-        """Return what `SkippingStream.read` returns; an escape at the end waits for what it stands before."""
+        """Return what `SkippingStream.read` returns; an escape at the end waits for the character after it."""
         while True:
             data = super().read(size)
-            if any(mark in self._before + data for mark in NONCHARACTERS):
-                file, source = self._where
+            if any(mark in self._last_bytes + data for mark in NONCHARACTERS):
+                file, source = self._file_and_source
                 raise FileRefusedError(
-                    "the file holds a code point that is no character (U+FDD0 to U+FDD2)",
+                    "the file contains a Unicode noncharacter (U+FDD0 to U+FDD2)",
                     source=source,
                     file=file,
                     next_step="ask the vendor what it stands for; without an escape declared, it is read as text",
                 )
-            self._before = data[-2:]
-            whole = self._held + data
-            escapes = len(whole) - len(whole.rstrip(self._escapes.escape))
-            held = escapes % 2 if data else 0
-            self._held = whole[len(whole) - held :]
-            hidden = self._escapes.hide(whole[: len(whole) - held])
+            self._last_bytes = data[-2:]
+            text = self._pending_escape + data
+            escapes = len(text) - len(text.rstrip(self._escapes.escape))
+            pending = escapes % 2 if data else 0
+            self._pending_escape = text[len(text) - pending :]
+            hidden = self._escapes.hide(text[: len(text) - pending])
             if hidden or not data:
                 return hidden
 
     def decoded_before(self, error: UnicodeDecodeError) -> bytes:
-        """Return what `read` would have returned up to the byte that failed."""
-        return self._held + super().decoded_before(error)
+        """Return what `read` would have returned up to the byte that does not decode."""
+        return self._pending_escape + super().decoded_before(error)
 
 
 class TrailerCheck:
-    """Counts the records of one file as its blocks are parsed, in any order and by any thread, against its trailer.
+    """Compares the count in a file's trailer with the records parsed, block by block, in any order and any thread.
 
-    The last of `finish` and the calls of `add` finds a difference and raises `DeliveryRefusedError`.
+    The last call of `add` or `finish` compares, and raises `DeliveryRefusedError` if the counts differ.
     """
 
-    def __init__(self, form: Text, *, source: str, file: str) -> None:
-        self.pattern = None if form.trailer is None else _pattern(form.trailer)
+    def __init__(self, form: TextFormat, *, source: str, file: str) -> None:
+        self.pattern = None if form.trailer is None else _trailer_pattern(form.trailer)
         self._form = form
-        self._where = source, file
+        self._source_and_file = source, file
         self._lock = Lock()
-        self._blocks: set[int] = set()
-        self._waiting: set[int] = set()
-        self._rows = 0
+        self._unparsed: set[int] = set()
+        self._records = 0
         self._trailer: tuple[int, int | None] | None = None
 
-    def expect(self, block: int) -> None:
-        """Note a block that will be parsed, by the line it starts at."""
+    def expect(self, first_line: int) -> None:
+        """Register a block that will be parsed, by its first line."""
         with self._lock:
-            self._waiting.add(block)
+            self._unparsed.add(first_line)
 
-    def add(self, block: int, rows: int) -> None:
-        """Note a block's number of records, once."""
+    def add(self, first_line: int, records: int) -> None:
+        """Add a block's number of records. Each block counts once."""
         if self.pattern is None:
             return
         with self._lock:
-            if block in self._waiting:
-                self._waiting.remove(block)
-                self._rows += rows
+            if first_line in self._unparsed:
+                self._unparsed.remove(first_line)
+                self._records += records
             self._compare()
 
     def finish(self, line: int, trailer: str | None) -> None:
-        """Note the trailer, which stands at `line` behind all blocks; None if the file has no last line."""
-        source, file = self._where
+        """Set the trailer, which is at `line`, after all blocks; None if the file has no last line.
+
+        Raises `FileRefusedError` unless it matches the declared trailer.
+        """
+        source, file = self._source_and_file
         found = self.pattern.fullmatch(trailer) if self.pattern is not None and trailer is not None else None
         if found is None:
             raise FileRefusedError(
@@ -134,56 +137,56 @@ class TrailerCheck:
                 line=line,
                 expected=f"a line like {self._form.trailer}",
                 found="another line, or none",
-                next_step="compare the size with the vendor's: the file may be cut off; then ask for it again",
+                next_step="compare the size with the vendor's (the file may be truncated), and ask for the file again",
             )
         with self._lock:
             self._trailer = line, int(found["rows"]) if "rows" in found.groupdict() else None
             self._compare()
 
     def _compare(self) -> None:
-        if self._trailer is None or self._waiting:
+        if self._trailer is None or self._unparsed:
             return
-        line, rows = self._trailer
-        if rows is not None and rows != self._rows:
-            source, file = self._where
+        line, count = self._trailer
+        if count is not None and count != self._records:
+            source, file = self._source_and_file
             raise DeliveryRefusedError(
-                "the trailer counts other records than were read",
+                "the count in the trailer is not the number of records read",
                 source=source,
                 file=file,
                 line=line,
-                expected=f"{rows:,} records",
-                found=f"{self._rows:,}",
+                expected=f"{count:,} records",
+                found=f"{self._records:,}",
                 next_step="compare the size with the vendor's, and ask for the file again",
             )
 
 
 def blocks_without_trailer(splitter: BlockSplitter, trailer: TrailerCheck) -> Iterator[TextBlock]:
-    """Yield a file's blocks without its trailer, which goes to `trailer`. Keeps one block more than without a trailer.
+    """Yield a file's blocks without its trailer, and pass the trailer to `trailer.finish`.
 
-    Raises `FileRefusedError` when the trailer is not there.
+    Holds one block more in memory than a file without a trailer does. Raises what `finish` raises.
     """
     if trailer.pattern is None:
         yield from splitter.text_blocks()
         return
-    held: TextBlock | None = None
-    for text_block in splitter.text_blocks():
-        if held is not None and (text_block.too_long or text_block.data.strip(b"\r\n")):
-            trailer.expect(held.first_line)
-            yield held
-            held = None
-        held = held or text_block
-    if held is None or held.too_long:
+    last: TextBlock | None = None
+    for block in splitter.text_blocks():
+        if last is not None and (block.too_long or block.data.strip(b"\r\n")):
+            trailer.expect(last.first_line)
+            yield last
+            last = None
+        last = last or block
+    if last is None or last.too_long:
         trailer.finish(splitter.line, None)
         return
-    body = held.data.rstrip(b"\r\n")
+    body = last.data.rstrip(b"\r\n")
     start = max(body.rfind(b"\n"), body.rfind(b"\r")) + 1
-    line = held.first_line + count_line_ends(body[:start])
+    line = last.first_line + count_line_ends(body[:start])
     if start:
-        trailer.expect(held.first_line)
-        yield TextBlock(body[:start], held.first_line, line - held.first_line)
+        trailer.expect(last.first_line)
+        yield TextBlock(body[:start], last.first_line, line - last.first_line)
     trailer.finish(line, body[start:].decode(errors="replace"))
 
 
-def _pattern(trailer: str) -> re.Pattern[str]:
-    parts = (re.escape(part).replace(re.escape("{rows}"), "(?P<rows>[0-9]{1,18})") for part in trailer.split("*"))
-    return re.compile(".*".join(parts), re.DOTALL)
+def _trailer_pattern(trailer: str) -> re.Pattern[str]:
+    texts = (re.escape(text).replace(re.escape("{rows}"), "(?P<rows>[0-9]{1,18})") for text in trailer.split("*"))
+    return re.compile(".*".join(texts), re.DOTALL)

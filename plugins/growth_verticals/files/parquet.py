@@ -1,7 +1,7 @@
-"""Parquet: columns by name, cast only where no value can change.
+"""Parquet files. Columns are matched by name, and cast only where no value can change.
 
-A type that could change values, or that says too little (a double for a decimal, a time without a zone for one
-with), refuses the file; a value that does not fit refuses its row.
+A file is refused if a column's type could change values or lacks information (a double for a decimal, a timestamp
+without a time zone for one with). A row is rejected if one of its values does not fit the column.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults, why_no_decimal
-from growth_verticals.files.headers import EXTRA, expected_texts, resolve
+from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults, reason_for_decimal
+from growth_verticals.files.headers import EXTRA, describe_expected, resolve_header
 from growth_verticals.files.rejects import Faults, Reason, split_rejects, true_rows
-from growth_verticals.files.unpack.compression import looks_like, seekable, unexpected_content
+from growth_verticals.files.unpack.compression import as_seekable, sniff_content, unexpected_content_error
 from growth_verticals.files.value_checks import bisect, out_of_range_mask, to_date
-from growth_verticals.reader import Block, Parsed
+from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,9 +34,9 @@ BATCH_CELLS = 1_000_000
 
 
 class ParquetReader:
-    """One Parquet file, or the members of one zip archive, whose rows are numbered on from 1.
+    """Reads one Parquet file, or a zip archive's members. Row numbers start at 1 and continue from member to member.
 
-    :param batch_cells: a block holds about this many cells. Memory: that, and the pages of one row group.
+    :param batch_cells: about this many cells are in a block. Memory: a block, and the pages of one row group.
     """
 
     def __init__(
@@ -54,58 +54,59 @@ class ParquetReader:
         self._batch_cells = batch_cells
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
-        self._expected = expected_texts(contract, formats)
+        self._expected = describe_expected(contract, formats)
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for columns whose type cannot be cast."""
         row = 1
         for name, stream in self._members:
-            with seekable(stream) as raw:
-                for layout, batch in self._batches(name, raw):
+            with as_seekable(stream) as raw:
+                for layout, batch in self._read_batches(name, raw):
                     yield Block((layout, batch), row)
                     row += batch.num_rows
 
-    def parse(self, block: Block) -> Parsed:
+    def parse(self, block: Block) -> ParsedBlock:
         """Parse one block; see `Reader.parse`. A rejected row's raw record is the row as JSON."""
         layout, batch = block.data
-        ours = [each for each in layout.names if each in layout.read]
-        arrays = {each: _plain(array) for each, array in zip(ours, batch.columns, strict=True)}
+        names = [name for name in layout.names if name in layout.loaded]
+        arrays = {name: _to_plain_type(array) for name, array in zip(names, batch.columns, strict=True)}
         values = []
         faults: dict[str, Faults] = {}
         for column in self._contract.columns:
             if column.name in layout.known:
                 array, faults[column.name] = self._cast(column, arrays[column.name])
             elif column.name == EXTRA and layout.extras:
-                array = as_map({extra: _texts(arrays[extra]) for extra in layout.extras})
+                array = as_map({extra: _as_text(arrays[extra]) for extra in layout.extras})
             else:
                 array = pa.nulls(batch.num_rows, arrow_type(column))
             values.append(array)
         rows = pa.arange(block.first_row, block.first_row + batch.num_rows)
 
-        def raw(row: int) -> str:
-            cells = {name: _shown(array[row]) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
+        def raw_record(row: int) -> str:
+            columns = zip(batch.schema.names, batch.columns, strict=True)
+            cells = {name: _json_value(array[row]) for name, array in columns}
             return json.dumps(cells, default=str, ensure_ascii=False)
 
-        return split_rejects(self._contract.columns, values, rows, faults, self._expected, raw)
+        return split_rejects(self._contract.columns, values, rows, faults, self._expected, raw_record)
 
-    def _batches(self, name: str, raw: BinaryIO) -> Iterator[tuple[Layout, pa.RecordBatch]]:
+    def _read_batches(self, name: str, raw: BinaryIO) -> Iterator[tuple[Layout, pa.RecordBatch]]:
         head = raw.read(64)
         raw.seek(0)
         if not head.startswith(b"PAR1"):
-            raise unexpected_content(name, self._source.name, "Parquet", looks_like(head))
+            raise unexpected_content_error(name, self._source.name, "Parquet", sniff_content(head))
         try:
             file = pq.ParquetFile(raw)
             schema = file.schema_arrow
-            layout = resolve(schema.names, self._source, self._contract, name, line=None)
+            layout = resolve_header(schema.names, self._source, self._contract, name, line=None)
             self._check_types(name, layout, schema)
-            wanted = [name for name, ours in zip(schema.names, layout.names, strict=True) if ours in layout.read]
-            size = max(1, self._batch_cells // len(wanted))
-            for batch in file.iter_batches(batch_size=size, columns=wanted, use_threads=False):
+            columns = [field for field, name in zip(schema.names, layout.names, strict=True) if name in layout.loaded]
+            size = max(1, self._batch_cells // len(columns))
+            for batch in file.iter_batches(batch_size=size, columns=columns, use_threads=False):
                 yield layout, batch
         except (pa.ArrowInvalid, OSError) as error:
-            raise self._unreadable(name, error) from error
+            raise self._unreadable_error(name, error) from error
 
-    def _unreadable(self, name: str, error: Exception) -> FileRefusedError:
+    def _unreadable_error(self, name: str, error: Exception) -> FileRefusedError:
         return FileRefusedError(
             "the Parquet file cannot be read",
             source=self._source.name,
@@ -116,106 +117,112 @@ class ParquetReader:
 
     def _check_types(self, file: str, layout: Layout, schema: pa.Schema) -> None:
         columns = {column.name: column for column in self._contract.columns}
-        for ours, field in zip(layout.names, schema, strict=True):
-            if ours in layout.known and not _castable(_value_type(field.type), arrow_type(columns[ours])):
+        for name, field in zip(layout.names, schema, strict=True):
+            if name in layout.known and not _can_cast(_value_type(field.type), arrow_type(columns[name])):
                 raise FileRefusedError(
-                    "a column's type could change values on the way into the table",
+                    "a cast from the file's column type could change values",
                     source=self._source.name,
                     file=file,
-                    column=ours,
-                    expected=columns[ours].type,
+                    column=name,
+                    expected=columns[name].type,
                     found=str(field.type),
-                    next_step="change the column's type in the SQL file, or ask the vendor to",
+                    next_step="change the column's type in the SQL file, or ask the vendor to change it in the file",
                 )
 
     def _cast(self, column: Column, array: pa.Array) -> tuple[pa.Array, Faults]:
-        kind = arrow_type(column)
+        data_type = arrow_type(column)
         if pa.types.is_string(array.type):
             values, faults = self._casters[column.name](array)
             return values, faults
         try:
-            values = _exact(array, kind)
+            values = _cast_exactly(array, data_type)
             bad: list[int] = []
         except pa.ArrowInvalid:
-            values, bad = bisect(lambda part: _exact(part, kind), array, kind)
-        faults = {row: _why(array[row], kind) for row in bad}
-        far = out_of_range_mask(values)
-        if far is not None:
-            not_a_number = pa.types.is_floating(kind)
-            reason = Reason.NOT_A_NUMBER if not_a_number else Reason.OUT_OF_RANGE
-            faults |= dict.fromkeys(true_rows(far), reason)
+            values, bad = bisect(lambda cells: _cast_exactly(cells, data_type), array, data_type)
+        faults = {row: _reason_for(array[row], data_type) for row in bad}
+        out_of_range = out_of_range_mask(values)
+        if out_of_range is not None:
+            reason = Reason.NOT_A_NUMBER if pa.types.is_floating(data_type) else Reason.OUT_OF_RANGE
+            faults |= dict.fromkeys(true_rows(out_of_range), reason)
         if pa.types.is_string(values.type):
             faults |= nul_faults(values)
         return values, faults
 
 
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    """Return the plain type of values that may be dictionary-encoded or in another memory layout."""
-    if pa.types.is_dictionary(kind):
-        return _value_type(kind.value_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+def _value_type(data_type: pa.DataType) -> pa.DataType:
+    """Return the plain type of a column that can be dictionary-encoded or in another memory layout."""
+    if pa.types.is_dictionary(data_type):
+        return _value_type(data_type.value_type)
+    if pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type):
         return pa.string()
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+    if pa.types.is_large_binary(data_type) or pa.types.is_binary_view(data_type):
         return pa.binary()
-    return kind
+    return data_type
 
 
-def _plain(array: pa.Array) -> pa.Array:
-    kind = _value_type(array.type)
-    return array if array.type.equals(kind) else pc.cast(array, kind)
+def _to_plain_type(array: pa.Array) -> pa.Array:
+    data_type = _value_type(array.type)
+    return array if array.type.equals(data_type) else pc.cast(array, data_type)
 
 
-def _castable(theirs: pa.DataType, ours: pa.DataType) -> bool:
-    """Whether each value of one type is the same value in the other, or can be told not to be."""
+def _can_cast(file_type: pa.DataType, column_type: pa.DataType) -> bool:
+    """Whether a cast from the file's type keeps every value or detects the values that it cannot keep."""
     is_ = pa.types
-    if theirs.equals(ours) or is_.is_null(theirs):
+    if file_type.equals(column_type) or is_.is_null(file_type):
         return True
-    if is_.is_string(theirs):
-        fits = not is_.is_nested(ours)
-    elif is_.is_integer(theirs):
-        fits = is_.is_integer(ours) or is_.is_floating(ours) or is_.is_decimal(ours) or is_.is_string(ours)
-    elif is_.is_floating(theirs):  # writers that know no missing integer make doubles of them
-        fits = is_.is_integer(ours) or (is_.is_floating(ours) and ours.bit_width >= theirs.bit_width)
-    elif is_.is_decimal(theirs):
-        fits = is_.is_decimal(ours) or is_.is_integer(ours)
-    elif is_.is_timestamp(theirs) and is_.is_timestamp(ours) and ours.tz is not None:
-        fits = theirs.tz is not None
-    elif is_.is_timestamp(theirs):
-        fits = (is_.is_timestamp(ours) or is_.is_date32(ours)) and theirs.tz in (None, "UTC")
-    elif is_.is_date(theirs):
-        fits = is_.is_date32(ours)
+    if is_.is_string(file_type):
+        fits = not is_.is_nested(column_type)
+    elif is_.is_integer(file_type):
+        fits = (
+            is_.is_integer(column_type)
+            or is_.is_floating(column_type)
+            or is_.is_decimal(column_type)
+            or is_.is_string(column_type)
+        )
+    elif is_.is_floating(file_type):  # writers without nullable integers write such columns as doubles
+        fits = is_.is_integer(column_type) or (
+            is_.is_floating(column_type) and column_type.bit_width >= file_type.bit_width
+        )
+    elif is_.is_decimal(file_type):
+        fits = is_.is_decimal(column_type) or is_.is_integer(column_type)
+    elif is_.is_timestamp(file_type) and is_.is_timestamp(column_type) and column_type.tz is not None:
+        fits = file_type.tz is not None
+    elif is_.is_timestamp(file_type):
+        fits = (is_.is_timestamp(column_type) or is_.is_date32(column_type)) and file_type.tz in (None, "UTC")
+    elif is_.is_date(file_type):
+        fits = is_.is_date32(column_type)
     else:
-        fits = is_.is_binary(theirs) and is_.is_string(ours)
+        fits = is_.is_binary(file_type) and is_.is_string(column_type)
     return bool(fits)
 
 
-def _exact(array: pa.Array, kind: pa.DataType) -> pa.Array:
+def _cast_exactly(array: pa.Array, data_type: pa.DataType) -> pa.Array:
     """Cast, or raise `pa.ArrowInvalid` if a value would change."""
-    if pa.types.is_timestamp(array.type) and pa.types.is_date32(kind):
+    if pa.types.is_timestamp(array.type) and pa.types.is_date32(data_type):
         return to_date(array)
-    if pa.types.is_integer(array.type) and pa.types.is_decimal(kind):
-        array = pc.cast(array, pa.decimal128(38, min(kind.scale, 19)))
-    return pc.cast(array, kind)
+    if pa.types.is_integer(array.type) and pa.types.is_decimal(data_type):
+        array = pc.cast(array, pa.decimal128(38, min(data_type.scale, 19)))
+    return pc.cast(array, data_type)
 
 
-def _why(value: pa.Scalar, ours: pa.DataType) -> Reason:
-    """Say why a value of a castable type does not fit."""
-    if pa.types.is_decimal(ours):
-        return why_no_decimal(str(value.as_py()), ours.scale)
-    if pa.types.is_integer(ours):
+def _reason_for(value: pa.Scalar, column_type: pa.DataType) -> Reason:
+    """Return the reason why a value does not fit the column, after `_can_cast` has allowed its type."""
+    if pa.types.is_decimal(column_type):
+        return reason_for_decimal(str(value.as_py()), column_type.scale)
+    if pa.types.is_integer(column_type):
         return Reason.OUT_OF_RANGE if pa.types.is_integer(value.type) else Reason.NOT_AN_INTEGER
     if pa.types.is_timestamp(value.type):
-        return Reason.NOT_A_DATE if pa.types.is_date32(ours) else Reason.TOO_PRECISE
-    return Reason.TOO_PRECISE if pa.types.is_floating(ours) else Reason.WRONG_TYPE
+        return Reason.NOT_A_DATE if pa.types.is_date32(column_type) else Reason.TOO_PRECISE
+    return Reason.TOO_PRECISE if pa.types.is_floating(column_type) else Reason.WRONG_TYPE
 
 
-def _shown(cell: pa.Scalar) -> object:
-    """Return a value for `json.dumps`; times as text, for Python's have no nanoseconds."""
+def _json_value(cell: pa.Scalar) -> object:
+    """Return a value for `json.dumps`: a timestamp as text, because Python's type has no nanoseconds."""
     return (pc.cast(cell, pa.string()) if pa.types.is_timestamp(cell.type) else cell).as_py()
 
 
-def _texts(array: pa.Array) -> pa.Array:
-    """Return an unknown column as text: JSON where it is nested."""
+def _as_text(array: pa.Array) -> pa.Array:
+    """Return an unknown column as text, with nested values as JSON."""
     if not pa.types.is_nested(array.type):
         return pc.cast(array, pa.string())
     cells = array.to_pylist()

@@ -1,7 +1,7 @@
-"""Where delimited records start and end, by the rule of RFC 4180 as Arrow's CSV reader has it.
+"""Record boundaries of delimited text, by the rules of RFC 4180 as Arrow's CSV reader applies them.
 
-A quote opens a cell only as the cell's first character, and closes it unless it is doubled; elsewhere it is text. A
-newline outside quotes ends a record. Everything here works on bytes in UTF-8 (or any superset of ASCII).
+A quote opens a quoted cell only as the cell's first character, and closes it unless it is doubled. Elsewhere it is
+text. A newline outside quotes ends a record. All functions take bytes in UTF-8 (or another superset of ASCII).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from growth_verticals.formats import Delimited
 
 _NEWLINE = pa.scalar(ord("\n"), pa.uint8())
-#: Noncharacters, which Unicode keeps for use within a program: in a block each stands for an escaped character.
+#: Noncharacters, which Unicode reserves for use within a program. In a block, each replaces an escaped character.
 NONCHARACTERS = tuple(character.encode() for character in "\ufdd0\ufdd1\ufdd2")
 
 
 class Escapes:
-    r"""One source's escaped characters (`\"`, `\,`, `\\`): hidden in a block, and restored in cells and raw records.
+    r"""Hides one source's escaped characters (`\"`, `\,`, `\\`) in blocks, and restores them in cells and raw records.
 
-    A hidden delimiter, quote or escape is a noncharacter, so that nothing takes it for a real one.
+    A hidden delimiter, quote or escape is a noncharacter, so that no parser reads it as a real one.
     """
 
     def __init__(self, form: Delimited) -> None:
@@ -34,35 +34,35 @@ class Escapes:
         self._pattern = re.compile(re.escape(self.escape) + b"([" + b"".join(map(re.escape, plain)) + b"])")
 
     def hide(self, data: bytes) -> bytes:
-        """Return `data` with a noncharacter for each escaped character."""
-        return self._pattern.sub(lambda found: self._hidden[found[1]], data) if self.escape in data else data
+        """Return `data` with each escape sequence replaced by a noncharacter."""
+        return self._pattern.sub(lambda match: self._hidden[match[1]], data) if self.escape in data else data
 
     def as_written(self, data: bytes) -> bytes:
-        """Return `data` as the file has it."""
+        """Return `data` with the escape sequences that the file has."""
         for plain, hidden in self._hidden.items():
             data = data.replace(hidden, self.escape + plain)
         return data
 
-    def cell(self, text: str) -> str:
-        """Return what a cell means."""
+    def unescape(self, text: str) -> str:
+        """Return a cell with the characters that its noncharacters stand for."""
         for plain, hidden in self._hidden.items():
             text = text.replace(hidden.decode(), plain.decode())
         return text
 
-    def show(self, data: bytes, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a parsed block with what its text cells mean. `data` is the block."""
+    def unescape_batch(self, data: bytes, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a parsed block with its text cells unescaped. `data` is the unparsed block."""
         hidden = {mark: plain for plain, mark in self._hidden.items() if mark in data}
-        for place, kind in enumerate(batch.schema.types) if hidden else ():
-            if pa.types.is_string(kind):
-                cells = batch.column(place)
+        for index, data_type in enumerate(batch.schema.types) if hidden else ():
+            if pa.types.is_string(data_type):
+                cells = batch.column(index)
                 for mark, plain in hidden.items():
                     cells = pc.replace_substring(cells, mark.decode(), plain.decode())
-                batch = batch.set_column(place, batch.schema.names[place], cells)
+                batch = batch.set_column(index, batch.schema.names[index], cells)
         return batch
 
 
 class Dialect(NamedTuple):
-    """The bytes that matter. `eol` is what ends most lines: `\\n` (also of `\\r\\n`) or a lone `\\r`."""
+    """The bytes that structure a file. `eol` ends most lines: `\\n` (the end of `\\r\\n` too) or a lone `\\r`."""
 
     delimiter: bytes
     quote: bytes | None
@@ -70,19 +70,19 @@ class Dialect(NamedTuple):
     escapes: Escapes | None = None
 
     def as_written(self, data: bytes) -> str:
-        """Return bytes of a block as the text that the file has; half a character at an end is left out."""
+        """Return bytes of a block as the text in the file, without a character that is cut at an end."""
         return (self.escapes.as_written(data) if self.escapes else data).decode(errors="ignore")
 
 
 class Records(NamedTuple):
-    """The records of a block: the 0-based line where each starts, and its bytes without the line's end."""
+    """The records of a block: the 0-based line where each starts, and its bytes without the line end."""
 
     lines: Sequence[int]
-    raws: list[bytes]
+    raw_records: list[bytes]
 
 
 class UnclosedQuoteError(Exception):
-    """A quote was opened and not closed where its cell ends. `line` is 0-based, within what was looked at."""
+    """A quote is opened and not closed at the end of its cell. `line` is 0-based within the data that was checked."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
@@ -90,9 +90,9 @@ class UnclosedQuoteError(Exception):
 
 
 def quoted_spans(data: bytes, dialect: Dialect) -> list[tuple[int, int]]:
-    """Return start and end of each quoted cell in `data`, which starts outside quotes.
+    """Return the start and end of each quoted cell in `data`, which starts outside quotes.
 
-    The last one's end is `len(data) + 1` when it is not closed.
+    If the last one is not closed, its end is `len(data) + 1`.
     """
     spans: list[tuple[int, int]] = []
     quote = dialect.quote
@@ -115,13 +115,13 @@ def quoted_spans(data: bytes, dialect: Dialect) -> list[tuple[int, int]]:
 
 
 def ends_inside_quotes(data: bytes, dialect: Dialect) -> bool:
-    """Whether `data`, which starts outside quotes, ends inside."""
+    """Whether `data`, which starts outside quotes, ends inside quotes."""
     spans = quoted_spans(data, dialect)
     return bool(spans) and spans[-1][1] > len(data)
 
 
 def last_record_end(data: bytes, dialect: Dialect) -> int:
-    """Return the place behind the last whole record in `data`, which starts a record; 0 if none is whole. Exact."""
+    """Return the end offset of the last complete record in `data`, which starts with a record; 0 if none. Exact."""
     stop = len(data)
     for start, end in reversed(quoted_spans(data, dialect)):
         found = data.rfind(dialect.eol, end, stop)
@@ -132,7 +132,7 @@ def last_record_end(data: bytes, dialect: Dialect) -> int:
 
 
 def first_record_end(data: bytes, dialect: Dialect) -> int:
-    """Return the place behind the first record in `data`; 0 if it is not whole. Exact."""
+    """Return the end offset of the first record in `data`; 0 if it is not complete. Exact."""
     at = 0
     for start, end in quoted_spans(data, dialect):
         found = data.find(dialect.eol, at, start)
@@ -143,45 +143,47 @@ def first_record_end(data: bytes, dialect: Dialect) -> int:
 
 
 class BoundaryFinder:
-    """Finds the last record's end in a buffer, exactly, and fast where quotes are many.
+    """Finds the end of the last record in a buffer: exactly where quotes are few, by counting where they are many.
 
-    Counting quotes is right unless an unquoted cell holds one. The first buffer that shows such a quote (an odd count
-    before a newline that is outside) turns counting off for good. Where one does not show, a quoted newline at the
-    cut may be taken for a record's end: the block then ends inside quotes, and `split_records` finds that.
+    Counting quotes is correct unless an unquoted cell contains one. The first buffer that reveals such a quote (an odd
+    count before a newline outside quotes) turns counting off for the rest of the file. If no buffer reveals it, a
+    quoted newline can be mistaken for the end of a record. The block then ends inside quotes, which `split_records`
+    detects.
     """
 
-    #: So many quotes are walked one by one in no time; how many there are, the buffer's tail tells.
-    FEW = 4_000
-    TAIL = 2**16
+    #: Up to this many quotes, finding every quoted cell costs next to nothing. The buffer's tail gives the estimate.
+    FEW_QUOTES = 4_000
+    TAIL_BYTES = 2**16
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._walk = False
+        self._count_is_unreliable = False
 
-    def cut(self, data: bytes) -> int:
-        """Return the place behind the last whole record in `data`, which starts a record; 0 if none is whole."""
+    def find_last_end(self, data: bytes) -> int:
+        """Return the end offset of the last complete record in `data`, which starts with a record; 0 if none."""
         quote, eol = self._dialect.quote, self._dialect.eol
         last = data.rfind(eol) + 1
         if quote is None or not last or quote not in data:
             return last
-        tail = max(0, last - self.TAIL)
-        many = data.count(quote, tail, last) * last > self.FEW * (last - tail)
-        if many and not self._walk:
+        tail = max(0, last - self.TAIL_BYTES)
+        many = data.count(quote, tail, last) * last > self.FEW_QUOTES * (last - tail)
+        if many and not self._count_is_unreliable:
             quotes = data.count(quote, 0, last)
             line = data[data.rfind(eol, 0, last - 1) + 1 : last]
             if quotes % 2 == 0 and not ends_inside_quotes(line, self._dialect):
                 return last
             exact = last_record_end(data, self._dialect)
-            self._walk = data.count(quote, 0, exact) % 2 == 1
+            self._count_is_unreliable = data.count(quote, 0, exact) % 2 == 1
             return exact
         return last_record_end(data, self._dialect)
 
 
 def split_records(data: bytes, dialect: Dialect) -> Records:
-    """Return the records of a block, in order; blank lines are none.
+    """Return the records of a block, in order, without blank lines.
 
-    Raises `UnclosedQuoteError` when a quoted cell with a newline in it is followed by something else than a
-    delimiter or a line's end, or by nothing: an unclosed quote met the next one, and lines between are swallowed.
+    Raises `UnclosedQuoteError` if a quoted cell is never closed, or contains a newline and is not followed by a
+    delimiter or a line end. In the second case the quote that closes it belongs to a later cell, and the lines between
+    were swallowed.
     """
     quote = dialect.quote
     if quote is None or quote not in data:
@@ -191,14 +193,14 @@ def split_records(data: bytes, dialect: Dialect) -> Records:
         filled = [number for number, line in enumerate(lines) if line]
         return Records(filled, [lines[number] for number in filled])
     starts: list[int] = []
-    raws: list[bytes] = []
+    raw_records: list[bytes] = []
     inside, started = False, 0
     lines = data.splitlines(keepends=True)
     for number, line in enumerate(lines):
         if not inside:
             started = number
         if quote in line:
-            # Inside, a made-up opening stands for the real one, some lines above.
+            # A line inside a quoted cell is scanned after a synthetic opening quote: the real one is on a line before.
             inside = ends_inside_quotes(quote + b"." + line if inside else line, dialect)
         if inside:
             continue
@@ -207,10 +209,10 @@ def split_records(data: bytes, dialect: Dialect) -> Records:
             _check_closed(record, dialect, started)
         if raw := record.rstrip(b"\r\n"):
             starts.append(started)
-            raws.append(raw)
+            raw_records.append(raw)
     if inside:
         _check_closed(b"".join(lines[started:]), dialect, started)
-    return Records(starts, raws)
+    return Records(starts, raw_records)
 
 
 def _check_closed(record: bytes, dialect: Dialect, line: int) -> None:
@@ -221,8 +223,8 @@ def _check_closed(record: bytes, dialect: Dialect, line: int) -> None:
 
 
 def count_line_ends(data: bytes) -> int:
-    """Return how many lines end in `data`: at `\\n`, `\\r\\n` or a lone `\\r`."""
+    """Return the number of line ends in `data`: `\\n`, `\\r\\n` or a lone `\\r`."""
     if b"\r" not in data:
         octets = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
-        return pc.sum(pc.equal(octets, _NEWLINE)).as_py() or 0  # in half the time of bytes.count
+        return pc.sum(pc.equal(octets, _NEWLINE)).as_py() or 0  # takes half the time of bytes.count
     return len(data.splitlines()) - (data[-1:] not in (b"", b"\n", b"\r"))

@@ -1,4 +1,4 @@
-"""Rejected records: the reasons there are, and how a block's good rows are parted from its bad ones."""
+"""Rejected records: the reason codes, and the split of a block into valid rows and rejects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from growth_verticals.contract.schema import arrow_schema
-from growth_verticals.reader import Parsed
+from growth_verticals.reader import ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from growth_verticals.contract.table import Column
 
 MAX_RAW_CHARACTERS = 16_384
-CUT_MARK = " …[cut]"
+TRUNCATION_MARK = " …[cut]"
 
 
 class Reason(StrEnum):
-    """Why a record is not loaded. The values are stored in rejects tables: add to them, never rename one."""
+    """Why a record is not loaded. Rejects tables store the values: add new ones, and never rename one."""
 
     #: The column is NOT NULL, and the cell is empty or a declared spelling of NULL.
     MISSING_REQUIRED = "missing_required"
-    #: Something else than a sign and digits: `12.0`, `1E5`, `0x1F`.
+    #: Anything but a sign and digits: `12.0`, `1E5`, `0x1F`.
     NOT_AN_INTEGER = "not_an_integer"
-    #: A number or time of the right form that the column's type cannot hold.
+    #: A well-formed number or time that the column's type cannot store.
     OUT_OF_RANGE = "out_of_range"
     #: Not a decimal number.
     NOT_A_DECIMAL = "not_a_decimal"
-    #: More digits behind the point, or of a second, than the column keeps.
+    #: More digits after the decimal point, or more digits of a second, than the column stores.
     TOO_PRECISE = "too_precise"
     #: Not a finite number: text, NaN, infinity.
     NOT_A_NUMBER = "not_a_number"
-    #: Not of the declared date format, or no day of the calendar.
+    #: Not in the declared date format, or not a day of the calendar.
     NOT_A_DATE = "not_a_date"
-    #: Not of the declared timestamp format, no time of the clock, or with a zone where none belongs (or without).
+    #: Not in the declared format, not a valid time, a time zone in a timestamp, or none in a timestamptz.
     NOT_A_TIMESTAMP = "not_a_timestamp"
-    #: None of the declared spellings.
+    #: Not one of the declared spellings.
     NOT_A_BOOLEAN = "not_a_boolean"
     #: Not a UUID of 32 hexadecimal digits.
     NOT_A_UUID = "not_a_uuid"
@@ -49,23 +49,23 @@ class Reason(StrEnum):
     TOO_FEW_COLUMNS = "too_few_columns"
     #: The record has more cells than the header.
     TOO_MANY_COLUMNS = "too_many_columns"
-    #: The record is longer than a block may grow.
+    #: The record is longer than the maximum length.
     TOO_LONG = "too_long"
     #: A NUL character in the cell.
     NUL_BYTE = "nul_byte"
     #: The line is not one JSON object with each key once.
     NOT_JSON = "not_json"
-    #: A list or object where a plain value belongs, or a value whose type cannot become the column's.
+    #: A list or object instead of a plain value, or a value that cannot be cast to the column's type.
     WRONG_TYPE = "wrong_type"
 
 
-#: The bad cells of one column: row of the block → reason.
+#: The bad cells of one column: row index in the block → reason.
 Faults = dict[int, Reason]
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """One record that is not loaded; `column_name`, `reason`, `expected` have a part a bad cell, joined by `; `."""
+    """One record that is not loaded. `column_name`, `reason`, `expected` have one item per bad cell, joined by `; `."""
 
     source_row: int
     column_name: str | None
@@ -74,7 +74,7 @@ class Rejected:
     raw_record: str
 
 
-_REJECTS = pa.schema(
+_REJECTS_SCHEMA = pa.schema(
     [
         pa.field("source_row", pa.int64(), nullable=False),
         pa.field("column_name", pa.string()),
@@ -91,30 +91,31 @@ def split_rejects(
     source_rows: pa.Array,
     faults: Mapping[str, Faults],
     expected: Mapping[str, str],
-    raw: Callable[[int], str],
-    whole: Sequence[Rejected] = (),
-) -> Parsed:
-    """Return a block's good rows and its rejected records.
+    raw_record: Callable[[int], str],
+    unparsed: Sequence[Rejected] = (),
+) -> ParsedBlock:
+    """Return a block's valid rows and its rejected records.
 
-    :param columns, values: the contract's columns and their arrays, all of one length; a bad cell's value is any.
-    :param source_rows: int64, of that length.
-    :param faults: by column; NOT NULL columns with a NULL are found here. A column that is no contract column (an
-        ignored one with a NUL, say) may have faults too.
-    :param expected: by column, what the contract asks for.
-    :param raw: the record of a row as it came.
-    :param whole: records that never became rows, such as short ones.
+    :param columns, values: the contract's columns and their arrays, all of the same length. The value of a bad cell
+        does not matter.
+    :param source_rows: int64, of the same length.
+    :param faults: by column. Columns outside the contract can have faults too (a NUL in an ignored one). NULLs in NOT
+        NULL columns are detected here.
+    :param expected: by column, what a valid cell is.
+    :param raw_record: returns the record of a row as it is in the file.
+    :param unparsed: rejected records that never became rows, such as those with too few cells.
     """
-    found = {name: dict(rows) for name, rows in faults.items() if rows}
+    all_faults = {name: dict(rows) for name, rows in faults.items() if rows}
     for column, array in zip(columns, values, strict=True):
         if column.required and array.null_count:
-            known = found.setdefault(column.name, {})
+            column_faults = all_faults.setdefault(column.name, {})
             for row in true_rows(array.is_null()):
-                known.setdefault(row, Reason.MISSING_REQUIRED)
+                column_faults.setdefault(row, Reason.MISSING_REQUIRED)
     rows = pa.RecordBatch.from_arrays([*values, source_rows], schema=rows_schema(columns))
-    if not found and not whole:
-        return Parsed(rows, rejects_batch(()), rows.num_rows)
-    by_row = _by_row(found, [column.name for column in columns])
-    rejected = list(whole)
+    if not all_faults and not unparsed:
+        return ParsedBlock(rows, rejects_batch(()), rows.num_rows)
+    by_row = _faults_by_row(all_faults, [column.name for column in columns])
+    rejected = list(unparsed)
     for row, cells in by_row.items():
         rejected.append(
             Rejected(
@@ -122,55 +123,55 @@ def split_rejects(
                 column_name="; ".join(name for name, _ in cells),
                 reason="; ".join(reason for _, reason in cells),
                 expected="; ".join(expected.get(name, "text") for name, _ in cells),
-                raw_record=raw(row),
+                raw_record=raw_record(row),
             )
         )
-    kept = rows.filter(_all_but(by_row, rows.num_rows)) if by_row else rows
+    valid = rows.filter(_keep_mask(by_row, rows.num_rows)) if by_row else rows
     rejected.sort(key=lambda record: record.source_row)
-    return Parsed(kept, rejects_batch(rejected), rows.num_rows + len(whole))
+    return ParsedBlock(valid, rejects_batch(rejected), rows.num_rows + len(unparsed))
 
 
 @lru_cache(maxsize=8)
 def rows_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Return the schema of `Parsed.rows`."""
+    """Return the schema of `ParsedBlock.rows`."""
     return arrow_schema(columns).append(pa.field("source_row", pa.int64(), nullable=False))
 
 
 def rejects_batch(rejected: Sequence[Rejected]) -> pa.RecordBatch:
-    """Return `Parsed.rejects`, raw records cut to `MAX_RAW_CHARACTERS` and marked where they were."""
+    """Return `ParsedBlock.rejects`. Raw records over `MAX_RAW_CHARACTERS` are truncated and marked."""
     return pa.RecordBatch.from_pydict(
         {
             "source_row": [record.source_row for record in rejected],
             "column_name": [record.column_name for record in rejected],
             "reason": [record.reason for record in rejected],
             "expected": [record.expected for record in rejected],
-            "raw_record": [_cut(record.raw_record) for record in rejected],
+            "raw_record": [_truncated(record.raw_record) for record in rejected],
         },
-        schema=_REJECTS,
+        schema=_REJECTS_SCHEMA,
     )
 
 
 def true_rows(mask: pa.Array) -> list[int]:
-    """Return the places where a boolean array is true."""
+    """Return the indices at which a boolean array is true."""
     return pc.indices_nonzero(mask).to_pylist()  # type: ignore[no-any-return]
 
 
-def _by_row(found: Mapping[str, Faults], order: Sequence[str]) -> dict[int, list[tuple[str, Reason]]]:
-    """Turn column → row → reason about: row → its bad cells, in column order, columns not in `order` last."""
-    place = {name: number for number, name in enumerate(order)}
+def _faults_by_row(faults: Mapping[str, Faults], order: Sequence[str]) -> dict[int, list[tuple[str, Reason]]]:
+    """Return the bad cells of each row, in the column order `order`, with other columns last."""
+    position = {name: number for number, name in enumerate(order)}
     by_row: dict[int, list[tuple[str, Reason]]] = {}
-    for name in sorted(found, key=lambda name: place.get(name, len(place))):
-        for row, reason in found[name].items():
+    for name in sorted(faults, key=lambda name: position.get(name, len(position))):
+        for row, reason in faults[name].items():
             by_row.setdefault(row, []).append((name, reason))
     return by_row
 
 
-def _all_but(rows: Mapping[int, object], length: int) -> pa.Array:
+def _keep_mask(bad_rows: Mapping[int, object], length: int) -> pa.Array:
     keep = [True] * length
-    for row in rows:
+    for row in bad_rows:
         keep[row] = False
     return pa.array(keep)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_RAW_CHARACTERS else text[:MAX_RAW_CHARACTERS] + CUT_MARK
+def _truncated(text: str) -> str:
+    return text if len(text) <= MAX_RAW_CHARACTERS else text[:MAX_RAW_CHARACTERS] + TRUNCATION_MARK

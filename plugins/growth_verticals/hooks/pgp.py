@@ -1,4 +1,4 @@
-"""OpenPGP keys, from Airflow's connections."""
+"""OpenPGP keys from Airflow connections."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from growth_verticals.files.unpack.pgp import Key, KeyFinder
 
 
-def keys_of(source: str) -> KeyFinder:
-    """Return what finds the keys that a source's declaration names.
+def key_finder_for(source: str) -> KeyFinder:
+    """Return the function that finds the keys that a source's declaration names.
 
-    A key is a connection of type *generic*: its extra `key` is the armored private key or certificate, its password
-    the key's passphrase, if it has one. The finder raises `ConfigurationError` that says how to make a missing one.
+    A key is a connection of type *generic*. Its extra `key` is the armored private key or certificate; its password is
+    the key's passphrase, if there is one. The function raises `ConfigurationError` that says how to add a missing key.
     """
 
     def find(name: str) -> Key:
@@ -26,10 +26,10 @@ def keys_of(source: str) -> KeyFinder:
         armored = extra.get("key")
         if not isinstance(armored, str):
             raise ConfigurationError(
-                f"the connection {name!r} holds no key",
+                f"the connection {name!r} contains no key",
                 source=source,
                 expected="an armored key as extra `key`",
-                next_step="put what `gpg --armor --export` (a signer's) or `--export-secret-keys` (ours) writes there",
+                next_step="enter the output of `gpg --armor --export` (a signer) or `--export-secret-keys` (our key)",
             )
         return Key(armored.encode(), connection.password or None)
 

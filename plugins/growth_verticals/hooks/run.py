@@ -1,4 +1,4 @@
-"""What this run was asked to load: read from its partition key and its trigger form, and checked."""
+"""What a DAG run must load, according to its partition key and its trigger form."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """The period, the files that a person named (none: whatever the vendor put up), and the expected number of rows."""
+class LoadRequest:
+    """What a run must load.
+
+    :param files: names of files that a person entered. Empty: load the vendor's delivery.
+    :param expected_rows: total number of rows according to the sender; None if it is not known.
+    """
 
     period: Period
     files: tuple[str, ...] = ()
     expected_rows: int | None = None
 
 
-def request_of(context: Context, source: Source) -> Request:
-    """Return what the run is for; the same at any time, so that every task and retry of a run agrees.
+def load_request(context: Context, source: Source) -> LoadRequest:
+    """Return what the run must load. All tasks and retries of a run get the same result.
 
     Raises `PeriodError` for a period that is missing, does not parse, or contradicts the partition key.
     """
     params = context["params"]
-    return Request(
+    return LoadRequest(
         period=_period(context, source),
         files=tuple(params.get("files") or ()),
         expected_rows=params.get("expected_rows"),
@@ -38,24 +42,24 @@ def request_of(context: Context, source: Source) -> Request:
 
 
 def _period(context: Context, source: Source) -> Period:
-    # The form's answers, not `params`: the prefilled date there is that of the last parse, and changes at midnight.
+    # Read `conf`, not `params`: the default date in `params` is that of the last DAG parse, and changes at midnight.
     run = context["dag_run"]
-    key, asked = run.partition_key, (run.conf or {}).get("period")
-    if key and asked and key != asked:
+    key, form_period = run.partition_key, (run.conf or {}).get("period")
+    if key and form_period and key != form_period:
         raise PeriodError(
-            "the partition key and the form name two periods",
+            "the partition key and the form have different periods",
             source=source.name,
             expected=repr(str(key)[:40]),
-            found=repr(str(asked)[:40]),
-            next_step="give the period once",
+            found=repr(str(form_period)[:40]),
+            next_step="enter the period in only one of them",
         )
-    if key or asked:
-        return source.cadence.parse(str(key or asked))
+    if key or form_period:
+        return source.cadence.parse(str(key or form_period))
     if isinstance(source.cadence, OnDemand):
         return source.cadence.containing(run.run_after.astimezone(BUSINESS_ZONE).date())
     raise PeriodError(
         "the run has no period",
         source=source.name,
-        expected=f"a partition key such as {source.cadence.form}",
-        next_step="trigger it again with a partition key, or fill in the form's period",
+        expected=f"a partition key such as {source.cadence.example}",
+        next_step="trigger the run again with a partition key, or enter the period in the form",
     )

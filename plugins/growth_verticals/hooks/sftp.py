@@ -1,7 +1,7 @@
-"""SFTP to a vendor whose host key is pinned. Import it inside functions: it loads paramiko.
+"""SFTP connections to vendors, with a pinned host key. Import this module inside functions, because it loads paramiko.
 
-The provider's SFTPHook is not used: with a wrong pin it connects all the same when the server's key stands in the
-worker's `~/.ssh/known_hosts`, it looks for keys in `~/.ssh`, and it waits for ever on a server that stalls.
+The Airflow provider's SFTPHook is not used. With a wrong pin, it still connects if the server's key is in the worker's
+`~/.ssh/known_hosts`. It also searches `~/.ssh` for keys, and waits forever for a server that stalls.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 _CONNECT_TIMEOUT_S = 20
-#: A server that sends nothing for this long is given up.
+#: A connection fails if the server sends nothing for this long.
 _STALL_TIMEOUT_S = 60
 
-#: Extras with which the provider's hook talks to a server that it cannot identify.
+#: Extras that make the provider's hook connect to a server whose identity it cannot verify.
 _UNSAFE_EXTRAS = ("allow_host_key_change", "no_host_key_check", "ignore_hostkey_verification", "known_hosts")
 
-_KEY_KINDS: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_KEY_TYPES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 @contextmanager
 def open_sftp(conn_id: str, source: str) -> Iterator[paramiko.SFTPClient]:
-    """Connect to the server of an `sftp` connection, and to no other; close everything at the end.
+    """Connect to the server of an `sftp` connection, verify its host key, and close the connection at the end.
 
-    Of the connection: host, port, login, password; extras `host_key` ("ssh-ed25519 AAAA…", required), `private_key`,
-    `private_key_passphrase`, `key_file`. `source` is for messages.
+    Uses these fields of the connection: host, port, login, password, and the extras `host_key` ("ssh-ed25519 AAAA…",
+    required), `private_key`, `private_key_passphrase` and `key_file`.
 
-    Raises `ConfigurationError` for a connection that is missing, unpinned or unsafe, for a server with another key and
-    for a login that is refused; `ServiceError` when the server does not answer.
+    Raises `ConfigurationError` for a connection that is missing, unpinned or unsafe, for a server with a different host
+    key and for a login that is refused; `ServiceError` if the server does not answer.
+
+    :param source: the source's name, for messages.
     """
     connection = vendor_connection(conn_id, source)
     client = paramiko.SSHClient()
@@ -82,21 +84,21 @@ def _connect(client: paramiko.SSHClient, connection: Connection, source: str) ->
         )
     except paramiko.BadHostKeyException as error:
         raise refused(
-            "the server shows another host key than the pinned one",
-            "ask the vendor, over another channel, whether they changed it, before changing the connection",
+            "the server's host key is not the pinned one",
+            "before you change the connection, ask the vendor over another channel whether they changed the key",
         ) from error
     except paramiko.AuthenticationException as error:
-        raise refused("the server refuses our login", "check its user and key with the vendor") from error
+        raise refused("the server refuses our login", "check the user and the key with the vendor") from error
     except (paramiko.SSHException, OSError, EOFError) as error:
-        if "not found in known_hosts" in str(error):  # no class of its own for a key of another kind
+        if "not found in known_hosts" in str(error):  # paramiko has no exception class for a key of another type
             raise refused(
-                "the server has no host key of the pinned kind", "ask the vendor for the host key that they use now"
+                "the server has no host key of the pinned type", "ask the vendor for the host key that they use now"
             ) from error
         raise ServiceError(
             f"the SFTP server does not answer (connection {connection.conn_id!r})",
             source=source,
             found=type(error).__name__,
-            next_step="if it stays so, ask the vendor whether the server is up and lets our address in",
+            next_step="if this continues, ask the vendor whether the server is up and allows our IP address",
         ) from error
 
 
@@ -105,19 +107,19 @@ def _pinned_key(connection: Connection, source: str) -> paramiko.PKey:
     unsafe = [name for name in _UNSAFE_EXTRAS if str(extra.get(name, "false")).lower() != "false"]
     if unsafe:
         raise ConfigurationError(
-            f"the connection {connection.conn_id!r} would not check who answers: {', '.join(unsafe)}",
+            f"the connection {connection.conn_id!r} would not verify the server: {', '.join(unsafe)}",
             source=source,
             next_step="remove these extras, and pin the vendor's key as host_key",
         )
-    kind, _, key = str(extra.get("host_key") or "").strip().partition(" ")
+    key_type, _, key = str(extra.get("host_key") or "").strip().partition(" ")
     try:
-        return paramiko.PKey.from_type_string(kind, b64decode(key.split()[0]))
+        return paramiko.PKey.from_type_string(key_type, b64decode(key.split()[0]))
     except (IndexError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
         raise ConfigurationError(
             f"the connection {connection.conn_id!r} does not pin the server's key",
             source=source,
             expected='an extra "host_key", such as "ssh-ed25519 AAAA..."',
-            next_step="ask the vendor for the key; compare with `ssh-keyscan -t ed25519 HOST`",
+            next_step="ask the vendor for the key, and compare it with `ssh-keyscan -t ed25519 HOST`",
         ) from error
 
 
@@ -126,14 +128,14 @@ def _private_key(connection: Connection, source: str) -> paramiko.PKey | None:
     text = extra.get("private_key")
     if not text:
         return None
-    for kind in _KEY_KINDS:
+    for key_type in _KEY_TYPES:
         try:
-            return kind.from_private_key(StringIO(text), password=extra.get("private_key_passphrase"))
+            return key_type.from_private_key(StringIO(text), password=extra.get("private_key_passphrase"))
         except (paramiko.SSHException, ValueError):
             continue
     raise ConfigurationError(
         f"the private key of connection {connection.conn_id!r} cannot be read",
         source=source,
         expected="an OpenSSH or PEM key (Ed25519, ECDSA or RSA) and its passphrase, if it has one",
-        next_step="put the key file's text into the extra private_key, line ends as \\n",
+        next_step="enter the key file's text as the extra private_key, with line endings as \\n",
     )

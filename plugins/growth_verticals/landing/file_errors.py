@@ -1,6 +1,6 @@
-"""What reading or writing one file raises, as errors of this package: a context manager for each library.
+"""Turns the exceptions of botocore, paramiko and the file system into this package's: one context manager for each.
 
-No message repeats the library's own text: it may hold a signed URL or a local path.
+No message repeats the library's own text: it can contain a signed URL or a local path.
 """
 
 from __future__ import annotations
@@ -16,35 +16,38 @@ from growth_verticals.errors import ConfigurationError, TransferError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIST_AGAIN = "when the vendor has finished, list the delivery again (in Airflow, clear its first task)"
+LIST_AGAIN = "after the vendor has finished, list the delivery again (in Airflow, clear its first task)"
 
 
 @contextmanager
 def object_errors(client: Any, bucket: str, file: str) -> Iterator[None]:
-    """Turn botocore's exceptions about one object, or one prefix, into this package's.
+    """Turn botocore's exceptions for one object or prefix into this package's.
 
-    `TransferError`: the object does not exist, has changed, or the connection was lost. Everything else as
-    `service_errors.aws_error` has it.
+    Raises `TransferError` when the object does not exist, has changed, or the connection was lost. All other
+    exceptions become what `service_errors.aws_error` returns for them.
     """
-    place = f"the bucket {bucket}"
+    location = f"the bucket {bucket}"
     try:
         yield
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error_code(error) != "NoSuchBucket":
             if http_status(error) == 404:
-                raise TransferError(f"the object is no longer in {place}", file=file, next_step=LIST_AGAIN) from error
+                raise TransferError(
+                    f"the object is no longer in {location}", file=file, next_step=LIST_AGAIN
+                ) from error
             if http_status(error) == 412:
                 raise TransferError(
                     "the object changed after it was listed", file=file, next_step=LIST_AGAIN
                 ) from error
-        raise aws_error(error, f"access to {place}", str(client.meta.endpoint_url), file=file) from error
+        raise aws_error(error, f"access to {location}", str(client.meta.endpoint_url), file=file) from error
 
 
 @contextmanager
 def sftp_errors(conn_id: str, file: str | None = None) -> Iterator[None]:
     """Turn paramiko's exceptions into this package's.
 
-    `ConfigurationError`: no permission. `TransferError`: the file is gone, or the connection was lost or stalled.
+    Raises `ConfigurationError` when permission is denied, and `TransferError` when the file no longer exists or the
+    connection was lost or stalled.
     """
     from paramiko import SSHException
     from paramiko.sftp import SFTPError
@@ -56,10 +59,10 @@ def sftp_errors(conn_id: str, file: str | None = None) -> Iterator[None]:
         raise TransferError(f"the file is no longer on {server}", file=file, next_step=LIST_AGAIN) from error
     except PermissionError as error:
         raise ConfigurationError(
-            f"{server} refused access", file=file, next_step="ask the vendor to let our user read the folder"
+            f"{server} denied access", file=file, next_step="ask the vendor to give our user read access to the folder"
         ) from error
     except TimeoutError as error:
-        raise TransferError(f"{server} stopped answering", file=file, next_step="try again later") from error
+        raise TransferError(f"{server} stopped responding", file=file, next_step="try again later") from error
     except (SSHException, SFTPError, EOFError, OSError) as error:
         raise TransferError(
             f"the connection to {server} failed: {type(error).__name__}", file=file, next_step="try again later"
@@ -68,7 +71,7 @@ def sftp_errors(conn_id: str, file: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def local_errors(file: str) -> Iterator[None]:
-    """Turn a file system's exceptions into `ConfigurationError`: on this machine a person must help."""
+    """Turn the local file system's exceptions into `ConfigurationError`: only a person can fix their cause."""
     try:
         yield
     except OSError as error:

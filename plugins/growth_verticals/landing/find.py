@@ -1,4 +1,4 @@
-"""Finding a landed copy again by what is in it."""
+"""Finds a landed copy by its name and content."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from growth_verticals.delivery import LandedFile
 
 
-def landed_keys(prefix: str, name: str) -> Iterator[str]:
-    """Yield the keys under which files of that name are landed, first copy first, without end.
+def candidate_keys(prefix: str, name: str) -> Iterator[str]:
+    """Yield the keys that copies of files with that name can have, the first copy's key first. Never ends.
 
-    :param prefix: of the delivery's folder, without a slash at the end.
+    :param prefix: the delivery's folder, without a trailing slash.
     """
     yield f"{prefix}/{name}"
     for number in count(2):
@@ -27,16 +27,16 @@ def landed_keys(prefix: str, name: str) -> Iterator[str]:
 
 
 def find_landed(account: Account, source_name: str, period: Period, name: str, sha256: str) -> LandedFile | None:
-    """Return the landed copy of that name and content; None if no receipt of the period tells of one.
+    """Return the landed copy with that name and content, or None if no receipt of the period describes one.
 
-    One request a copy of that name. The receipt is believed; `open_landed` holds the copy to it.
+    Sends one request per copy of that name. Trusts the receipt; `open_landed` checks the copy against it.
     """
     bucket, prefix = split_s3_uri(account.landing_prefix(source_name, period))
     client = account.client("s3")
-    for key in landed_keys(prefix, name):
+    for key in candidate_keys(prefix, name):
         receipt = read_receipt(client, bucket, key)
         if receipt is None:
             return None
         if receipt.sha256 == sha256:
-            return receipt.landed(s3_uri(bucket, key))
-    raise AssertionError("the keys do not end")
+            return receipt.landed_file(s3_uri(bucket, key))
+    raise AssertionError("candidate_keys never ends")

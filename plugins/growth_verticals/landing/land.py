@@ -1,11 +1,11 @@
-"""The landing zone: the raw copy of every delivered file, under the bytes that came.
+"""The landing zone: a byte-exact raw copy of every delivered file.
 
-    <landing uri>/<source>/<period>/<name>                  the first copy of that name
-    <landing uri>/<source>/<period>/<name>.receipt.json     what it is and where it came from
-    <landing uri>/<source>/<period>/redelivery-2/<name>     other bytes under the same name (then -3, …)
+    <landing uri>/<source>/<period>/<name>                  the first copy with that name
+    <landing uri>/<source>/<period>/<name>.receipt.json     its receipt: what it is and where it came from
+    <landing uri>/<source>/<period>/redelivery-2/<name>     different bytes under the same name (then redelivery-3, …)
 
-An object becomes visible once, complete and checked, and is never written over. Its receipt follows; an object without
-one (the process died in between) is read back and hashed before anything is believed of it.
+An object becomes visible only when it is complete and verified, and is never overwritten. Its receipt is written
+afterwards. An object without a receipt (the process died in between) is read back and hashed before it is trusted.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from botocore.exceptions import ClientError
 from growth_verticals.catalog.service_errors import http_status
 from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
 from growth_verticals.landing.file_errors import LIST_AGAIN, object_errors
-from growth_verticals.landing.find import landed_keys
+from growth_verticals.landing.find import candidate_keys
 from growth_verticals.landing.ranges import open_object
 from growth_verticals.landing.receipts import RECEIPT_SUFFIX, Receipt, read_receipt, write_receipt
-from growth_verticals.landing.upload import Upload, Uploaded, part_size_for
+from growth_verticals.landing.upload import Upload, UploadedObject, part_size_for
 from growth_verticals.landing.uris import is_plain_name, s3_uri, split_s3_uri
 
 if TYPE_CHECKING:
@@ -37,20 +37,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_READ_BACK = 2**20
-#: How often a landing starts over because other bytes took its key while it was on the way.
+_READ_BACK_SIZE = 2**20
+#: Attempts to land a file, each of which can lose its key to different bytes that are landed at the same time.
 _ATTEMPTS = 3
 
 
 def land_file(account: Account, origin: Origin, source_name: str, period: Period, file: RemoteFile) -> LandedFile:
     """Copy one file byte for byte into the landing zone, and return the copy.
 
-    Equal bytes that were landed before under this name and period are found and kept, other bytes are put beside them.
-    An S3 object whose listed version has a receipt is not transferred again; everything else is read and hashed again.
-    Memory: about five parts of 8 MiB (larger parts above 80 GB), whatever the file's size.
+    If the same bytes are already landed under this name and period, that copy is kept and returned. Different bytes
+    are stored next to it. An S3 object is not transferred again if its listed version has a receipt; every other file
+    is read and hashed again. Memory: about five parts of 8 MiB (larger parts above 80 GB), whatever the file's size.
 
-    Raises `TransferError` when the bytes are not as many as were listed, or the file no longer is as listed after the
-    last byte; nothing is visible then. Raises `FileRefusedError` for a name that cannot be kept.
+    Raises `TransferError` when the number of bytes differs from the listing, or when the file no longer matches the
+    listing after its last byte was read; then nothing is visible. Raises `FileRefusedError` for a name that cannot be
+    stored.
     """
     try:
         _check_name(file.name)
@@ -64,44 +65,43 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
         error.source = error.source or source_name
         raise
     raise TransferError(
-        "other files keep being landed under this name",
+        "other files are being landed under this name",
         source=source_name,
         file=file.name,
-        next_step="let one load of this delivery run at a time",
+        next_step="run only one load of this delivery at a time",
     )
 
 
 def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
-    """Return a landed copy as a seekable stream, which is a context manager and not thread-safe.
+    """Return a landed copy as a seekable stream: a context manager, not thread-safe.
 
-    Streaming costs one request, a seek one more; holds 1 MiB. Raises `TransferError` when the copy is gone, or is not
-    the one that was landed: its ETag and its size must be.
+    Reading from start to end costs one request, and every seek one more. Holds 1 MiB. Raises `TransferError` when the
+    copy no longer exists, or when its ETag or size is not that of the landed file.
     """
-
     bucket, key = split_s3_uri(landed.uri)
     client = account.client("s3")
     with object_errors(client, bucket, landed.uri):
         try:
-            found = client.get_object(Bucket=bucket, Key=key, IfMatch=landed.etag)
+            response = client.get_object(Bucket=bucket, Key=key, IfMatch=landed.etag)
         except ClientError as error:
             if http_status(error) != 412:
                 raise
-            found = {}
-    if found.get("ContentLength") != landed.size:
+            response = {}
+    if response.get("ContentLength") != landed.size:
         raise TransferError(
-            "the landed copy is not what was landed",
+            "the object in the landing zone is not the file that was landed",
             file=landed.uri,
             expected=f"{landed.size:,} bytes with the ETag {landed.etag}",
-            found=f"{found['ContentLength']:,} bytes" if found else "an object with another ETag",
-            next_step="find out who writes to the landing zone, and land the file again",
+            found=f"{response['ContentLength']:,} bytes" if response else "an object with a different ETag",
+            next_step="find out what else writes to the landing zone, then land the file again",
         )
-    return open_object(client, bucket, key, landed.size, landed.etag, found["Body"])
+    return open_object(client, bucket, key, landed.size, landed.etag, response["Body"])
 
 
 def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | None:
-    """Land once; None when other bytes took the key on the way."""
-    if (known := zone.copy_of_version()) is not None:
-        return known
+    """Make one attempt; None when different bytes that were landed at the same time took the key."""
+    if (copy := zone.copy_of_version()) is not None:
+        return copy
     with origin.open(file) as stream, Upload(zone.client, zone.bucket, zone.free_key) as upload:
         sha256 = _transfer(stream, upload, file)
         _check_unchanged(origin.stat(file), file)
@@ -114,7 +114,7 @@ def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | 
 
 
 def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
-    """Send every byte, and return their sha256. Raises `TransferError` unless they are as many as were listed."""
+    """Upload all bytes and return their SHA-256. Raises `TransferError` if their number differs from the listing."""
     digest = hashlib.sha256()
     received = 0
     part_size = part_size_for(file.size)
@@ -124,7 +124,7 @@ def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
         upload.add(part)
     if received != file.size:
         raise TransferError(
-            "the server sent another number of bytes than it had listed",
+            "the server sent a different number of bytes than it listed",
             file=file.uri,
             expected=f"{file.size:,} bytes",
             found="more" if received > file.size else f"{received:,} bytes",
@@ -134,13 +134,14 @@ def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
 
 
 def _check_unchanged(now: RemoteFile, listed: RemoteFile) -> None:
-    changed = [what for what in ("size", "modified", "version") if getattr(now, what) != getattr(listed, what)]
+    labels = {"size": "size", "modified": "modification time", "version": "version"}
+    changed = [label for name, label in labels.items() if getattr(now, name) != getattr(listed, name)]
     if changed:
         raise TransferError(
             "the file changed after it was listed",
             file=listed.uri,
-            expected="the same size, time and version as listed",
-            found=f"another {' and '.join(changed)}",
+            expected="the size, modification time and version that were listed",
+            found=f"a different {' and '.join(changed)}",
             next_step=LIST_AGAIN,
         )
 
@@ -149,16 +150,16 @@ def _check_name(name: str) -> None:
     if is_plain_name(name) and not name.endswith(RECEIPT_SUFFIX):
         return
     raise FileRefusedError(
-        "a file of this name cannot be kept",
+        "a file with this name cannot be stored",
         file=ascii(name),
-        expected=f"a name without folder and control characters that does not end in {RECEIPT_SUFFIX}",
+        expected=f"a name without folders or control characters that does not end in {RECEIPT_SUFFIX}",
         next_step="ask the vendor to rename the file",
     )
 
 
 @dataclass(frozen=True)
 class _Copy:
-    """An object in the zone, with its receipt if that speaks for it."""
+    """An object in the landing zone, and its receipt if there is one that describes this object."""
 
     key: str
     size: int
@@ -168,7 +169,7 @@ class _Copy:
 
 
 class _LandingZone:
-    """Where the copies of one file of one delivery lie."""
+    """The copies of one file of one delivery in the landing zone."""
 
     def __init__(self, account: Account, source_name: str, period: Period, file: RemoteFile) -> None:
         self.client = account.client("s3")
@@ -176,7 +177,7 @@ class _LandingZone:
         self._file = file
 
     def copies(self) -> Iterator[_Copy]:
-        """Yield what lies under the file's name, first copy first."""
+        """Yield the copies with the file's name, first copy first."""
         for key in self._keys():
             copy = self._copy(key)
             if copy is None:
@@ -184,54 +185,58 @@ class _LandingZone:
             yield copy
 
     def free_key(self) -> str:
-        """Return the first key under the file's name that holds nothing."""
+        """Return the first key for the file's name that has no object."""
         return next(key for key in self._keys() if self._copy(key) is None)
 
     def copy_of_version(self) -> LandedFile | None:
-        """Return the copy of the very version that was listed, if a receipt tells of one."""
+        """Return the copy of exactly the version that was listed, if a receipt describes one."""
         if self._file.version is None:
             return None
         receipts = ((copy.key, copy.receipt) for copy in self.copies() if copy.receipt is not None)
         return next(
-            (receipt.landed(s3_uri(self.bucket, key)) for key, receipt in receipts if receipt.is_of(self._file)), None
+            (
+                receipt.landed_file(s3_uri(self.bucket, key))
+                for key, receipt in receipts
+                if receipt.describes(self._file)
+            ),
+            None,
         )
 
     def equal_copy(self, sha256: str) -> LandedFile | None:
-        """Return the copy with these bytes if there is one, having seen to it that it has its receipt."""
+        """Return the copy with these bytes, if there is one. Writes its receipt if that is missing."""
         for copy in self.copies():
             if copy.size != self._file.size:
                 continue
             if copy.receipt is None and self._read_back(copy) == sha256:
-                return self._write_receipt(copy.key, sha256, Uploaded(copy.etag, copy.version_id))
+                return self._write_receipt(copy.key, sha256, UploadedObject(copy.etag, copy.version_id))
             if copy.receipt is not None and copy.receipt.sha256 == sha256:
-                return copy.receipt.landed(s3_uri(self.bucket, copy.key))
+                return copy.receipt.landed_file(s3_uri(self.bucket, copy.key))
         return None
 
     def put_first(self, upload: Upload, sha256: str) -> LandedFile | None:
-        """Make an upload that has no key yet the first copy; None when there is one.
+        """Complete the upload as the first copy; None when it has a key already, or when there is a first copy.
 
-        The store's own answer says so: a new small file costs no look at what is there.
+        The conditional write itself shows whether there is one: a new small file needs no request to check.
         """
         return self.complete(upload, sha256, next(self._keys())) if upload.key is None else None
 
     def complete(self, upload: Upload, sha256: str, key: str) -> LandedFile | None:
-        """Make the upload a copy under `key`, with its receipt; None when the key has been taken.
+        """Complete the upload under `key` and write its receipt; None when the key is taken.
 
-        The key is looked at once more: a store whose condition is no lock (SeaweedFS) may let two uploads in, and the
-        later one's bytes are what lies there then.
+        Checks the object again after the write: in a store whose conditional writes are not atomic (SeaweedFS), two
+        uploads can both succeed, and the key then has the later one's bytes.
         """
         uploaded = upload.complete(key)
         if uploaded is None:
             return None
-        lying = self._head(key)
-        return self._write_receipt(key, sha256, uploaded) if lying and lying["ETag"] == uploaded.etag else None
+        stored = self._head(key)
+        return self._write_receipt(key, sha256, uploaded) if stored and stored["ETag"] == uploaded.etag else None
 
     def _keys(self) -> Iterator[str]:
-        return landed_keys(self._prefix, self._file.name)
+        return candidate_keys(self._prefix, self._file.name)
 
     def _head(self, key: str) -> Any:
-        """Return what the store tells of an object; None if there is none."""
-
+        """Return the response to a HEAD request for an object; None if there is no object."""
         with object_errors(self.client, self.bucket, s3_uri(self.bucket, key)):
             try:
                 return self.client.head_object(Bucket=self.bucket, Key=key)
@@ -241,22 +246,22 @@ class _LandingZone:
                 raise
 
     def _copy(self, key: str) -> _Copy | None:
-        found = self._head(key)
-        if found is None:
+        head = self._head(key)
+        if head is None:
             return None
         receipt = read_receipt(self.client, self.bucket, key)
-        if receipt is not None and (receipt.etag, receipt.size) != (found["ETag"], found["ContentLength"]):
+        if receipt is not None and (receipt.etag, receipt.size) != (head["ETag"], head["ContentLength"]):
             receipt = None
-        return _Copy(key, found["ContentLength"], found["ETag"], found.get("VersionId"), receipt)
+        return _Copy(key, head["ContentLength"], head["ETag"], head.get("VersionId"), receipt)
 
     def _read_back(self, copy: _Copy) -> str:
         digest = hashlib.sha256()
         with open_object(self.client, self.bucket, copy.key, copy.size, copy.etag) as stream:
-            while data := stream.read(_READ_BACK):
+            while data := stream.read(_READ_BACK_SIZE):
                 digest.update(data)
         return digest.hexdigest()
 
-    def _write_receipt(self, key: str, sha256: str, uploaded: Uploaded) -> LandedFile:
+    def _write_receipt(self, key: str, sha256: str, uploaded: UploadedObject) -> LandedFile:
         file = self._file
         receipt = Receipt(
             name=file.name,
@@ -270,4 +275,4 @@ class _LandingZone:
             landed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_receipt(self.client, self.bucket, key, receipt)
-        return receipt.landed(s3_uri(self.bucket, key))
+        return receipt.landed_file(s3_uri(self.bucket, key))

@@ -1,4 +1,4 @@
-"""Which files are a delivery: those that appeared for a period, and those that a person named."""
+"""Selects the files of a delivery: those that a vendor put up for a period, or those that a person named."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from growth_verticals.landing.origins import Origin
     from growth_verticals.source import Source
 
-#: Names that senders give to files which they are still writing.
-UNFINISHED = (".part", ".filepart", ".tmp")
-_CHOICES_SHOWN = 20
+#: Suffixes that senders give to files that they are still writing.
+UNFINISHED_SUFFIXES = (".part", ".filepart", ".tmp")
+_MAX_CHOICES = 20
 
 
 def list_delivery(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
-    """Return the period's files that the vendor has put up so far, by name; the empty list when there is none.
+    """Return the period's files that the vendor has put up so far, sorted by name. The list can be empty.
 
-    Where neither folder nor pattern names the period, its files are those modified from its opening until the next
-    period opens. Raises `DeliveryError` when the folder does not exist, unless its name holds the period and so it may
-    still come.
+    If neither folder nor pattern names the period, its files are those modified at or after its opening, and before the
+    next period opens. Raises `DeliveryError` when the folder does not exist, unless its name contains the period: then
+    the vendor can still create it.
     """
     delivery, cadence = source.delivery, source.cadence
     if isinstance(delivery, Inbox):
@@ -41,14 +41,14 @@ def list_delivery(origin: Origin, source: Source, period: Period) -> list[Remote
         for file in _finished(_folder(origin, source, period))
         if fnmatchcase(file.name, pattern) and file.name != marker
     ]
-    if not delivery.names_period:
-        opens, closes = (cadence.opens(each).timestamp() for each in (period, cadence.after(period)))
+    if not delivery.has_period_token:
+        opens, closes = (cadence.opens(start).timestamp() for start in (period, cadence.after(period)))
         files = [file for file in files if opens <= file.modified < closes]
     return files
 
 
 def marker_present(origin: Origin, source: Source, period: Period) -> bool | None:
-    """Whether the delivery's done marker is there; None when the source declares none."""
+    """Whether the delivery's done marker exists; None when the source declares no marker."""
     if source.delivery.done_marker is None:
         return None
     marker = expand_tokens(source.delivery.done_marker, period)
@@ -56,10 +56,10 @@ def marker_present(origin: Origin, source: Source, period: Period) -> bool | Non
 
 
 def is_complete(previous: Sequence[RemoteFile], current: Sequence[RemoteFile], marker_seen: bool | None) -> bool:
-    """Whether `current` is the whole delivery.
+    """Whether `current` is the complete delivery.
 
-    Where the source declares a marker (`marker_seen` is not None) the marker alone decides; otherwise every file's
-    name, size, time and version must be the same as at the look before. No file is never a delivery.
+    If the source declares a marker (`marker_seen` is not None), only the marker decides. Otherwise every file's name,
+    size, time and version must be the same as in the previous listing. An empty listing is never complete.
     """
     if not current:
         return False
@@ -67,9 +67,9 @@ def is_complete(previous: Sequence[RemoteFile], current: Sequence[RemoteFile], m
 
 
 def list_inbox(account: Account, source: Source) -> list[RemoteFile]:
-    """Return the files in the source's inbox that fit its pattern, by name."""
+    """Return the files in the source's inbox that match its pattern, sorted by name."""
     bucket, prefix = split_s3_uri(account.inbox_prefix(source.name) + "/")
-    return _fitting(source, S3Origin(account.client("s3"), bucket).list(prefix))
+    return _matching(source, S3Origin(account.client("s3"), bucket).list(prefix))
 
 
 def find_named(
@@ -78,32 +78,32 @@ def find_named(
     names: Sequence[str],
     origin_of: Callable[[str], Origin],
 ) -> list[RemoteFile]:
-    """Return the files that a person named, in that order and each once.
+    """Return the files that a person named, in that order, without duplicates.
 
-    A name is that of a file in the source's inbox, or a URI under one of `delivery.also_from`, written as it is there
-    (nothing percent-quoted). Nothing else is looked at, whatever the text says.
+    A name is the name of a file in the source's inbox, or a URI under one of `delivery.also_from`, written as it is
+    there (not percent-encoded). Nothing else is listed or read, whatever the name contains.
 
-    :param origin_of: returns the origin that a URI is read from; asked for allowed URIs only.
-    :raises DeliveryError: a name is not allowed or not there; the message says what is.
+    :param origin_of: returns the origin that a URI is read from; called for allowed URIs only.
+    :raises DeliveryError: a name is not allowed, or there is no such file; the message says what is allowed and there.
     """
     if not names:
-        raise _unknown(account, source, "no file was named", list_inbox(account, source))
+        raise _name_error(account, source, "no file was named", list_inbox(account, source))
     return [_find(account, source, name, origin_of) for name in dict.fromkeys(names)]
 
 
 def _find(account: Account, source: Source, name: str, origin_of: Callable[[str], Origin]) -> RemoteFile:
     uri = ""
     if is_plain_name(name):
-        there = list_inbox(account, source)
+        files = list_inbox(account, source)
     elif _is_allowed(name, source.delivery.also_from):
         uri, _, name = name.rpartition("/")
-        there = _fitting(source, origin_of(uri).list(_folder_of(uri)))
+        files = _matching(source, origin_of(uri).list(_folder_of(uri)))
     else:
-        raise _unknown(account, source, f"{name[:200]!a} may not be loaded", list_inbox(account, source))
-    for file in there:
+        raise _name_error(account, source, f"loading {name[:200]!a} is not allowed", list_inbox(account, source))
+    for file in files:
         if file.name == name:
             return file
-    raise _unknown(account, source, f"there is no file {name!a} that fits in {uri or 'the inbox'}", there)
+    raise _name_error(account, source, f"there is no matching file {name!a} in {uri or 'the inbox'}", files)
 
 
 def _is_allowed(uri: str, prefixes: Sequence[str]) -> bool:
@@ -114,42 +114,44 @@ def _is_allowed(uri: str, prefixes: Sequence[str]) -> bool:
 
 
 def _folder_of(uri: str) -> str:
-    """Return the folder as the origin of `uri` takes it: a prefix of the bucket, an absolute path elsewhere."""
-    scheme, _, place = uri.partition("://")
-    folder = place.partition("/")[2]
+    """Return the folder as the origin of `uri` expects it: a prefix for a bucket, otherwise an absolute path."""
+    scheme, _, location = uri.partition("://")
+    folder = location.partition("/")[2]
     return folder if scheme == "s3" else f"/{folder}"
 
 
 def _folder(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
     try:
-        return origin.list(expand_tokens(source.delivery.place, period))
+        return origin.list(expand_tokens(source.delivery.folder, period))
     except DeliveryError:
-        if source.delivery.place == expand_tokens(source.delivery.place, period):
+        if source.delivery.folder == expand_tokens(source.delivery.folder, period):
             raise
-        return []  # a period's own folder comes with the delivery
+        return []  # the vendor creates a period's folder with the delivery
 
 
 def _finished(files: Iterable[RemoteFile]) -> list[RemoteFile]:
-    """Return the files that nobody is still writing or hiding, by name."""
-    finished = (file for file in files if not file.name.startswith(".") and not file.name.lower().endswith(UNFINISHED))
+    """Return the files that are neither hidden nor still being written, sorted by name."""
+    finished = (
+        file for file in files if not file.name.startswith(".") and not file.name.lower().endswith(UNFINISHED_SUFFIXES)
+    )
     return sorted(finished, key=lambda file: file.name)
 
 
-def _fitting(source: Source, files: Iterable[RemoteFile]) -> list[RemoteFile]:
-    """Return the finished files whose name fits the source's pattern for any period, by name."""
+def _matching(source: Source, files: Iterable[RemoteFile]) -> list[RemoteFile]:
+    """Return the finished files whose name matches the source's pattern for any period, sorted by name."""
     pattern = source.delivery.pattern
     for token in PERIOD_TOKENS:
         pattern = pattern.replace("{" + token + "}", "*")
     return [file for file in _finished(files) if fnmatchcase(file.name, pattern)]
 
 
-def _unknown(account: Account, source: Source, what: str, there: Sequence[RemoteFile]) -> DeliveryError:
-    """Return the error that says which names are allowed and which files are there."""
-    allowed = f"the name of a file in {account.inbox_prefix(source.name)}/ that fits {source.delivery.pattern}"
+def _name_error(account: Account, source: Source, what: str, files: Sequence[RemoteFile]) -> DeliveryError:
+    """Return the error that says which names are allowed and which files there are."""
+    allowed = f"the name of a file in {account.inbox_prefix(source.name)}/ that matches {source.delivery.pattern}"
     if source.delivery.also_from:
         allowed += f", or a URI under {' or '.join(source.delivery.also_from)}"
-    names = [repr(file.name) for file in there[:_CHOICES_SHOWN]]
-    more = f" and {len(there) - len(names)} more" if len(there) > len(names) else ""
+    names = [repr(file.name) for file in files[:_MAX_CHOICES]]
+    more = f" and {len(files) - len(names)} more" if len(files) > len(names) else ""
     return DeliveryError(
         what,
         source=source.name,

@@ -1,7 +1,7 @@
-"""Where files come from: an SFTP server, a bucket, or this machine.
+"""Origins, where files come from: an SFTP server, a bucket, or a local folder.
 
-An origin lists one folder, looks at a file again, and opens it as a stream. It makes no connection of its own: it is
-given a client that someone else has opened, checked (host key) and will close.
+An origin lists one folder, returns a file's current state, and opens a file as a stream. It opens no connections: the
+caller passes in an open client with a verified host key, and closes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from growth_verticals.errors import ConfigurationError, DeliveryError, TransferE
 from growth_verticals.landing.file_errors import local_errors, object_errors, sftp_errors
 from growth_verticals.landing.ranges import open_object
 from growth_verticals.landing.sftp_protocol import SftpReader, read_folder
-from growth_verticals.landing.uris import path_of, path_uri, s3_uri, split_s3_uri, text_of
+from growth_verticals.landing.uris import decode_name, decode_path, path_uri, s3_uri, split_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
 
     import paramiko
 
-#: What `list` returns; inside the classes below that word means the method.
+#: What `list` returns. Inside the classes below, the name `list` is the method.
 FileList: TypeAlias = list[RemoteFile]
 
-#: A server that sends nothing for so long has stalled.
+#: A server that sends nothing for this long has stalled.
 STALLED_AFTER_S = 60.0
 _BUFFER = 2**20
 
 
 class Origin(Protocol):
-    """A place with files. Every failure is one of `errors.py`: `ServiceError` where trying again may help."""
+    """A place with files. Every failure is an error from `errors.py`; after a `ServiceError` a retry may succeed."""
 
     def list(self, folder: str) -> FileList:
-        """Return the plain files of one folder (S3: one prefix), in no particular order.
+        """Return the regular files of one folder (S3: one prefix), in no particular order.
 
-        Sub-folders and symbolic links are neither listed nor followed. Raises `DeliveryError` when there is no such
-        folder; a bucket has no folders, so there the answer is the empty list.
+        Subfolders and symbolic links are neither listed nor followed. Raises `DeliveryError` when there is no such
+        folder; a bucket has no folders, so there the list is empty.
         """
         ...
 
     def stat(self, file: RemoteFile) -> RemoteFile:
-        """Return `file` as it is now. Raises `TransferError` when it is gone."""
+        """Return `file` as it is now. Raises `TransferError` (local: `ConfigurationError`) if it no longer exists."""
         ...
 
     def open(self, file: RemoteFile) -> BinaryIO:
-        """Return the file's bytes as a stream from its start, which is a context manager.
+        """Return the file's bytes as a stream from the start: a context manager.
 
         Holds at most a few MB. Reading raises `TransferError` when the connection is lost or stalls, or when the
-        object is no longer the listed one (S3).
+        object is no longer the one that was listed (S3).
         """
         ...
 
@@ -62,8 +62,8 @@ class Origin(Protocol):
 class SftpOrigin:
     """Files on an SFTP server.
 
-    :param client: open, with its host key verified; used by one thread at a time.
-    :param conn_id: names the server in URIs and messages.
+    :param client: an open client with a verified host key, used by one thread at a time.
+    :param conn_id: the server's name in URIs and messages.
     """
 
     def __init__(self, client: paramiko.SFTPClient, conn_id: str, *, stalled_after_s: float = STALLED_AFTER_S) -> None:
@@ -91,22 +91,25 @@ class SftpOrigin:
                 ) from error
 
     def stat(self, file: RemoteFile) -> RemoteFile:
-        path = path_of(file.uri)
+        path = decode_path(file.uri)
         with self._errors(file.uri):
             return replace(self._file(path, self._client.lstat(path)), name=file.name)
 
     def open(self, file: RemoteFile) -> BinaryIO:
         errors = partial(self._errors, file.uri)
         with errors():
-            reader = SftpReader(self._client, path_of(file.uri), file.size)
+            reader = SftpReader(self._client, decode_path(file.uri), file.size)
         return io.BufferedReader(_SftpStream(reader, errors), _BUFFER)
 
     def _file(self, path: bytes, attributes: paramiko.SFTPAttributes) -> RemoteFile:
         uri = path_uri("sftp", self._conn_id, path)
         if attributes.st_size is None:
-            raise TransferError("the SFTP server tells no size", file=uri, next_step="ask the vendor")
+            raise TransferError("the SFTP server does not report the file's size", file=uri, next_step="ask the vendor")
         return RemoteFile(
-            name=text_of(path.rpartition(b"/")[2]), uri=uri, size=attributes.st_size, modified=attributes.st_mtime or 0
+            name=decode_name(path.rpartition(b"/")[2]),
+            uri=uri,
+            size=attributes.st_size,
+            modified=attributes.st_mtime or 0,
         )
 
     def _errors(self, file: str) -> AbstractContextManager[None]:
@@ -114,13 +117,13 @@ class SftpOrigin:
 
 
 def _is_plain(attributes: Any) -> bool:
-    if attributes.st_mode is None:  # some servers send no mode; the line that `ls -l` would print begins with the type
+    if attributes.st_mode is None:  # some servers send no mode; the `ls -l` line that they send starts with the type
         return not attributes.longname.startswith(("d", "l"))
     return stat.S_ISREG(attributes.st_mode)
 
 
 class S3Origin:
-    """Files in a bucket: the objects directly under a prefix, each pinned to the ETag that was listed.
+    """Files in a bucket: the objects directly under a prefix. Each is read only while it has its listed ETag.
 
     :param client: a boto3 `s3` client.
     """
@@ -137,25 +140,25 @@ class S3Origin:
                 Bucket=self._bucket, Prefix=prefix, Delimiter="/"
             )
             for page in pages:
-                files.extend(self._file(found["Key"], found["Size"], found) for found in page.get("Contents", ()))
-        return [file for file in files if file.name]  # the console makes an empty object of a folder's name
+                files.extend(self._file(entry["Key"], entry["Size"], entry) for entry in page.get("Contents", ()))
+        return [file for file in files if file.name]  # the console creates a folder as an empty object
 
     def stat(self, file: RemoteFile) -> RemoteFile:
         key = split_s3_uri(file.uri)[1]
         with self._errors(file.uri):
-            found = self._client.head_object(Bucket=self._bucket, Key=key)
-        return self._file(key, found["ContentLength"], found)
+            head = self._client.head_object(Bucket=self._bucket, Key=key)
+        return self._file(key, head["ContentLength"], head)
 
     def open(self, file: RemoteFile) -> BinaryIO:
         return open_object(self._client, self._bucket, split_s3_uri(file.uri)[1], file.size, str(file.version))
 
-    def _file(self, key: str, size: int, found: dict[str, Any]) -> RemoteFile:
+    def _file(self, key: str, size: int, response: dict[str, Any]) -> RemoteFile:
         return RemoteFile(
             name=key.rpartition("/")[2],
             uri=s3_uri(self._bucket, key),
             size=size,
-            modified=int(found["LastModified"].timestamp()),  # HEAD knows whole seconds only
-            version=found["ETag"],
+            modified=int(response["LastModified"].timestamp()),  # HEAD returns whole seconds only
+            version=response["ETag"],
         )
 
     def _errors(self, file: str) -> AbstractContextManager[None]:
@@ -163,7 +166,7 @@ class S3Origin:
 
 
 class LocalOrigin:
-    """Files of this machine. Folders and paths are the operating system's."""
+    """Files on this machine. Folders and paths are the operating system's."""
 
     def list(self, folder: str) -> FileList:
         if not Path(folder).is_dir():
@@ -172,17 +175,17 @@ class LocalOrigin:
             return [self.file(path) for path in Path(folder).iterdir() if path.is_file() and not path.is_symlink()]
 
     def file(self, path: Path) -> RemoteFile:
-        """Return the file at `path`, which a person named. Raises `ConfigurationError` when there is none."""
+        """Return the file at `path`, which a person named. Raises `ConfigurationError` if there is no such file."""
         with local_errors(str(path)):
-            found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+            status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise ConfigurationError("not a file", file=str(path), next_step="name a file")
         absolute = bytes(path.absolute())
         return RemoteFile(
-            name=text_of(absolute.rpartition(b"/")[2]),
+            name=decode_name(absolute.rpartition(b"/")[2]),
             uri=path_uri("file", "", absolute),
-            size=found.st_size,
-            modified=found.st_mtime,
+            size=status.st_size,
+            modified=status.st_mtime,
         )
 
     def stat(self, file: RemoteFile) -> RemoteFile:
@@ -194,11 +197,11 @@ class LocalOrigin:
 
 
 def _local_path(file: RemoteFile) -> Path:
-    return Path(os.fsdecode(path_of(file.uri)))
+    return Path(os.fsdecode(decode_path(file.uri)))
 
 
 class _SftpStream(io.RawIOBase):
-    """A remote file's bytes, from `SftpReader.read` until that returns none."""
+    """A remote file's bytes, from `SftpReader.read` until it returns no bytes."""
 
     def __init__(self, reader: SftpReader, errors: Callable[[], AbstractContextManager[None]]) -> None:
         self._reader = reader

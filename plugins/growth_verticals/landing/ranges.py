@@ -1,4 +1,4 @@
-"""A bucket's object as a seekable file."""
+"""An S3 object as a seekable file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ATTEMPTS = 3
 
 
 def open_object(client: Any, bucket: str, key: str, size: int, etag: str, body: Any = None) -> BinaryIO:
-    """Return an object of `size` bytes as a seekable stream, which is a context manager and not thread-safe.
+    """Return an object of `size` bytes as a seekable stream: a context manager, not thread-safe.
 
-    :param body: of an answer that has the object from its start, if one is there already.
+    :param body: the body of a response that starts at the object's first byte, if the caller has one.
 
-    Reading on costs one request in all, reading elsewhere one request each; a broken connection is taken up again
-    where it broke. Holds 1 MiB. Raises `TransferError` when the object no longer has this ETag.
+    Reading from start to end costs one request, and every seek one more. After a broken connection,
+    reading resumes at the same byte. Holds 1 MiB. Raises `TransferError` when the object no longer has this ETag.
     """
     return io.BufferedReader(_RangeReader(client, bucket, key, size, etag, body), _BUFFER)
 
@@ -32,8 +32,8 @@ class _RangeReader(io.RawIOBase):
         self._key = key
         self._size = size
         self._etag = etag
-        self._at = 0
-        self._body = body  # of an answer whose next byte is the one at self._at
+        self._position = 0
+        self._body = body  # its next byte is the one at self._position
 
     def readable(self) -> bool:
         return True
@@ -42,51 +42,51 @@ class _RangeReader(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        target = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        target = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if target < 0:
-            raise OSError(errno.EINVAL, "a seek before the start")  # as a file does; zipfile relies on it
-        if target != self._at:
-            self._drop()
-            self._at = target
+            raise OSError(errno.EINVAL, "a seek to a negative position")  # as a regular file does; zipfile relies on it
+        if target != self._position:
+            self._close_body()
+            self._position = target
         return target
 
     def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._size - self._at)
-        if wanted <= 0:
+        length = min(len(buffer), self._size - self._position)
+        if length <= 0:
             return 0
-        data = self._read(wanted)
+        data = self._read(length)
         buffer[: len(data)] = data
-        self._at += len(data)
+        self._position += len(data)
         return len(data)
 
     def close(self) -> None:
-        self._drop()
+        self._close_body()
         super().close()
 
-    def _read(self, wanted: int) -> bytes:
+    def _read(self, length: int) -> bytes:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with object_errors(self._client, self._bucket, s3_uri(self._bucket, self._key)):
-                    return self._read_once(wanted)
+                    return self._read_once(length)
             except TransferError:
-                self._drop()
+                self._close_body()
                 if attempt == _ATTEMPTS:
                     raise
         raise AssertionError("unreachable")
 
-    def _read_once(self, wanted: int) -> bytes:
+    def _read_once(self, length: int) -> bytes:
         if self._body is None:
-            answer = self._client.get_object(
-                Bucket=self._bucket, Key=self._key, Range=f"bytes={self._at}-", IfMatch=self._etag
+            response = self._client.get_object(
+                Bucket=self._bucket, Key=self._key, Range=f"bytes={self._position}-", IfMatch=self._etag
             )
-            self._body = answer["Body"]
-        data: bytes = self._body.read(wanted)
+            self._body = response["Body"]
+        data: bytes = self._body.read(length)
         return data
 
-    def _drop(self) -> None:
+    def _close_body(self) -> None:
         if self._body is not None:
             self._body.close()
             self._body = None

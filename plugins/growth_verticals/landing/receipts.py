@@ -1,4 +1,4 @@
-"""The receipt that lies beside every landed file: what it is, and where it came from."""
+"""The receipt next to every landed file: what the file is, and where it came from."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RECEIPT_SUFFIX = ".receipt.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One landed file, as JSON beside it under `<key>.receipt.json`.
+    """One landed file's receipt, stored next to it as JSON under `<key>.receipt.json`.
 
     :param name, size, origin, version, modified: as listed at the origin (`RemoteFile`); `origin` is the URI.
-    :param sha256: lower-case hex, of the bytes as they came.
-    :param etag, version_id: of the landed object; a receipt speaks for the object with this ETag and no other.
+    :param sha256: lower-case hex, of the file's bytes.
+    :param etag, version_id: of the landed object. The receipt describes only an object with this ETag.
     :param landed_at: ISO 8601, UTC.
     """
 
@@ -39,20 +39,20 @@ class Receipt:
     version_id: str | None
     landed_at: str
 
-    def is_of(self, file: RemoteFile) -> bool:
-        """Whether `file` is the very object that was copied: the same version of the same URI."""
+    def describes(self, file: RemoteFile) -> bool:
+        """Whether `file` is exactly the object that was copied: the same URI, version and size."""
         listed = (file.uri, file.version, file.size)
         return file.version is not None and listed == (self.origin, self.version, self.size)
 
-    def landed(self, uri: str) -> LandedFile:
-        """Return the copy at `uri`, which this speaks for, as the later steps know it."""
+    def landed_file(self, uri: str) -> LandedFile:
+        """Return the copy at `uri`, which this receipt describes, in the form that later steps use."""
         return LandedFile(
             name=self.name, uri=uri, size=self.size, sha256=self.sha256, origin=self.origin, etag=self.etag
         )
 
 
 def write_receipt(client: Any, bucket: str, key: str, receipt: Receipt) -> None:
-    """Put the receipt beside the landed object `key`."""
+    """Store the receipt next to the landed object `key`."""
     with object_errors(client, bucket, s3_uri(bucket, key)):
         client.put_object(
             Bucket=bucket,
@@ -63,8 +63,7 @@ def write_receipt(client: Any, bucket: str, key: str, receipt: Receipt) -> None:
 
 
 def read_receipt(client: Any, bucket: str, key: str) -> Receipt | None:
-    """Return the receipt beside `key`; None when there is none or it cannot be understood."""
-
+    """Return the receipt next to `key`; None when there is none or it cannot be parsed."""
     with object_errors(client, bucket, s3_uri(bucket, key)):
         try:
             text = client.get_object(Bucket=bucket, Key=key + RECEIPT_SUFFIX)["Body"].read()

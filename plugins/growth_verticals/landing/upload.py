@@ -1,4 +1,4 @@
-"""Bytes on their way to one key of a bucket."""
+"""Uploads a stream of bytes to one key of a bucket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from growth_verticals.catalog.service_errors import error_code, http_status
-from growth_verticals.delivery import SMALL_BYTES
+from growth_verticals.delivery import SMALL_FILE_BYTES
 from growth_verticals.landing.file_errors import object_errors
 from growth_verticals.landing.uris import s3_uri
 
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-#: S3 takes parts of 5 MiB to 5 GiB, and 10,000 of them (user guide, "Amazon S3 multipart upload limits").
-_MOST_PARTS = 10_000
-#: Parts on the wire while the next one is read.
+#: S3 accepts up to 10,000 parts, each of 5 MiB to 5 GiB (user guide, "Amazon S3 multipart upload limits").
+_MAX_PARTS = 10_000
+#: Parts that are being uploaded while the next one is read.
 _IN_FLIGHT = 2
-#: The key exists (412), another completion got there first (409), or this upload was completed before (404).
-_TAKEN = (412, 409, 404)
+#: The key exists (412), a concurrent completion was first (409), or this upload is already completed (404).
+_KEY_TAKEN = (412, 409, 404)
 
 
 def part_size_for(size: int) -> int:
-    """Return how many bytes the parts of a file of `size` bytes have: 8 MiB, more only above 80 GB."""
-    return max(SMALL_BYTES, -(-size // _MOST_PARTS))
+    """Return the part size for a file of `size` bytes: 8 MiB, and more only above 80 GB."""
+    return max(SMALL_FILE_BYTES, -(-size // _MAX_PARTS))
 
 
 @dataclass(frozen=True)
-class Uploaded:
-    """The object that an upload became."""
+class UploadedObject:
+    """The object that an upload created."""
 
     etag: str
     version_id: str | None
 
 
 class Upload:
-    """An object in the making: invisible until `complete`, and gone if the block is left before.
+    """An object that is being uploaded: invisible until `complete`, and aborted if the block ends before that.
 
-    :param choose_key: asked once, when there are more bytes than one request takes: then the key must be known.
+    :param choose_key: called once, when the bytes need more than one request: a multipart upload starts with its key.
 
-    A process that dies in between leaves an unfinished multipart upload, which nobody sees; the landing bucket's
+    A process that dies in between leaves an incomplete multipart upload, which is invisible; the landing bucket's
     lifecycle rule for incomplete uploads removes it. Holds at most four parts in memory.
     """
 
     def __init__(self, client: Any, bucket: str, choose_key: Callable[[], str]) -> None:
         self.bucket = bucket
-        #: None as long as all bytes fit into one request, and may go to any key.
+        #: None as long as all bytes fit into one request, which can go to any key.
         self.key: str | None = None
         self._client = client
         self._choose_key = choose_key
@@ -65,47 +65,46 @@ class Upload:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._threads.shutdown(cancel_futures=True)
         if self._upload_id is not None:
             self._abort(self._upload_id)
 
     def add(self, part: bytes) -> None:
-        """Send the next part. All but the last have the same size, 5 MiB or more. Waits while two are on the wire."""
+        """Upload the next part. All but the last have the same size, 5 MiB or more. Waits while two are in flight."""
         if self._upload_id is not None:
             self._send(self._upload_id, part)
         elif self._first is None:
-            self._first = part  # so far it may be a small file, which one PUT puts there
+            self._first = part  # this may be the whole file, which a single PUT uploads
         else:
-            self._upload_id = upload_id = self._begin(self._choose_key())
+            self._upload_id = upload_id = self._start_multipart(self._choose_key())
             self._send(upload_id, self._first)
             self._first = None
             self._send(upload_id, part)
 
-    def complete(self, key: str) -> Uploaded | None:
-        """Make the object visible under `key`, and return what it is; None when the key holds an object already.
+    def complete(self, key: str) -> UploadedObject | None:
+        """Make the object visible under `key` and return it; None when that key already has an object.
 
-        :param key: this upload's, if it has one; otherwise another may be tried when this one is taken.
+        :param key: this upload's key, if it has one; otherwise the caller can try another if this one is taken.
         """
-
         while self._sending:
             self._await_part()
-        with self._failures(key):
+        with self._errors(key):
             try:
-                answer = self._put(key) if self._upload_id is None else self._complete(key, self._upload_id)
+                response = self._put(key) if self._upload_id is None else self._complete(key, self._upload_id)
             except ClientError as error:
-                if http_status(error) in _TAKEN and error_code(error) != "NoSuchBucket":
+                if http_status(error) in _KEY_TAKEN and error_code(error) != "NoSuchBucket":
                     return None
                 raise
         self._upload_id = None
-        return Uploaded(answer["ETag"], answer.get("VersionId"))
+        return UploadedObject(response["ETag"], response.get("VersionId"))
 
-    def _begin(self, key: str) -> str:
-        with self._failures(key):
-            answer = self._client.create_multipart_upload(Bucket=self.bucket, Key=key)
+    def _start_multipart(self, key: str) -> str:
+        with self._errors(key):
+            response = self._client.create_multipart_upload(Bucket=self.bucket, Key=key)
         self.key = key
-        return str(answer["UploadId"])
+        return str(response["UploadId"])
 
     def _send(self, upload_id: str, part: bytes) -> None:
         if len(self._sending) == _IN_FLIGHT:
@@ -118,9 +117,9 @@ class Upload:
 
     def _put_part(self, upload_id: str, number: int, part: bytes) -> str:
         target = {"Bucket": self.bucket, "Key": self.key, "UploadId": upload_id}
-        with self._failures(self.key):
-            answer = self._client.upload_part(**target, PartNumber=number, Body=part)
-        return str(answer["ETag"])
+        with self._errors(self.key):
+            response = self._client.upload_part(**target, PartNumber=number, Body=part)
+        return str(response["ETag"])
 
     def _put(self, key: str) -> Any:
         return self._client.put_object(Bucket=self.bucket, Key=key, Body=self._first or b"", IfNoneMatch="*")
@@ -132,9 +131,8 @@ class Upload:
         )
 
     def _abort(self, upload_id: str) -> None:
-
-        with suppress(BotoCoreError, ClientError):  # it stays invisible, and the error that led here matters more
+        with suppress(BotoCoreError, ClientError):  # it stays invisible, and the original error matters more
             self._client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
 
-    def _failures(self, key: str | None) -> AbstractContextManager[None]:
+    def _errors(self, key: str | None) -> AbstractContextManager[None]:
         return object_errors(self._client, self.bucket, s3_uri(self.bucket, key or ""))

@@ -1,7 +1,7 @@
 """Names and URIs of files.
 
-A key stands in an `s3://` URI as it is, the way the AWS tools write it. A path stands percent-quoted in `sftp://` and
-`file://`, because its bytes need not be UTF-8. Both ways every name comes back as it was.
+A key is not encoded in an `s3://` URI, as in the AWS tools. A path is percent-encoded in an `sftp://` or `file://` URI,
+because its bytes need not be UTF-8. From both kinds of URI, every name is decoded exactly.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def path_uri(scheme: str, host: str, path: bytes) -> str:
-    """Return `scheme://host/path` of an absolute path."""
+    """Return `scheme://host/path` for an absolute path."""
     return f"{scheme}://{host}{quote(path)}"
 
 
-def path_of(uri: str) -> bytes:
-    """Return the absolute path that `path_uri` was given."""
+def decode_path(uri: str) -> bytes:
+    """Return the absolute path that `path_uri` encoded as `uri`."""
     return unquote_to_bytes("/" + uri.split("://", 1)[1].partition("/")[2])
 
 
-def text_of(name: bytes) -> str:
-    """Return a file name as text: UTF-8, or else Latin-1, which gives every byte a character."""
+def decode_name(name: bytes) -> str:
+    """Return a file name as text: decoded as UTF-8, or else as Latin-1, which decodes every byte."""
     try:
         return name.decode()
     except UnicodeDecodeError:
@@ -44,7 +44,7 @@ def text_of(name: bytes) -> str:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether `name` is one file's name: no folder, no `.` or `..`, no control character."""
+    """Whether `name` is a single file's name: no folder, not `.` or `..`, no control characters."""
     return (
         name not in ("", ".", "..")
         and "/" not in name

@@ -1,6 +1,6 @@
-"""The steps after the wait, each one call of `growth_verticals.steps`, which also writes the log's last line.
+"""Operators for the steps after the wait. Each calls one function of `growth_verticals.steps`, which also logs.
 
-XCom holds ids, counts and names.
+XCom contains only ids, counts, names and URIs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from growth_verticals import steps
 from growth_verticals.delivery import LandedFile, RemoteFile, StagedFile
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
-from growth_verticals.hooks.pgp import keys_of
-from growth_verticals.hooks.run import request_of
+from growth_verticals.hooks.pgp import key_finder_for
+from growth_verticals.hooks.run import load_request
 from growth_verticals.operators.source import SourceOperator
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class LandFile(SourceOperator):
-    """Copy one file into the landing zone, byte for byte, with its sha256 beside it.
+    """Copy one file byte for byte into the landing zone, with a receipt next to it that contains its sha256.
 
     :param file: a `RemoteFile` as a mapping. Its strings are never rendered as templates.
     """
@@ -37,15 +37,15 @@ class LandFile(SourceOperator):
         self.file: Any = file  # resolved from XCom before `execute`
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the `LandedFile`. A retry finds an equal copy and keeps it."""
-        period = request_of(context, self.source).period
+        """Return the `LandedFile`. A retry finds an identical copy and keeps it."""
+        period = load_request(context, self.source).period
         account, file = account_from_connection(), RemoteFile(**self.file)
         with open_origin(account, self.source, file.uri) as origin:
             return asdict(steps.land(account, origin, self.source, period, file))
 
 
 class StageFile(SourceOperator):
-    """Write one landed file's rows as Parquet under the table's location; no snapshot refers to them yet.
+    """Write one landed file's rows as Parquet in the table's location. No snapshot refers to them yet.
 
     :param landed: a `LandedFile` as a mapping.
     """
@@ -57,15 +57,15 @@ class StageFile(SourceOperator):
         self.landed: Any = landed  # resolved from XCom before `execute`
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the `StagedFile`. A retry writes new Parquet files; those of the failed try are never referenced."""
-        period = request_of(context, self.source).period
-        account, keys = account_from_connection(), keys_of(self.source.name)
+        """Return the `StagedFile`. A retry writes new files; no snapshot ever refers to those of the failed attempt."""
+        period = load_request(context, self.source).period
+        account, keys = account_from_connection(), key_finder_for(self.source.name)
         [staged] = steps.stage(account, self.source, period, [LandedFile(**self.landed)], keys)
         return asdict(staged)
 
 
 class CommitDelivery(SourceOperator):
-    """Put all files of the delivery into the table in one snapshot, exactly once by (period, sha256).
+    """Commit all files of the delivery to the table in one snapshot, each (period, sha256) exactly once.
 
     :param staged: the `StagedFile`s as mappings.
     """
@@ -77,9 +77,9 @@ class CommitDelivery(SourceOperator):
         self.staged: Any = staged  # resolved from XCom before `execute`
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the `LoadResult`, and attach its counts to the event of the table's asset."""
-        request = request_of(context, self.source)
-        # What one mapped task returned comes as it is, and not as a list of one.
+        """Return the `LoadResult`, and add its counts to the table's asset event."""
+        request = load_request(context, self.source)
+        # If there is only one mapped task, Airflow passes its result itself, not a list of one.
         staged = [self.staged] if isinstance(self.staged, dict) else self.staged
         result = steps.commit(
             account_from_connection(),
@@ -99,7 +99,7 @@ class ApplyMaintenance(SourceOperator):
     """Apply the source's maintenance settings to its table where the live ones differ."""
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
-        """Return what was changed, in words; empty when all was as declared."""
+        """Return a text for each change. Empty if all settings were as declared."""
         changes = steps.maintain(maintainer_account(), self.source)
         self.log.info("%s: %s", self.source.table, "; ".join(changes) or "maintenance is as declared")
         return changes
@@ -109,7 +109,7 @@ def _counts(result: LoadResult) -> dict[str, Any]:
     return {
         "source": result.source,
         "period": result.period,
-        "snapshot_id": str(result.snapshot_id) if result.snapshot_id is not None else None,  # over 2^53: not for JSON
+        "snapshot_id": str(result.snapshot_id) if result.snapshot_id is not None else None,  # can exceed 2^53
         "files": len(result.files),
         "rows_read": result.rows_read,
         "rows_loaded": result.rows_loaded,

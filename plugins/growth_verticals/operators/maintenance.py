@@ -1,4 +1,4 @@
-"""Daily care of the table bucket: settings against the declarations, and whether AWS's own jobs did their work."""
+"""Operators for daily table bucket maintenance: apply the declared settings, and check the results of AWS's jobs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class ApplyBucketMaintenance(BaseOperator):
-    """Set how long files that no snapshot refers to are kept, where the table bucket's setting differs.
+    """Set how long the table bucket keeps files that no snapshot refers to, if the current setting differs.
 
     :param unreferenced_days: ≥ 1. A delivery must be committed within this time after its files are staged.
-    :param non_current_days: ≥ 1, between a file's removal and its end.
+    :param non_current_days: ≥ 1, from the removal of a file to its permanent deletion.
     """
 
     def __init__(self, *, unreferenced_days: int, non_current_days: int, **kwargs: Any) -> None:
@@ -30,36 +30,36 @@ class ApplyBucketMaintenance(BaseOperator):
         self.non_current_days = non_current_days
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
-        """Return what was changed, in words."""
+        """Return a text for each change."""
         from growth_verticals.bucket.maintenance import BucketMaintenance, apply_bucket_maintenance
 
         declared = BucketMaintenance(unreferenced_days=self.unreferenced_days, non_current_days=self.non_current_days)
         changes = apply_bucket_maintenance(maintainer_account(), declared)
-        self.log.info("; ".join(changes) or "the table bucket: as declared")
+        self.log.info("; ".join(changes) or "the table bucket's settings are as declared")
         return changes
 
 
 class ListTables(BaseOperator):
-    """List the tables that exist by now, each with the source that it belongs to."""
+    """List all tables of the table bucket, each with the source that it belongs to."""
 
     def execute(self, context: Context) -> list[dict[str, str | None]]:  # noqa: ARG002 - Airflow's signature
-        """Return `{"source": name, "table": namespace.table}` of each; without a source, the name is None."""
+        """Return `{"source": name, "table": namespace.table}` for each table; the name is None without a source."""
         from growth_verticals.bucket.inventory import table_names
 
-        source_of: dict[str, str | None] = {
+        source_by_table: dict[str, str | None] = {
             table: source.name for source in read_sources().values() for table in (source.table, source.rejects_table)
         }
-        tables = [{"source": source_of.get(table), "table": table} for table in table_names(maintainer_account())]
+        tables = [{"source": source_by_table.get(table), "table": table} for table in table_names(maintainer_account())]
         others = sum(table["source"] is None for table in tables)
-        self.log.info("%s tables of sources exist, and %s others", len(tables) - others, others)
+        self.log.info("%s tables belong to sources, %s do not", len(tables) - others, others)
         return tables
 
 
 class MaintainTable(BaseOperator):
-    """Apply a table's declared maintenance settings, and fail when one of its maintenance jobs has failed.
+    """Apply a table's declared maintenance settings, and fail if one of its maintenance jobs has failed.
 
-    A rejects table has AWS's default settings. The settings of a table that no source declares are somebody else's:
-    only its jobs are looked at, as far as this role may.
+    A rejects table gets AWS's default settings. The settings of a table that no source declares are not changed; its
+    jobs are checked if this role has permission to read them.
 
     :param table: `{"source": name or None, "table": namespace.table}`.
     """
@@ -71,7 +71,7 @@ class MaintainTable(BaseOperator):
         self.table: Any = table  # resolved from XCom before `execute`
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Return the changes made and each job's status. Raises `ServiceError` that names the failed job."""
+        """Return the changes and each job's status. Raises `ServiceError` that names the failed jobs."""
         from growth_verticals.bucket.maintenance import apply_maintenance, maintenance_jobs
 
         account, table = maintainer_account(), self.table["table"]
@@ -84,20 +84,20 @@ class MaintainTable(BaseOperator):
         except ConfigurationError as error:
             if source is not None:
                 raise
-            self.log.warning("%s belongs to no source, and is passed over: %s", table, error)
+            self.log.warning("%s belongs to no source and is skipped: %s", table, error)
             return {"changes": [], "jobs": {}}
-        for kind, job in jobs.items():
-            self.log.info("%s: %s is %s %s", table, kind, job.status, job.message)
-        failed = [f"{kind} ({job.message or 'no message'})" for kind, job in jobs.items() if job.status == "Failed"]
+        for job_type, job in jobs.items():
+            self.log.info("%s: %s is %s %s", table, job_type, job.status, job.message)
+        failed = [f"{name} ({job.message or 'no message'})" for name, job in jobs.items() if job.status == "Failed"]
         if failed:
             raise ServiceError(
                 f"maintenance of {table} failed: {'; '.join(failed)}",
                 source=source.name if source else None,
-                next_step="the runbook says what each message means; the table can be read all the same",
+                next_step="look up the message in docs/runbook.md; the table can still be read",
             )
         self.log.info(
             "%s: %s",
             table,
-            "; ".join(changes) or f"settings {'as declared' if source else 'left alone'}, no failed job",
+            "; ".join(changes) or f"settings {'are as declared' if source else 'were not changed'}, no failed job",
         )
-        return {"changes": changes, "jobs": {kind: job.status for kind, job in jobs.items()}}
+        return {"changes": changes, "jobs": {job_type: job.status for job_type, job in jobs.items()}}

@@ -1,4 +1,4 @@
-"""What the operators of a source's DAG have in common."""
+"""The base class and the retry policy of the operators in a source's DAG."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class SourceOperator(BaseOperator):
-    """A step of one source's delivery.
+    """One step of a source's DAG.
 
-    :param source: the declaration.
+    :param source: the source's declaration.
     """
 
     def __init__(self, *, source: Source, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ class SourceOperator(BaseOperator):
 
 
 class RetryTransientErrors(RetryPolicy):
-    """Fail at once on an error that stays what it is until a person acts; retry everything else."""
+    """Fail immediately on an error that needs human action. Retry all other errors."""
 
     def evaluate(
         self,
@@ -35,7 +35,7 @@ class RetryTransientErrors(RetryPolicy):
         max_tries: int,  # noqa: ARG002
         context: Context | None = None,  # noqa: ARG002
     ) -> RetryDecision:
-        """Return the decision, with a reason that the task's log shows."""
+        """Return the decision, with a reason for the task's log."""
         if isinstance(exception, GrowthVerticalsError) and not exception.retryable:
-            return RetryDecision.fail(f"{type(exception).__name__} would come again; a person must act first")
+            return RetryDecision.fail(f"a retry would raise {type(exception).__name__} again; a person must act first")
         return RetryDecision.default()

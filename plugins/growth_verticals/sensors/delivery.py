@@ -1,4 +1,4 @@
-"""The first step of every run: wait until the period's delivery is complete, and return its files."""
+"""The first step of every run: wait until the period's delivery is complete, then return its files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from growth_verticals.delivery import RemoteFile
 from growth_verticals.errors import DeliveryLateError, ServiceError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
-from growth_verticals.hooks.run import request_of
+from growth_verticals.hooks.run import load_request
 from growth_verticals.operators.source import SourceOperator
-from growth_verticals.sensors.triggers import DeliveryTrigger, describe, look
+from growth_verticals.sensors.triggers import DeliveryTrigger, poll, waiting_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,37 +27,39 @@ if TYPE_CHECKING:
     from growth_verticals.landing.origins import Origin
 
 _POLL_INTERVAL_S = 60.0
-#: When a deferred task comes back within seconds, the executor's report of its first part, which may be that late, is
-#: taken for the death of the second, and the task runs twice.
-_SHORTEST_INTERVAL_S = 8.0
-#: A run that starts when its period is due already still waits this long: files may be held to be still moving.
+#: A deferred task must not resume within a few seconds. The executor's report that the first part has ended can arrive
+#: late; if the task has resumed by then, the report is taken as a crash of the second part, and the task runs twice.
+_MIN_POLL_INTERVAL_S = 8.0
+#: A run waits at least this long, even if its period is already due, because it takes two polls to see that files are
+#: complete.
 _MIN_WAIT_S = 600.0
 
 
 class AwaitDelivery(SourceOperator):
-    """Wait for a period's delivery and return its files, as `RemoteFile` mappings.
+    """Wait for a period's delivery, and return its files as `RemoteFile` mappings.
 
-    Complete is: every file's size, time and version are the same over two looks, or the source's done marker is
-    there. Late is: 18:00 on the due business day, or ten minutes after the start where that has passed. Files that a
-    person named are not waited for: they are there, or the run fails.
+    The delivery is complete when the source's done marker exists. If the source declares no marker, it is complete when
+    two consecutive polls find the same files, unchanged in size, modification time and version. The delivery is late at
+    18:00 on the due business day, or ten minutes after the task starts if that is later. There is no wait for files
+    that a person named: if one does not exist, the run fails.
 
     Environment variables, in seconds: GV_POLL_INTERVAL_S (60, at least 8) and GV_MIN_WAIT_S (600).
     """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Look once, and leave the rest of the wait to the triggerer. Raises what `look` raises, but `ServiceError`."""
-        request = request_of(context, self.source)
+        """Poll once, then defer to the triggerer. Raises what `poll` raises, except `ServiceError`."""
+        request = load_request(context, self.source)
         if request.files or isinstance(self.source.cadence, OnDemand):
             return self._named(request.files)
         files: list[RemoteFile] = []
         try:
-            files, marker = look(self.source, request.period)
+            files, marker = poll(self.source, request.period)
         except ServiceError as error:
             self.log.warning("%s", error)
         else:
             if marker and files:
                 return self._complete(request.period, files)
-            self.log.info(describe(self.source, request.period, files, marker))
+            self.log.info(waiting_message(self.source, request.period, files, marker))
         late_at = max(
             self.source.cadence.due(request.period).timestamp(), time.time() + _setting("GV_MIN_WAIT_S", _MIN_WAIT_S)
         )
@@ -68,24 +70,24 @@ class AwaitDelivery(SourceOperator):
                 period=request.period.key,
                 seen=[asdict(file) for file in files],
                 late_at=late_at,
-                interval_s=max(_setting("GV_POLL_INTERVAL_S", _POLL_INTERVAL_S), _SHORTEST_INTERVAL_S),
+                interval_s=max(_setting("GV_POLL_INTERVAL_S", _POLL_INTERVAL_S), _MIN_POLL_INTERVAL_S),
             ),
             method_name="resume",
         )
 
     def resume(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the files that the trigger saw. Raises `DeliveryLateError` when they were not complete in time."""
-        period = request_of(context, self.source).period
+        """Return the files that the trigger found. Raises `DeliveryLateError` if they were not complete in time."""
+        period = load_request(context, self.source).period
         files = [RemoteFile(**file) for file in event["files"]]
         if event["complete"]:
             return self._complete(period, files)
         delivery, due = self.source.delivery, self.source.cadence.due(period)
         raise DeliveryLateError(
-            f"no complete delivery of {period} came in time",
+            f"no complete delivery of {period} arrived in time",
             source=self.source.name,
-            expected=f"files {delivery.pattern} in {delivery.place or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
-            found=f"{len(files)} file(s), still changing or without their marker" if files else "none",
-            next_step="ask the vendor; when the files are there, clear this task",
+            expected=f"files {delivery.pattern} in {delivery.folder or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
+            found=f"{len(files)} file(s), still changing or without the done marker" if files else "none",
+            next_step="ask the vendor for the delivery; clear this task when the files are there",
         )
 
     def _named(self, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -97,13 +99,13 @@ class AwaitDelivery(SourceOperator):
             def origin_of(uri: str) -> Origin:
                 return opened.enter_context(open_origin(account, self.source, uri))
 
-            return self._told(find_named(account, self.source, names, origin_of))
+            return self._log_files(find_named(account, self.source, names, origin_of))
 
     def _complete(self, period: Period, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
         self.log.info("%s %s: the delivery is complete", self.source.name, period)
-        return self._told(files)
+        return self._log_files(files)
 
-    def _told(self, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
+    def _log_files(self, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
         for file in files:
             self.log.info("%s, %s bytes", file.name, f"{file.size:,}")
         return [asdict(file) for file in files]

@@ -1,4 +1,4 @@
-"""The wait itself, in Airflow's triggerer: no worker is held while a vendor takes its time."""
+"""The wait for a delivery, in Airflow's triggerer, so that it takes no worker slot."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 class DeliveryTrigger(BaseTrigger):
-    """Looks at a source's folder until a period's delivery is complete, or late.
+    """Polls a source's folder until a period's delivery is complete or late.
 
-    Fires `{"files": [RemoteFile as mapping, …], "complete": bool}`: `complete` is False when it is late, and `files`
-    is then what was there. A server that does not answer counts as a look that saw nothing new.
+    Fires `{"files": [RemoteFile as mapping, …], "complete": bool}`. `complete` is False if the delivery is late; then
+    `files` are those of the last poll. A poll is ignored if the server does not answer.
 
-    :param source: the source's name; the triggerer reads its declaration.
+    :param source: the source's name. The triggerer reads the declaration itself.
     :param period: the period's key.
-    :param seen: the files of the look before, as mappings.
+    :param seen: the files that the previous poll found, as mappings.
     :param late_at: seconds since 1970, UTC.
-    :param interval_s: seconds between two looks.
+    :param interval_s: seconds between polls.
     """
 
     def __init__(
@@ -48,31 +48,31 @@ class DeliveryTrigger(BaseTrigger):
         self.interval_s = interval_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments with which the triggerer builds it again."""
+        """Return the class path and the arguments, from which the triggerer creates the trigger again."""
         names = ("source", "period", "seen", "late_at", "interval_s")
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until the delivery is complete or late. Each look is made in a thread: the libraries are not async."""
+        """Poll until the delivery is complete or late. Each poll runs in a thread, because its libraries block."""
         from growth_verticals.landing.listing import is_complete
 
         source = find_source(self.source)
         period = source.cadence.parse(self.period)
-        before = [RemoteFile(**file) for file in self.seen]
+        previous = [RemoteFile(**file) for file in self.seen]
         while True:
             await asyncio.sleep(self.interval_s)
             try:
-                files, marker = await asyncio.to_thread(look, source, period)
+                files, marker = await asyncio.to_thread(poll, source, period)
             except ServiceError as error:
                 self.log.warning("%s", error)
             else:
-                if is_complete(before, files, marker):
+                if is_complete(previous, files, marker):
                     yield self._event(files, complete=True)
                     return
-                self.log.info(describe(source, period, files, marker))
-                before = files
+                self.log.info(waiting_message(source, period, files, marker))
+                previous = files
             if time.time() >= self.late_at:
-                yield self._event(before, complete=False)
+                yield self._event(previous, complete=False)
                 return
 
     def _event(self, files: Sequence[RemoteFile], *, complete: bool) -> TriggerEvent:
@@ -80,23 +80,24 @@ class DeliveryTrigger(BaseTrigger):
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
-def look(source: Source, period: Period) -> tuple[list[RemoteFile], bool | None]:
-    """Return the period's files as they are now, and whether the done marker is there (None: none is declared).
+def poll(source: Source, period: Period) -> tuple[list[RemoteFile], bool | None]:
+    """Return the period's current files, and whether the done marker exists (None if the source declares no marker).
 
-    Raises `ServiceError` when the server does not answer, `ConfigurationError` when it refuses us.
+    Raises `ServiceError` if the server does not answer, `ConfigurationError` if it refuses the login.
     """
     from growth_verticals.landing.listing import marker_present
 
     with open_origin(account_from_connection(), source) as origin:
-        # The marker first: a file that came with it, after the files were listed, would be left out.
+        # Check the marker before listing the files. Otherwise, files that arrive with the marker between these two
+        # requests would be missed.
         marker = marker_present(origin, source, period)
         return steps.list_files(origin, source, period), marker
 
 
-def describe(source: Source, period: Period, files: Sequence[RemoteFile], marker: bool | None) -> str:
-    """Return a log line: what is there, and what is awaited."""
-    there = f"{len(files)} file(s), {sum(file.size for file in files):,} bytes"
-    awaited = "size and time to hold still"
+def waiting_message(source: Source, period: Period, files: Sequence[RemoteFile], marker: bool | None) -> str:
+    """Return a log line that says which files are there and what the wait is for."""
+    current = f"{len(files)} file(s), {sum(file.size for file in files):,} bytes"
+    awaited = "another poll that finds no change" if files else "files"
     if marker is not None:
         awaited = f"the marker {expand_tokens(source.delivery.done_marker or '', period)}"
-    return f"{source.name} {period}: there {there}; waiting for {awaited if files or marker is not None else 'files'}"
+    return f"{source.name} {period}: found {current}; waiting for {awaited}"

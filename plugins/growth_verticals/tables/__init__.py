@@ -1,1 +1,18 @@
-"""The table bucket: catalog, tables made from their SQL files, staging, exactly-once commits, maintenance."""
+"""The path of rows: from landed files into an Iceberg table, and out of it again.
+
+stage.py        ─ parse landed files and write their rows as data files
+prefetch.py     ─ small files, opened ahead of the one that is read
+writer.py       ─ rows into Parquet files, in bounded memory
+partition.py    ─ rows split by partition
+sort_order.py   ─ rows sorted by the table's sort order
+dictionaries.py ─ which columns are dictionary-encoded
+staged.py       ─ staged batches and their staged manifests
+commit.py       ─ staged batches into the table, in one snapshot, exactly once
+commit_loop.py  ─ one commit, on the snapshot that was checked or not at all
+ledger.py       ─ which files and rows the table holds
+scan.py         ─ some columns of a table, one row group at a time
+undo.py         ─ loaded files, removed from their tables
+rejected.py     ─ the rejects table: counts, reasons and records
+replay.py       ─ rejected records that are valid now, loaded exactly once
+rereading.py    ─ one file's rejected records, read and staged again
+"""

@@ -1,7 +1,7 @@
-"""Commit: every staged file of a delivery into the table, in one snapshot, exactly once by (period, sha256).
+"""Commit all staged files of a delivery to the table, in one snapshot, exactly once by (period, sha256).
 
 The table itself says which files it holds (`ledger.py`), and a commit succeeds only on the snapshot that was checked
-(`commit_loop.py`). So a crash, a catalog's wrong answer or another loader in between never adds a row twice.
+(`commit_loop.py`). So neither a crash, nor a wrong response from the catalog, nor a concurrent load adds a row twice.
 """
 
 from __future__ import annotations
@@ -51,18 +51,19 @@ def commit_delivery(
     max_rejected: float,
     expected_rows: int | None,
 ) -> LoadResult:
-    """Check the delivery's counts, commit its rejected records, then its rows. Any part may be repeated at any time.
+    """Check the delivery's counts, commit its rejected records, then its rows. Calling it again is always safe.
 
-    Files that the table already holds are left out, and so is the second of two files with equal content. A retry
+    Files that the table already holds are skipped, and so is the second of two files with equal content. A retry
     after a crash between the two commits finds the rejects and does not add them again; rejects from another staging
     of a file are replaced. A retry after the rows were committed finds its own data files in the table, and returns
-    what the first attempt would have returned.
+    the result that the first attempt would have returned.
 
-    :param max_rejected: share of the records read, 0 to 1, that may be rejected.
-    :param expected_rows: records of the whole delivery, rejected ones included; compared unless every file is loaded.
+    :param max_rejected: the largest share of the records, 0 to 1, that may be rejected.
+    :param expected_rows: number of records in the whole delivery, rejected ones included. It is not checked when every
+        file is already loaded.
 
-    Raises `DeliveryRefusedError` (counts disagree; too many rejects, which are kept then; staged files removed) or
-    `CommitError` (nothing was committed, or the state is unknown: calling it again is safe either way).
+    Raises `DeliveryRefusedError` if counts disagree, if too many records were rejected (the rejects table keeps them),
+    or if staged files were removed. Raises `CommitError` if nothing was committed or the outcome is unknown.
     """
     digests = {file.sha256 for file in staged}
     table = ensure_table(catalog, contract)
@@ -72,61 +73,65 @@ def commit_delivery(
     batches = [
         read_batch(table, rejects_table, period, files, loaded, source_name) for files in split_into_batches(staged)
     ]
-    left = [file for batch in batches for file in batch.files if file.sha256 not in loaded]
-    snapshot_id, by_us = None, set[str]()
-    if left:
-        counts = _count_records(table, rejects_table, period, left, loaded)
+    pending = [file for batch in batches for file in batch.files if file.sha256 not in loaded]
+    snapshot_id, committed = None, set[str]()
+    if pending:
+        counts = _count_records(table, rejects_table, period, pending, loaded)
         _require_expected(period, counts, expected_rows, source_name)
         _commit_rejects(catalog, contract, source_name, period, batches)
         _require_few_rejects(contract, period, counts, max_rejected, source_name)
         checked = _CheckedHead(_head(table), loaded)
-        snapshot_id, by_us = _commit_rows(catalog, contract, source_name, period, batches, checked)
-        by_us |= {file.sha256 for file in left if not file.rows_valid}
-    for sha256, earlier in _previously_committed(catalog, contract, staged, by_us).items():
-        snapshot_id, by_us = snapshot_id or earlier, by_us | {sha256}
+        snapshot_id, committed = _commit_rows(catalog, contract, source_name, period, batches, checked)
+        committed |= {file.sha256 for file in pending if not file.rows_valid}
+    for sha256, earlier_id in _previously_committed(catalog, contract, staged, committed).items():
+        snapshot_id, committed = snapshot_id or earlier_id, committed | {sha256}
     result = LoadResult(
         source=source_name,
         table=contract.identifier,
         period=period.key,
         snapshot_id=snapshot_id,
-        files=tuple(_results(staged, by_us)),
+        files=tuple(_results(staged, committed)),
     )
     logger.info("%s", result.summary())
     return result
 
 
 def _previously_committed(
-    catalog: RestCatalog, contract: TableContract, staged: Sequence[StagedFile], by_us: set[str]
+    catalog: RestCatalog, contract: TableContract, staged: Sequence[StagedFile], committed: set[str]
 ) -> dict[str, int]:
-    """Return, by digest, the snapshot in which an earlier attempt of this commit added these very data files.
+    """Return, by digest, the snapshot in which an earlier attempt of this commit added these same data files.
 
-    Compaction writes other files and keeps no trace of them: such a file counts as loaded by somebody else.
+    Compaction replaces data files and keeps no trace of the old ones. A file whose data files were compacted counts as
+    loaded by another load.
+
+    :param committed: digests of the files that this attempt committed.
     """
-    left = [file for file in staged if file.status == "staged" and file.manifest and file.sha256 not in by_us]
-    if not left:
+    unknown = [file for file in staged if file.status == "staged" and file.manifest and file.sha256 not in committed]
+    if not unknown:
         return {}
     table = catalog.load_table(contract.identifier)
-    digests: dict[str, set[str]] = {}
-    for files in split_into_batches(left):
+    digests_by_path: dict[str, set[str]] = {}
+    for files in split_into_batches(unknown):
         with suppress(DeliveryRefusedError):  # maintenance has removed the staged manifest
             paths = paths_of(read_staged_manifest(table, files[0].manifest, files[0].name))
             with_rows = {file.sha256 for file in files if file.rows_valid}
-            digests |= dict.fromkeys(paths, with_rows)
-    found: dict[str, int] = {}
+            digests_by_path |= dict.fromkeys(paths, with_rows)
+    snapshot_ids: dict[str, int] = {}
     snapshot = table.current_snapshot()
-    for manifest in snapshot.manifests(table.io) if snapshot and digests else ():
+    for manifest in snapshot.manifests(table.io) if snapshot and digests_by_path else ():
         for entry in manifest.fetch_manifest_entry(table.io):
             if entry.snapshot_id is not None:
-                found |= dict.fromkeys(digests.get(entry.data_file.file_path, ()), entry.snapshot_id)
-    return found
+                committed_here = digests_by_path.get(entry.data_file.file_path, ())
+                snapshot_ids |= dict.fromkeys(committed_here, entry.snapshot_id)
+    return snapshot_ids
 
 
-def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResult]:
-    """Yield the result of each file; of several with equal content the first counts as loaded."""
-    left = set(by_us)
+def _results(staged: Sequence[StagedFile], committed: set[str]) -> Iterator[FileResult]:
+    """Yield the result of each file. Of several files with equal content, the first counts as loaded."""
+    remaining = set(committed)
     for file in staged:
-        if file.sha256 in left:
-            left.remove(file.sha256)
+        if file.sha256 in remaining:
+            remaining.remove(file.sha256)
             yield FileResult(
                 name=file.name,
                 sha256=file.sha256,
@@ -145,7 +150,7 @@ def _results(staged: Sequence[StagedFile], by_us: set[str]) -> Iterator[FileResu
 
 
 class _Counts(NamedTuple):
-    """Files and records of a whole delivery, those loaded before included."""
+    """Files and records of a whole delivery, including those that were loaded before."""
 
     files: int
     read: int
@@ -153,15 +158,15 @@ class _Counts(NamedTuple):
 
 
 def _count_records(
-    table: Table, rejects_table: Table, period: Period, left: Sequence[StagedFile], loaded: set[str]
+    table: Table, rejects_table: Table, period: Period, pending: Sequence[StagedFile], loaded: set[str]
 ) -> _Counts:
-    with service_errors("counting the rows of files loaded before", table.location()):
+    with service_errors("counting the rows of files that are already loaded", table.location()):
         rejected = count_loaded_rows(rejects_table, period.key, loaded)
         read = count_loaded_rows(table, period.key, loaded) + rejected
     return _Counts(
-        len(left) + len(loaded),
-        read + sum(file.rows_read for file in left),
-        rejected + sum(file.rows_rejected for file in left),
+        len(pending) + len(loaded),
+        read + sum(file.rows_read for file in pending),
+        rejected + sum(file.rows_rejected for file in pending),
     )
 
 
@@ -172,7 +177,7 @@ def _require_expected(period: Period, counts: _Counts, expected_rows: int | None
             source=source_name,
             expected=f"{expected_rows:,}",
             found=f"{counts.read:,} in {counts.files} file(s)",
-            next_step="ask the sender which number is right; this run loaded nothing of the delivery",
+            next_step="ask the vendor which number is right; this run loaded nothing of the delivery",
         )
 
 
@@ -185,9 +190,9 @@ def _require_few_rejects(
             f"{rejected:,} of {read:,} records were rejected, {rejected / read:.2%}; nothing was loaded",
             source=source_name,
             expected=f"at most {max_rejected:.2%} for {period.key}",
-            next_step=f"look at {contract.identifier}_rejects where delivery_period is {period.key} (columns reason "
-            "and column_name); ask the vendor for a corrected file, or raise max_rejected in the source's declaration "
-            "and clear the commit task",
+            next_step=f"query {contract.identifier}_rejects where delivery_period = '{period.key}' (columns reason and "
+            "column_name); ask the vendor for a corrected file, or raise max_rejected in the source's declaration and "
+            "clear the commit task",
         )
 
 
@@ -197,18 +202,18 @@ def _require_few_rejects(
 def _commit_rejects(
     catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, batches: Sequence[StagedBatch]
 ) -> None:
-    """Make the rejects table hold exactly these files' rejected records, among those of (period, sha256)."""
-    ours = {batch.digests: batch.reject_files for batch in batches if not batch.is_committed}
-    digests = frozenset[str]().union(*ours)
+    """Make the rejects table hold, for these files in this period, the rejects of this staging and no others."""
+    reject_files = {batch.digests: batch.reject_files for batch in batches if not batch.is_committed}
+    digests = frozenset[str]().union(*reject_files)
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
         present = loaded_digests(table, period.key, digests)
         tasks = table.scan(row_filter=file_filter(period.key, digests)).plan_files()
         live_paths = {task.file.file_path for task in tasks}
         missing = {
-            batch: data_files
-            for batch, data_files in ours.items()
-            if not (live_paths.issuperset(paths_of(data_files)) if data_files else batch.isdisjoint(present))
+            batch_digests: data_files
+            for batch_digests, data_files in reject_files.items()
+            if not (live_paths.issuperset(paths_of(data_files)) if data_files else batch_digests.isdisjoint(present))
         }
         stale = present & frozenset[str]().union(*missing)
         added = [data_file for data_files in missing.values() for data_file in data_files]
@@ -229,7 +234,7 @@ def _commit_rejects(
 
 
 class _CheckedHead(NamedTuple):
-    """A head and the digests that it holds. A snapshot never changes, so the same head is not checked twice."""
+    """A head and the loaded digests that it holds. A snapshot never changes, so no head is checked twice."""
 
     head: tuple[UUID, int | None]
     loaded: set[str]
@@ -243,7 +248,7 @@ def _commit_rows(
     batches: Sequence[StagedBatch],
     checked_head: _CheckedHead,
 ) -> tuple[int | None, set[str]]:
-    """Append the batches that the table does not hold. Return the snapshot that added them, and their digests."""
+    """Append the batches that the table does not hold yet. Return the snapshot that added them, and their digests."""
     attempted: dict[int, set[str]] = {}
     with_rows = [batch for batch in batches if batch.data_files]
     digests = {sha256 for batch in with_rows for sha256 in batch.digests_with_rows}

@@ -1,9 +1,9 @@
-"""Committing on the snapshot that was checked, or not at all.
+"""Commit on the snapshot that was checked, or not at all.
 
-pyiceberg 0.12 often reports the wrong outcome: a commit that succeeded as failed, and one that failed as of unknown
-state. Its own retries also move an append onto a snapshot that nobody has checked for the files. So no exception is
-trusted here. After each failure the current metadata is read again, the table is checked for the files, and what is
-missing is appended on exactly that snapshot or not at all.
+pyiceberg 0.12 often reports the wrong outcome of a commit: success as failure, and failure as an unknown state. Its
+own retries also rebase an append onto a snapshot that nobody has checked for the files. So this module trusts no
+exception. After each failure it reads the current metadata again and checks the table for the files. It appends the
+missing ones on exactly that snapshot or not at all.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Attempts per commit. The pauses between them double from the first to the longest, each ± half: a minute in all.
+#: Attempts per commit. The pauses between attempts double from the first to the longest, each ± 50 %: about a minute
+#: in total.
 ATTEMPTS = 12
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 8.0
-#: When a commit adds a manifest to this many, they are merged into one.
+#: A commit that brings a table to this many manifests merges them into one.
 MIN_MANIFESTS_TO_MERGE = 15
 
 
 def commit_with_retry(
     catalog: RestCatalog, identifier: str, change: Callable[[Table], Callable[[Transaction], None] | None]
 ) -> Table:
-    """Commit `change` on the snapshot that it checked, until it has nothing left to change. Return that table.
+    """Commit `change` on the snapshot that it checked; retry until nothing is left to change. Return the table.
 
-    :param change: given the current table, returns None if nothing is to be changed, else a function that fills a
-        transaction. It is called before every attempt and once after the last. A `DeliveryRefusedError` that it
-        raises ends the attempts.
+    :param change: given the current table, returns None if there is nothing to change, else a function that adds the
+        change to a transaction. It is called before every attempt and once more if the last one fails. If
+        it raises a `CommitError` or `DeliveryRefusedError`, there are no more attempts.
 
-    A late request of an earlier attempt either fails, because the snapshot is no longer current, or succeeds and is
-    seen by the next check. Raises `CommitError` after `ATTEMPTS`; no snapshot refers to the files that failed
-    attempts have written.
+    A request of an earlier attempt may reach the catalog late. It either fails, because the snapshot is no longer
+    current, or it succeeds and the next check sees it. Raises `CommitError` after `ATTEMPTS`. No snapshot refers to
+    the files that failed attempts have written.
     """
     failure: Exception | None = None
     for attempt in range(1, ATTEMPTS + 2):
@@ -61,7 +62,7 @@ def commit_with_retry(
             return transaction.commit_transaction()
         except (CommitError, DeliveryRefusedError):
             raise
-        except Exception as error:  # noqa: BLE001 - the type does not tell whether the commit succeeded
+        except Exception as error:  # noqa: BLE001 - no type of exception says whether the commit succeeded
             name = type(error).__name__
             logger.warning("commit to %s, attempt %d: %s; checking the table again", identifier, attempt, name)
             failure = error
@@ -77,8 +78,8 @@ def _for_one_transaction(table: Table) -> Table:
 
     - pyiceberg's retries, rebasing and deletes are off.
     - Manifests are merged: checking which files a table holds reads its manifests, so there must be few.
-    - Of the snapshots only those with a branch or tag are kept, and no log: pyiceberg copies the whole metadata about
-      fifteen times per commit, and the commit needs nothing else of it.
+    - Only snapshots with a branch or tag are kept, and no logs: pyiceberg copies the whole metadata about fifteen times
+      per commit, and the commit needs no more of it than that.
     """
     metadata = table.metadata
     properties = metadata.properties | {
@@ -86,8 +87,8 @@ def _for_one_transaction(table: Table) -> Table:
         TableProperties.MANIFEST_MERGE_ENABLED: "true",
         TableProperties.MANIFEST_MIN_MERGE_COUNT: str(MIN_MANIFESTS_TO_MERGE),
     }
-    named = {ref.snapshot_id for ref in metadata.refs.values()}
-    snapshots = [snapshot for snapshot in metadata.snapshots if snapshot.snapshot_id in named]
+    referenced = {ref.snapshot_id for ref in metadata.refs.values()}
+    snapshots = [snapshot for snapshot in metadata.snapshots if snapshot.snapshot_id in referenced]
     reduced = {"properties": properties, "snapshots": snapshots, "snapshot_log": [], "metadata_log": []}
     io = NoDeleteFileIO(table.io)
     return Table(
@@ -96,7 +97,7 @@ def _for_one_transaction(table: Table) -> Table:
 
 
 def append_files(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:
-    """Add to the transaction a snapshot with data files that are already written; return the snapshot's id."""
+    """Append existing data files in the transaction, as one snapshot. Return the snapshot's id."""
     with transaction.update_snapshot(snapshot_properties=properties).merge_append() as append:
         for data_file in data_files:
             append.append_data_file(data_file)
@@ -107,7 +108,7 @@ def _retries_exhausted(identifier: str, state: str) -> CommitError:
     return CommitError(
         f"the commit to {identifier} did not succeed in {ATTEMPTS} attempts; {state}",
         next_step="run the commit again: it checks the table first and loads nothing twice. If it keeps failing, look "
-        "for other writers of the table, and check the catalog (`./gv doctor`)",
+        "for other writers to the table, and check the catalog (`./gv doctor`)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which columns are written as a dictionary and numbers: those whose values repeat (docs/performance.md)."""
+"""Which columns are dictionary-encoded: those whose values repeat (docs/performance.md)."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ from growth_verticals.contract.table import PROVENANCE
 if TYPE_CHECKING:
     from growth_verticals.tables.sort_order import RowOrder
 
-_REPEATED = frozenset(column.name for column in PROVENANCE if column.type == "string")
+_PROVENANCE_STRINGS = frozenset(column.name for column in PROVENANCE if column.type == "string")
 _SAMPLE_ROWS = 20_000
-_REPEATS_BELOW = 0.45
+_MAX_DISTINCT_SHARE = 0.45
 
 
-def with_repeated(schema: pa.Schema, order: RowOrder) -> pa.Schema:
-    """Return `schema` with the provenance that is one string for all of a file's rows as a dictionary.
+def with_dictionary_types(schema: pa.Schema, order: RowOrder) -> pa.Schema:
+    """Return `schema` with a dictionary type for each provenance column that is one string for a whole file.
 
-    A copy for every row would be a fifth of what is held and encoded. Arrow does not sort by dictionaries.
+    A copy of the string per row would be a fifth of the bytes to hold and encode. Sort keys keep their type, because
+    Arrow does not sort by dictionaries.
     """
-    repeated = _REPEATED - {name for name, *_ in order.keys}
-    kind = pa.dictionary(pa.int32(), pa.string())
-    return pa.schema([field.with_type(kind) if field.name in repeated else field for field in schema])
+    columns = _PROVENANCE_STRINGS - {name for name, *_ in order.keys}
+    dictionary = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([field.with_type(dictionary) if field.name in columns else field for field in schema])
 
 
-def repeat(value: Any, kind: pa.DataType, length: int) -> pa.Array:
-    """Return `length` times `value` in a type of `with_repeated`."""
-    if pa.types.is_dictionary(kind):
-        first = pa.repeat(pa.scalar(0, kind.index_type), length)
-        return pa.DictionaryArray.from_arrays(first, pa.array([value], kind.value_type))
-    return pa.repeat(pa.scalar(value, kind), length)
+def constant_array(value: Any, arrow_type: pa.DataType, length: int) -> pa.Array:
+    """Return an array of `length` equal values; a dictionary array if `arrow_type` is a dictionary type."""
+    if pa.types.is_dictionary(arrow_type):
+        indices = pa.repeat(pa.scalar(0, arrow_type.index_type), length)
+        return pa.DictionaryArray.from_arrays(indices, pa.array([value], arrow_type.value_type))
+    return pa.repeat(pa.scalar(value, arrow_type), length)
 
 
-def repeating_columns(rows: pa.Table) -> list[str] | bool:
-    """Return the Parquet paths of the columns for which a dictionary pays: under 45 % distinct in a sample.
+def dictionary_columns(rows: pa.Table) -> list[str] | bool:
+    """Return the Parquet paths of the columns to dictionary-encode: under 45 % distinct values in a sample.
 
-    All columns of a file that is smaller than the sample: a dictionary costs nothing there, and such files are what
-    compaction is for, of which SeaweedFS's can take over none but dictionaries.
+    Return True, for all columns, if there are fewer rows than the sample has: a dictionary costs nothing in a small
+    file. Small files are also the ones to compact, and SeaweedFS's compaction copies only files whose columns all have
+    a dictionary.
     """
     if rows.num_rows < _SAMPLE_ROWS:
         return True
@@ -48,13 +50,13 @@ def repeating_columns(rows: pa.Table) -> list[str] | bool:
     for field in sample.schema:
         if pa.types.is_map(field.type):
             paths.append(f"{field.name}.key_value.key")
-        elif _repeats(sample.column(field.name)):
+        elif _has_repeated_values(sample.column(field.name)):
             paths.append(field.name)
     return paths
 
 
-def _repeats(column: pa.ChunkedArray) -> bool:
+def _has_repeated_values(column: pa.ChunkedArray) -> bool:
     if pa.types.is_dictionary(column.type):
         return True
     distinct: int = pc.count_distinct(column).as_py()
-    return distinct < _REPEATS_BELOW * len(column)
+    return distinct < _MAX_DISTINCT_SHARE * len(column)

@@ -1,4 +1,4 @@
-"""The table as its own ledger: which files' contents it holds, asked of its current metadata."""
+"""The table as its own ledger: its current snapshot says which files and rows it holds."""
 
 from __future__ import annotations
 
@@ -21,60 +21,60 @@ _COLUMNS = ("delivery_period", "source_file_sha256")
 
 
 def file_filter(period_key: str, sha256s: Iterable[str]) -> BooleanExpression:
-    """Return the row filter of some files' rows in one period."""
-    # pyiceberg declares its expressions as pydantic models, whose own constructor mypy sees instead of theirs.
+    """Return the row filter for some files' rows in one period."""
+    # pyiceberg's expressions are pydantic models. mypy sees pydantic's constructor instead of theirs.
     return And(EqualTo(_COLUMNS[0], period_key), In(_COLUMNS[1], set(sha256s)))  # type: ignore[call-arg,arg-type]
 
 
 def loaded_digests(table: Table, period_key: str, sha256s: Iterable[str]) -> set[str]:
-    """Return those of `sha256s` (lower-case hex) that have rows in the table's current snapshot for that period.
+    """Return those of `sha256s` (lower-case hex) that have rows for the period in the table's current snapshot.
 
-    Manifests rule out the data files that cannot hold them; of the others two dictionary-encoded columns are read
-    until every digest is found. Right after compaction and snapshot expiry, since neither changes rows. Memory: one
-    row group of two columns. Costs tens of milliseconds while files are as staged; after compaction, a read of two
-    columns of the period's files.
+    Manifests rule out the data files that cannot hold these rows. From the other data files two dictionary-encoded
+    columns are read until every digest is found. The result is correct after compaction and snapshot expiry too,
+    because neither changes rows. Memory: one row group of two columns. Takes tens of milliseconds while data files are
+    as they were staged; after compaction it reads two columns of the period's data files.
     """
-    wanted = set(sha256s)
-    found: set[str] = set()
-    for digests in _digests(table, period_key, wanted):
-        found |= wanted.intersection(pc.unique(digests).to_pylist())
-        if found == wanted:
+    requested = set(sha256s)
+    loaded: set[str] = set()
+    for digests in _scan_digests(table, period_key, requested):
+        loaded |= requested.intersection(pc.unique(digests).to_pylist())
+        if loaded == requested:
             break
-    return found
+    return loaded
 
 
 def count_loaded_rows(table: Table, period_key: str, sha256s: Iterable[str]) -> int:
-    """Return how many rows the table's current snapshot holds of those files in that period."""
-    wanted = set(sha256s)
-    values = pa.array(sorted(wanted), pa.string())
+    """Return how many rows of these files the table's current snapshot holds for the period."""
+    requested = set(sha256s)
+    values = pa.array(sorted(requested), pa.string())
     return sum(
         pc.sum(pc.is_in(digests.cast(pa.string()), value_set=values)).as_py() or 0
-        for digests in _digests(table, period_key, wanted)
+        for digests in _scan_digests(table, period_key, requested)
     )
 
 
 def loaded_row_numbers(table: Table, period_key: str, sha256s: Iterable[str]) -> dict[str, BitMap64]:
-    """Return, by digest, the `source_row`s of the table's current snapshot in that period.
+    """Return, by digest, the `source_row` values that the table's current snapshot holds for the period.
 
-    Reads three columns of the period's files. Memory: a bit a row at most, for row numbers lie close together.
+    Reads three columns of the period's data files. Memory: at most one bit per row, because row numbers are dense.
     """
-    found = {sha256: BitMap64() for sha256 in sha256s}
+    loaded = {sha256: BitMap64() for sha256 in sha256s}
     columns = (*_COLUMNS, "source_row")
-    for batch in _of_period(table, period_key, set(found), columns):
-        add_rows(found, batch)
-    return found
+    for batch in _scan_period(table, period_key, set(loaded), columns):
+        _add_row_numbers(loaded, batch)
+    return loaded
 
 
-def add_rows(found: dict[str, BitMap64], batch: pa.RecordBatch) -> None:
-    """Add a batch's `source_row`s to those of their `source_file_sha256`, for the digests that `found` has."""
+def _add_row_numbers(loaded: dict[str, BitMap64], batch: pa.RecordBatch) -> None:
+    """Add a batch's `source_row` values to the bitmap of their digest. Digests that `loaded` lacks are skipped."""
     digests = batch.column("source_file_sha256").cast(pa.string())
     for sha256 in pc.unique(digests).to_pylist():
-        if sha256 in found:
-            found[sha256].update(row_numbers(batch.column("source_row").filter(pc.equal(digests, sha256))))
+        if sha256 in loaded:
+            loaded[sha256].update(row_numbers(batch.column("source_row").filter(pc.equal(digests, sha256))))
 
 
 def row_numbers(source_rows: pa.Array) -> array[int]:
-    """Return an int64 Arrow array without nulls as the kind of array that a bitmap takes in at once."""
+    """Return an int64 Arrow array without nulls as an array that a bitmap can add in one call."""
     numbers = array("Q")
     if len(source_rows):
         start = 8 * source_rows.offset
@@ -82,14 +82,14 @@ def row_numbers(source_rows: pa.Array) -> array[int]:
     return numbers
 
 
-def _digests(table: Table, period_key: str, sha256s: set[str]) -> Iterator[pa.Array]:
+def _scan_digests(table: Table, period_key: str, sha256s: set[str]) -> Iterator[pa.Array]:
     """Yield the `source_file_sha256` of the period's rows in every data file that may hold one of `sha256s`."""
-    for batch in _of_period(table, period_key, sha256s, _COLUMNS):
+    for batch in _scan_period(table, period_key, sha256s, _COLUMNS):
         yield batch.column(_COLUMNS[1])
 
 
-def _of_period(table: Table, period_key: str, sha256s: set[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _scan_period(table: Table, period_key: str, sha256s: set[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     if not sha256s:
         return
-    for batch in scan(table, file_filter(period_key, sha256s), columns, repeating=_COLUMNS):
+    for batch in scan(table, file_filter(period_key, sha256s), columns, dictionary_columns=_COLUMNS):
         yield batch.filter(pc.equal(batch.column(_COLUMNS[0]).cast(pa.string()), period_key))

@@ -1,4 +1,4 @@
-"""Small files opened ahead of the one that is read: each is a request, which waits longer than its rows take."""
+"""Open small files ahead of the one that is read: waiting for the request takes longer than reading the rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from growth_verticals.delivery import SMALL_BYTES
+from growth_verticals.delivery import SMALL_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,44 +15,44 @@ if TYPE_CHECKING:
     from growth_verticals.delivery import LandedFile
     from growth_verticals.reader import Reader
 
-#: So many files, none of which is large: a large one's connection would be cut off while it waits.
-AHEAD = 8
+#: Files open at the same time. Large files are not opened ahead: the connection would be cut off while it waits.
+MAX_OPEN_FILES = 8
 
-_Opening = Future[tuple[ExitStack, "Reader"]]
+_OpenedFile = Future[tuple[ExitStack, "Reader"]]
 
 
-def readers(
+def open_ahead(
     files: Sequence[LandedFile], open_reader: Callable[[LandedFile], AbstractContextManager[Reader]]
 ) -> Generator[AbstractContextManager[Reader]]:
-    """Yield what is to be entered to read each file, in their order.
+    """Yield one context manager per file, in the files' order. Entering it returns the file's reader.
 
-    Entering raises what `open_reader` raises. What was opened and not entered is closed when this generator is.
-    Memory: 1 MiB a file that is open.
+    Entering raises what `open_reader` raises. Closing this generator closes the files that were opened and never
+    entered. Memory: 1 MiB per open file.
     """
-    opening: deque[_Opening] = deque()
+    opened: deque[_OpenedFile] = deque()
 
-    def enter(file: LandedFile) -> tuple[ExitStack, Reader]:
+    def open_file(file: LandedFile) -> tuple[ExitStack, Reader]:
         stack = ExitStack()
         return stack, stack.enter_context(open_reader(file))
 
-    with ThreadPoolExecutor(AHEAD, "open") as pool:
+    with ThreadPoolExecutor(MAX_OPEN_FILES, "open") as pool:
         try:
             for file in files:
-                while opening and (len(opening) == AHEAD or file.size > SMALL_BYTES):
-                    yield _entered(opening.popleft())
-                opening.append(pool.submit(enter, file))
-                if file.size > SMALL_BYTES:
-                    yield _entered(opening.popleft())
-            while opening:
-                yield _entered(opening.popleft())
+                while opened and (len(opened) == MAX_OPEN_FILES or file.size > SMALL_FILE_BYTES):
+                    yield _reader_of(opened.popleft())
+                opened.append(pool.submit(open_file, file))
+                if file.size > SMALL_FILE_BYTES:
+                    yield _reader_of(opened.popleft())
+            while opened:
+                yield _reader_of(opened.popleft())
         finally:
-            for left in opening:
+            for unused in opened:
                 with suppress(Exception):
-                    left.result()[0].close()
+                    unused.result()[0].close()
 
 
 @contextmanager
-def _entered(opening: _Opening) -> Iterator[Reader]:
-    stack, reader = opening.result()
+def _reader_of(opened: _OpenedFile) -> Iterator[Reader]:
+    stack, reader = opened.result()
     with stack:
         yield reader

@@ -1,4 +1,4 @@
-"""Reading a source's rejects table: how many records, why, and the records themselves."""
+"""Read a source's rejects table: how many records were rejected, why, and the records themselves."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
 
-_FILE = ("delivery_period", "source_file", "source_file_sha256")
-_WHY = ("column_name", "reason", "expected")
-_JOINED_BY = "; "
+_FILE_COLUMNS = ("delivery_period", "source_file", "source_file_sha256")
+_REASON_COLUMNS = ("column_name", "reason", "expected")
+_SEPARATOR = "; "
 
 
 class Fault(NamedTuple):
-    """What is wrong with a cell, or with a whole record: then `column` is None."""
+    """A reason why a record was rejected. `column` is None if the record as a whole is wrong."""
 
     column: str | None
     reason: str
@@ -43,7 +43,7 @@ class Fault(NamedTuple):
 class RejectedFile:
     """A file's rejected records in one period.
 
-    :param faults: fault → records that have it. A record with two faults counts for both.
+    :param faults: fault → number of records that have it. A record with two faults counts for both.
     """
 
     period: str
@@ -55,7 +55,7 @@ class RejectedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedRecord:
-    """A row of a rejects table. `raw_record` is None where it was not asked for; `source_row` counts the header."""
+    """A row of a rejects table. `raw_record` is None unless it was requested. `source_row` counts the header."""
 
     period: str
     name: str
@@ -68,9 +68,10 @@ class RejectedRecord:
 
 @dataclass(kw_only=True)
 class RejectedRows:
-    """Which records of a file stand in the rejects table, and why.
+    """Which records of a file are in the rejects table, and why.
 
-    :param reasons: (`column_name`, `reason`, `expected`) as stored → records.
+    :param rows: their `source_row` values.
+    :param reasons: (`column_name`, `reason`, `expected`) as stored → number of records.
     """
 
     name: str
@@ -81,14 +82,14 @@ class RejectedRows:
 def count_rejected(
     catalog: RestCatalog, contract: TableContract, period: Period | None = None, names: Collection[str] | None = None
 ) -> list[RejectedFile]:
-    """Return the files that have rejected records, by period and name; of one period and some names if given.
+    """Return the files that have rejected records, by period and name; only of `period` and `names` if given.
 
-    Memory: six columns of one row group, and a count a file, column and reason.
+    Memory: five columns of one row group, and one count per file, column and reason.
     """
-    columns = (*_FILE, *_WHY[:2])
+    columns = (*_FILE_COLUMNS, *_REASON_COLUMNS[:2])
     files: dict[tuple[str, ...], RejectedFile] = {}
-    for batch in _batches(catalog, contract, period, names, columns):
-        for key, records in _groups(batch, columns):
+    for batch in _read(catalog, contract, period, names, columns):
+        for key, records in _group_counts(batch, columns):
             file = files.setdefault(key[:3], RejectedFile(period=key[0], name=key[1], sha256=key[2]))
             file.records += records
             for fault in _faults(*key[3:]):
@@ -104,23 +105,26 @@ def read_rejected(
     *,
     raw: bool = False,
 ) -> Iterator[RejectedRecord]:
-    """Yield rejected records, about in the order of their files. Memory: one row group.
+    """Yield rejected records, roughly in the order of their files. Memory: one row group.
 
-    :param raw: whether the record itself, as far as it was kept, is wanted.
+    :param raw: whether to include the raw record, as far as the rejects table keeps it.
     """
-    columns = (*_FILE[:2], "source_row", *_WHY, *(("raw_record",) if raw else ()))
-    for batch in _batches(catalog, contract, period, names, columns):
-        for part in range(0, batch.num_rows, 1_000):
-            for row in batch.slice(part, 1_000).to_pylist():
+    columns = (*_FILE_COLUMNS[:2], "source_row", *_REASON_COLUMNS, *(("raw_record",) if raw else ()))
+    for batch in _read(catalog, contract, period, names, columns):
+        for start in range(0, batch.num_rows, 1_000):
+            for row in batch.slice(start, 1_000).to_pylist():
                 yield RejectedRecord(period=row.pop("delivery_period"), name=row.pop("source_file"), **row)
 
 
 def rejected_rows(table: Table, period: Period, names: Collection[str] | None = None) -> dict[str, RejectedRows]:
-    """Return, by sha256, which records of a period's files a rejects table holds. Memory: as `count_rejected`."""
-    columns = (*_FILE, "source_row", *_WHY)
+    """Return, by sha256, which records of a period's files a rejects table holds.
+
+    Memory: seven columns of one row group, one count per file and reason, and at most one bit per record of the files.
+    """
+    columns = (*_FILE_COLUMNS, "source_row", *_REASON_COLUMNS)
     files: dict[str, RejectedRows] = {}
-    for batch in _of(table, period, names, columns):
-        for (name, sha256), _ in _groups(batch, _FILE[1:]):
+    for batch in _scan_rejects(table, period, names, columns):
+        for (name, sha256), _ in _group_counts(batch, _FILE_COLUMNS[1:]):
             rows = batch.filter(pc.equal(batch.column("source_file_sha256"), sha256))
             file = files.setdefault(sha256, RejectedRows(name=name))
             file.rows.update(row_numbers(rows.column("source_row")))
@@ -129,11 +133,11 @@ def rejected_rows(table: Table, period: Period, names: Collection[str] | None = 
 
 
 def count_reasons(rejects: pa.RecordBatch) -> Counter[tuple[str | None, ...]]:
-    """Return (`column_name`, `reason`, `expected`) → records."""
-    return Counter(dict(_groups(rejects, _WHY)))
+    """Return (`column_name`, `reason`, `expected`) → number of records."""
+    return Counter(dict(_group_counts(rejects, _REASON_COLUMNS)))
 
 
-def _batches(
+def _read(
     catalog: RestCatalog,
     contract: TableContract,
     period: Period | None,
@@ -146,35 +150,36 @@ def _batches(
     if table is None:
         return
     with service_errors(f"reading {identifier}", catalog.uri):
-        yield from _of(table, period, names, columns)
+        yield from _scan_rejects(table, period, names, columns)
 
 
-def _of(
+def _scan_rejects(
     table: Table, period: Period | None, names: Collection[str] | None, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    of_period: BooleanExpression = AlwaysTrue()
+    period_column, name_column, _ = _FILE_COLUMNS
+    row_filter: BooleanExpression = AlwaysTrue()
     if period is not None:
-        of_period = EqualTo(_FILE[0], period.key)  # type: ignore[call-arg,arg-type] # as in ledger.py
-    for batch in scan(table, of_period, columns):
-        wanted = batch
+        row_filter = EqualTo(period_column, period.key)  # type: ignore[call-arg,arg-type] # as in ledger.py
+    for batch in scan(table, row_filter, columns):
+        rows = batch
         if period is not None:
-            wanted = wanted.filter(pc.equal(wanted.column(_FILE[0]), period.key))
+            rows = rows.filter(pc.equal(rows.column(period_column), period.key))
         if names is not None:
-            wanted = wanted.filter(pc.is_in(wanted.column(_FILE[1]), value_set=pa.array(sorted(names), pa.string())))
-        if wanted.num_rows:
-            yield wanted
+            rows = rows.filter(pc.is_in(rows.column(name_column), value_set=pa.array(sorted(names), pa.string())))
+        if rows.num_rows:
+            yield rows
 
 
-def _groups(batch: pa.RecordBatch, columns: Sequence[str]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield each combination of values that some text columns have, and how many rows have it."""
+def _group_counts(batch: pa.RecordBatch, columns: Sequence[str]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield each combination of values in these text columns, and how many rows have it."""
     grouped = pa.Table.from_batches([batch]).group_by(list(columns), use_threads=False).aggregate([([], "count_all")])
     counts = grouped.column("count_all").to_pylist()
     yield from zip(zip(*(grouped.column(name).to_pylist() for name in columns), strict=True), counts, strict=True)
 
 
 def _faults(columns: str | None, reasons: str) -> set[Fault]:
-    """Return the faults that a record's `column_name` and `reason` tell of."""
-    parts = reasons.split(_JOINED_BY)
+    """Return the faults that a record's `column_name` and `reason` list."""
+    codes = reasons.split(_SEPARATOR)
     if columns is None:
-        return {Fault(None, reason) for reason in parts}
-    return {Fault(*pair) for pair in zip(columns.split(_JOINED_BY), parts, strict=True)}
+        return {Fault(None, code) for code in codes}
+    return {Fault(*pair) for pair in zip(columns.split(_SEPARATOR), codes, strict=True)}

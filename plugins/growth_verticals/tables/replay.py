@@ -1,13 +1,14 @@
-"""Replay: loading the rejected records that pass by the contract of now, exactly once, and nothing else.
+"""Replay: load the rejected records that are valid under the current contract, exactly once, and nothing else.
 
-The records are read again from their file, not from what the rejects table kept of them. Those that pass are appended
-to the table under their old provenance; then the file's rejects are replaced by those that still do not pass.
+The records are read again from the landed copy, not from the rejects table. Valid ones are appended to the table with
+the period, file and row number that they had. Then the file's rejects are replaced by those that are still not valid.
 
-    look ─> read again ─> append to the table ─> replace in the rejects table
+    check both tables ─> read again ─> append to the table ─> replace in the rejects table
 
-A crash in between leaves records in both tables. The next replay asks the table which of the rejected records it
-holds (period, sha256, source_row), appends the others and takes all of them out of the rejects table. Both commits
-hold only on a head that was asked; a table that has become another one meanwhile ends the replay.
+A crash between the two commits leaves records in both tables. The next replay checks which of the rejected records
+the table holds (period, sha256, source_row), appends the other valid ones and removes all of these from the rejects
+table. Each commit succeeds only on the snapshot that was checked. If another process has changed the files' records
+otherwise in the meantime, the replay stops with an error.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from growth_verticals.errors import CommitError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
 from growth_verticals.tables.ledger import file_filter, loaded_row_numbers
 from growth_verticals.tables.rejected import rejected_rows
-from growth_verticals.tables.rereading import Reread, Rereading
+from growth_verticals.tables.rereading import FileRereader, RereadFile
 from growth_verticals.tables.staged import paths_of
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayedFile:
-    """What became of a file's rejected records.
+    """The result of a replay for one file's rejected records.
 
-    :param status: `replayed`; `not_loaded` where the table holds no row of the file, which is to be loaded as a whole;
-        `raw_copy_gone` where the file is not there to be read again.
-    :param rows_loaded: records that left the rejects table for the table, also if an earlier replay appended them.
-    :param rows_rejected: records that are rejected still.
+    :param status: `replayed`; `not_loaded` if the table holds no row of the file, so that the whole file must be
+        loaded; `raw_copy_gone` if the landed copy does not exist any more.
+    :param rows_loaded: records moved from the rejects table to the table, including those that an earlier replay
+        appended.
+    :param rows_rejected: records that are still rejected.
     """
 
     name: str
@@ -69,19 +71,20 @@ def replay_rejected(
     open_reader: Callable[[str, str], AbstractContextManager[Reader | None]],
     names: Collection[str] | None = None,
 ) -> list[ReplayedFile]:
-    """Read a period's rejected records again and load those that pass. One snapshot a table, or none.
+    """Read a period's rejected records again and load those that are valid now. Makes at most one snapshot per table.
 
-    A retry finds what an earlier call appended and does not append it again, whatever became of that call. Two at once
-    append once; the slower one may end in `CommitError`. A file is cut from its start to its end, and only the blocks
-    that have rejected records are parsed. Memory: two blocks, two row groups, and a bit a record of the period at most.
+    A retry finds the rows that an earlier call appended and does not append them again, however that call ended. Two
+    concurrent replays append the rows once; the slower one may end in `CommitError`. Each file is split into blocks
+    from start to end, but only blocks with rejected records are parsed. Memory: two blocks, two row groups, and at
+    most one bit per record of the period.
 
-    :param open_reader: given a file's name and sha256, returns a reader of its bytes by the contract and declaration
-        of now; None where the bytes are gone.
-    :param names: of the files to replay; all by default.
+    :param open_reader: given a file's name and sha256, returns a reader of its landed copy under the current contract
+        and declaration; None if the copy does not exist any more.
+    :param names: the files to replay; all by default.
 
-    Raises what the reader raises, and `DeliveryRefusedError` when a file's records do not start where they did when it
-    was loaded; nothing is changed then. Raises `CommitError` when a head could not be moved, or a table was changed
-    meanwhile; the same call again is safe.
+    Raises the reader's exceptions. Raises `DeliveryRefusedError` if a file's records do not start at the same lines as
+    when it was loaded. In either case nothing is changed. Raises `CommitError` if a commit did not succeed or a table
+    was changed in the meantime; the same call again is safe.
     """
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
@@ -91,59 +94,58 @@ def replay_rejected(
     results, files = [], []
     for sha256, file in sorted(rejected.items(), key=lambda item: item[1].name):
         if not loaded[sha256]:
-            results.append(_left(file, sha256, "not_loaded"))
+            results.append(_skipped(file, sha256, "not_loaded"))
             continue
         with open_reader(file.name, sha256) as reader:
             if reader is None:
-                results.append(_left(file, sha256, "raw_copy_gone"))
+                results.append(_skipped(file, sha256, "raw_copy_gone"))
                 continue
-            reread = Rereading(table, rejects_table, contract, source_name, period, file, sha256).run(
-                reader, loaded[sha256]
-            )
+            rereader = FileRereader(table, rejects_table, contract, source_name, period, file, sha256)
+            reread = rereader.run(reader, loaded[sha256])
         files.append(reread)
         results.append(
             ReplayedFile(
                 name=file.name,
                 sha256=sha256,
                 status="replayed",
-                rows_loaded=len(reread.held) + len(reread.passed),
-                rows_rejected=len(reread.failed),
+                rows_loaded=len(reread.already_loaded) + len(reread.now_valid),
+                rows_rejected=len(reread.still_rejected),
             )
         )
-    _append_passed(catalog, contract, source_name, period, [file for file in files if file.passed])
-    _replace_rejects(catalog, contract, source_name, period, [file for file in files if not file.same])
+    _append_valid_rows(catalog, contract, source_name, period, [file for file in files if file.now_valid])
+    _replace_rejects(catalog, contract, source_name, period, [file for file in files if not file.is_unchanged])
     for result in results:
         logger.info(
-            "%s %s: %s: %s, %d rejected records loaded, %d rejected still",
+            "%s %s: %s: %s, %d rejected records loaded, %d still rejected",
             *(source_name, period.key, result.name, result.status, result.rows_loaded, result.rows_rejected),
         )
     return results
 
 
-def _left(file: RejectedRows, sha256: str, status: Literal["not_loaded", "raw_copy_gone"]) -> ReplayedFile:
+def _skipped(file: RejectedRows, sha256: str, status: Literal["not_loaded", "raw_copy_gone"]) -> ReplayedFile:
     return ReplayedFile(name=file.name, sha256=sha256, status=status, rows_loaded=0, rows_rejected=len(file.rows))
 
 
 # --- the commits --------------------------------------------------------------------------------------------------
 
 
-def _append_passed(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[Reread]
+def _append_valid_rows(
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[RereadFile]
 ) -> None:
-    """Append the rows that passed, on a head that holds their files and none of these rows."""
+    """Append the rows that are valid now, on a snapshot that holds their files and none of these rows."""
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
         loaded = loaded_row_numbers(table, period.key, {file.sha256 for file in files})
-        missing = [file for file in files if not file.passed & loaded[file.sha256]]
+        missing = [file for file in files if not file.now_valid & loaded[file.sha256]]
         for file in files:
-            there = loaded[file.sha256]
-            if not there or (file not in missing and not file.passed <= there):
-                raise _changed(contract.identifier, "nothing of this call is in it")
+            loaded_rows = loaded[file.sha256]
+            if not loaded_rows or (file not in missing and not file.now_valid <= loaded_rows):
+                raise _concurrent_change(contract.identifier, "this replay changed nothing in it")
         if not missing:
             return None
 
         def apply(transaction: Transaction) -> None:
-            added = [part for file in missing for part in file.data_files]
+            added = [data_file for file in missing for data_file in file.data_files]
             summary = LoadSummary(source=source_name, period=period.key, files=len(missing))
             append_files(transaction, added, summary.to_properties())
 
@@ -154,22 +156,26 @@ def _append_passed(
 
 
 def _replace_rejects(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[Reread]
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[RereadFile]
 ) -> None:
-    """Make the rejects table hold, of these files, the records that failed."""
+    """Make the rejects table hold, for these files, exactly the records that are still rejected."""
     identifier = rejects_contract(contract).identifier
-    names, ours = {file.name for file in files}, {file.sha256 for file in files}
+    names, digests = {file.name for file in files}, {file.sha256 for file in files}
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = rejected_rows(table, period, names)
-        live = {task.file.file_path for task in table.scan(row_filter=file_filter(period.key, ours)).plan_files()}
+        rejected = rejected_rows(table, period, names)
+        tasks = table.scan(row_filter=file_filter(period.key, digests)).plan_files()
+        live_paths = {task.file.file_path for task in tasks}
         stale = []
         for file in files:
-            now = held[file.sha256].rows if file.sha256 in held else BitMap64()
-            if now == file.failed and (now != file.before or live.issuperset(paths_of(file.reject_files))):
+            rows = rejected[file.sha256].rows if file.sha256 in rejected else BitMap64()
+            if rows == file.still_rejected and (
+                rows != file.rejected_before or live_paths.issuperset(paths_of(file.reject_files))
+            ):
                 continue
-            if now != file.before:
-                raise _changed(identifier, f"the records that passed are in {contract.identifier} and may be in both")
+            if rows != file.rejected_before:
+                state = f"the records that are valid now are in {contract.identifier} and may be in both tables"
+                raise _concurrent_change(identifier, state)
             stale.append(file)
         if not stale:
             return None
@@ -177,7 +183,7 @@ def _replace_rejects(
         def apply(transaction: Transaction) -> None:
             summary = LoadSummary(source=source_name, period=period.key, files=len(stale)).to_properties()
             transaction.delete(file_filter(period.key, {file.sha256 for file in stale}), snapshot_properties=summary)
-            if added := [part for file in stale for part in file.reject_files]:
+            if added := [data_file for file in stale for data_file in file.reject_files]:
                 append_files(transaction, added, summary)
 
         return apply
@@ -186,8 +192,8 @@ def _replace_rejects(
         commit_with_retry(catalog, identifier, change)
 
 
-def _changed(identifier: str, state: str) -> CommitError:
+def _concurrent_change(identifier: str, state: str) -> CommitError:
     return CommitError(
-        f"{identifier} was changed by another replay, load or undo while this one was reading; {state}",
-        next_step="let one of them run at a time, and run the replay again: it asks both tables first",
+        f"{identifier} was changed by another replay, load or undo during this replay; {state}",
+        next_step="run only one of them at a time, and run the replay again: it checks both tables first",
     )

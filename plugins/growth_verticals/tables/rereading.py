@@ -1,10 +1,9 @@
-"""Reading a file's rejected records again, by the contract of now."""
+"""Read a file's rejected records again, under the current contract."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,7 +14,7 @@ from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.ledger import row_numbers
 from growth_verticals.tables.rejected import count_reasons
-from growth_verticals.tables.writer import DataFileWriter
+from growth_verticals.tables.writer import DataFileWriter, provenance_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,33 +24,35 @@ if TYPE_CHECKING:
 
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.reader import Block, Parsed, Reader
+    from growth_verticals.reader import Block, ParsedBlock, Reader
     from growth_verticals.tables.rejected import RejectedRows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reread:
-    """A file's rejected records after they were read again: `before` = `held` + `passed` + `failed`.
+class RereadFile:
+    """A file's rejected records after they were read again, each by its `source_row`.
 
-    :param before: source_row of those in the rejects table.
-    :param held: of those that the table has, left by a replay that did not end.
-    :param passed: of those that stand in `data_files`.
-    :param failed: of those that stand in `reject_files`.
-    :param same: whether nothing is new: none passed or was held, and the reasons are the same.
+    `rejected_before` = `already_loaded` + `now_valid` + `still_rejected`.
+
+    :param rejected_before: the records that are in the rejects table.
+    :param already_loaded: of these, the ones that the table holds too, because an earlier replay did not finish.
+    :param now_valid: of these, the ones whose rows are in `data_files`.
+    :param still_rejected: of these, the ones that are in `reject_files`.
+    :param is_unchanged: whether all records are still rejected, for the same reasons.
     """
 
     name: str
     sha256: str
-    before: BitMap64
-    held: BitMap64
-    passed: BitMap64
-    failed: BitMap64
+    rejected_before: BitMap64
+    already_loaded: BitMap64
+    now_valid: BitMap64
+    still_rejected: BitMap64
     data_files: list[DataFile]
     reject_files: list[DataFile]
-    same: bool
+    is_unchanged: bool
 
 
-class Rereading:
+class FileRereader:
     """Reads one file's rejected records again, and stages them as rows or as rejects."""
 
     def __init__(
@@ -64,81 +65,79 @@ class Rereading:
         file: RejectedRows,
         sha256: str,
     ) -> None:
-        self._constants = {
-            "delivery_period": period.key,
-            "source_file": file.name,
-            "source_file_sha256": sha256,
-            "staged_at": datetime.now(UTC),
-        }
-        self._rows = DataFileWriter(table, contract)
-        self._rejects = DataFileWriter(rejects_table, rejects_contract(contract))
+        self._provenance = provenance_values(period.key, file.name, sha256)
+        self._rows_writer = DataFileWriter(table, contract)
+        self._rejects_writer = DataFileWriter(rejects_table, rejects_contract(contract))
         self._source_name = source_name
         self._file = file
         self._sha256 = sha256
-        self._passed, self._failed = BitMap64(), BitMap64()
+        self._now_valid, self._still_rejected = BitMap64(), BitMap64()
         self._reasons: Counter[tuple[str | None, ...]] = Counter()
 
-    def run(self, reader: Reader, loaded: BitMap64) -> Reread:
-        """Return the file's records that are not in the table, staged. `loaded`: source_row of those that are."""
-        before = self._file.rows
-        wanted, known = before - loaded, before | loaded
+    def run(self, reader: Reader, loaded: BitMap64) -> RereadFile:
+        """Stage the rejected records that are not in the table, and return the result.
+
+        :param loaded: `source_row` of the file's records that are in the table.
+        """
+        rejected_before = self._file.rows
+        to_read, known_rows = rejected_before - loaded, rejected_before | loaded
         try:
-            self._read(reader, wanted, known)
-            if wanted != self._passed | self._failed:
-                raise self._moved()
-            data_files, reject_files = self._rows.close(), self._rejects.close()
+            self._read(reader, to_read, known_rows)
+            if to_read != self._now_valid | self._still_rejected:
+                raise self._row_numbers_changed()
+            data_files, reject_files = self._rows_writer.close(), self._rejects_writer.close()
         except BaseException:
-            self._rows.abandon()
-            self._rejects.abandon()
+            self._rows_writer.abort()
+            self._rejects_writer.abort()
             raise
-        return Reread(
+        return RereadFile(
             name=self._file.name,
             sha256=self._sha256,
-            before=before,
-            held=before & loaded,
-            passed=self._passed,
-            failed=self._failed,
+            rejected_before=rejected_before,
+            already_loaded=rejected_before & loaded,
+            now_valid=self._now_valid,
+            still_rejected=self._still_rejected,
             data_files=data_files,
             reject_files=reject_files,
-            same=before == self._failed and self._file.reasons == self._reasons,
+            is_unchanged=rejected_before == self._still_rejected and self._file.reasons == self._reasons,
         )
 
-    def _read(self, reader: Reader, wanted: BitMap64, known: BitMap64) -> None:
-        for block, end in _with_ends(reader.blocks(), known.max() + 1):
+    def _read(self, reader: Reader, to_read: BitMap64, known_rows: BitMap64) -> None:
+        for block, end in _with_ends(reader.blocks(), known_rows.max() + 1):
             if end < block.first_row:
-                raise self._moved()  # row numbers that start again tell no record
-            places = BitMap64(range(block.first_row, end))
-            if in_block := wanted & places:
+                raise self._row_numbers_changed()  # numbers that start over do not identify a record
+            block_rows = BitMap64(range(block.first_row, end))
+            if block_to_read := to_read & block_rows:
                 parsed = reader.parse(block)
-                if _source_rows(parsed) != known & places:
-                    raise self._moved()
-                self._stage(parsed, pa.array(in_block, pa.int64()))
+                if _source_rows(parsed) != known_rows & block_rows:
+                    raise self._row_numbers_changed()
+                self._stage(parsed, pa.array(block_to_read, pa.int64()))
 
-    def _stage(self, parsed: Parsed, wanted: pa.Array) -> None:
+    def _stage(self, parsed: ParsedBlock, source_rows: pa.Array) -> None:
         rows, rejects = (
-            batch.filter(pc.is_in(batch.column("source_row"), value_set=wanted))
+            batch.filter(pc.is_in(batch.column("source_row"), value_set=source_rows))
             for batch in (parsed.rows, parsed.rejects)
         )
         if rows.num_rows:
-            self._rows.write(rows, self._constants)
-            self._passed.update(row_numbers(rows.column("source_row")))
+            self._rows_writer.write(rows, self._provenance)
+            self._now_valid.update(row_numbers(rows.column("source_row")))
         if rejects.num_rows:
-            self._rejects.write(rejects, self._constants)
-            self._failed.update(row_numbers(rejects.column("source_row")))
+            self._rejects_writer.write(rejects, self._provenance)
+            self._still_rejected.update(row_numbers(rejects.column("source_row")))
             self._reasons += count_reasons(rejects)
 
-    def _moved(self) -> DeliveryRefusedError:
+    def _row_numbers_changed(self) -> DeliveryRefusedError:
         return DeliveryRefusedError(
-            "the file's records do not start in the lines where they started when it was loaded, so which of them are "
-            "loaded cannot be told",
+            "the file's records do not start at the same lines as when it was loaded, so it is unknown which of them "
+            "are loaded",
             source=self._source_name,
             file=self._file.name,
-            next_step="take the file back with ./gv undo and load it again, if the declaration now reads it right",
+            next_step="if the declaration reads the file correctly now, undo the file with ./gv undo and load it again",
         )
 
 
 def _with_ends(blocks: Iterator[Block], last_record_end: int) -> Iterator[tuple[Block, int]]:
-    """Yield each block and the row behind its last one."""
+    """Yield each block with the row number after its last row."""
     block = next(blocks, None)
     while block is not None:
         following = next(blocks, None)
@@ -146,7 +145,7 @@ def _with_ends(blocks: Iterator[Block], last_record_end: int) -> Iterator[tuple[
         block = following
 
 
-def _source_rows(parsed: Parsed) -> BitMap64:
-    found = BitMap64(row_numbers(parsed.rows.column("source_row")))
-    found.update(row_numbers(parsed.rejects.column("source_row")))
-    return found
+def _source_rows(parsed: ParsedBlock) -> BitMap64:
+    source_rows = BitMap64(row_numbers(parsed.rows.column("source_row")))
+    source_rows.update(row_numbers(parsed.rejects.column("source_row")))
+    return source_rows

@@ -1,4 +1,4 @@
-"""The order in which a table's rows are written, as Arrow sorts."""
+"""Sort rows by a table's sort order, with Arrow."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ _NULLS = {NullOrder.NULLS_FIRST: "at_start", NullOrder.NULLS_LAST: "at_end"}
 
 @dataclass(frozen=True)
 class RowOrder:
-    """A table's sort order as Arrow takes it; no keys where it has none, or one that Arrow's sort does not know."""
+    """A table's sort order as Arrow's sort keys. No keys if there is none, or if Arrow does not support it."""
 
     order_id: int
     keys: list[tuple[str, str, str]]
 
     @classmethod
     def of(cls, table: Table) -> RowOrder:
-        """Return the order of a table."""
+        """Return a table's sort order."""
         order = table.sort_order()
         if any(not isinstance(field.transform, IdentityTransform) for field in order.fields):
             return cls(UNSORTED_SORT_ORDER_ID, [])
         names = [table.schema().find_field(field.source_id).name for field in order.fields]
-        places = [(_DIRECTIONS[field.direction], _NULLS[field.null_order]) for field in order.fields]
-        return cls(order.order_id, [(name, *place) for name, place in zip(names, places, strict=True)])
+        options = [(_DIRECTIONS[field.direction], _NULLS[field.null_order]) for field in order.fields]
+        return cls(order.order_id, [(name, *option) for name, option in zip(names, options, strict=True)])
 
-    def sorted(self, waiting: list[pa.Table]) -> pa.Table:
-        """Take all rows out of `waiting` and return them in order; rows of equal keys stay as they came.
+    def sorted(self, tables: list[pa.Table]) -> pa.Table:
+        """Return all rows of `tables` in sort order. Rows with equal keys keep their order.
 
-        Column by column, so that no more than one of them is there twice.
+        Empties `tables`, then sorts column by column, so that at most one column is in memory twice.
         """
-        rows = pa.concat_tables(waiting)
+        rows = pa.concat_tables(tables)
         if not self.keys:
             return rows
-        waiting.clear()
-        places, schema, columns = pc.sort_indices(rows, sort_keys=self.keys), rows.schema, rows.columns
+        tables.clear()
+        indices, schema, columns = pc.sort_indices(rows, sort_keys=self.keys), rows.schema, rows.columns
         del rows
-        for number in range(len(columns)):
-            columns[number] = columns[number].take(places)
+        for position in range(len(columns)):
+            columns[position] = columns[position].take(indices)
         return pa.Table.from_arrays(columns, schema=schema)

@@ -1,7 +1,7 @@
-"""Staging: landed files' rows as Parquet under the table's location, referenced by no snapshot yet.
+"""Stage landed files: write their rows as Parquet under the table's location. No snapshot refers to them yet.
 
-Two workers take blocks from one reader after the other; each parses its block and writes its own Parquet file, which
-is the fastest way on two cores (docs/performance.md).
+Files are read one after the other. Two workers take the blocks; each parses its blocks and writes its own Parquet
+file, which is the fastest way on two cores (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,9 @@ from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
 from growth_verticals.tables.ledger import loaded_digests
-from growth_verticals.tables.prefetch import readers
+from growth_verticals.tables.prefetch import open_ahead
 from growth_verticals.tables.staged import write_staged_manifest
-from growth_verticals.tables.writer import DataFileWriter
+from growth_verticals.tables.writer import DataFileWriter, provenance_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WORKERS = 2
-#: glibc's numbers of two settings, from malloc.h, and what they are set to, bytes.
+#: Two settings of glibc's malloc: the parameter's number in malloc.h, and the value to set, in bytes.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = (-1, 2**28), (-3, 2**25)
 
 
@@ -51,55 +50,59 @@ def stage_files(
     landed: Sequence[LandedFile],
     open_reader: Callable[[LandedFile], AbstractContextManager[Reader]],
 ) -> list[StagedFile]:
-    """Write landed files' rows, and their rejected records, as data files that a commit may adopt; in the same order.
+    """Write landed files' rows and rejects as data files for a later commit. Return the staged files, in order.
 
-    Creates the table and its rejects table if missing. A file whose (period, sha256) the table already holds is not
-    read, and the second of two with equal content neither. Several files share data files, so that many small ones
-    cost no more than a large one; they are committed together or not at all. Memory does not grow with the files: the
-    process peaks at 400 MB, and at 700 MB for a table that is partitioned by its data. A retry stages anew; what the
-    failed attempt wrote is never referenced.
+    Creates the table and its rejects table if missing. A file is not read if the table already holds its
+    (period, sha256), nor if an earlier file of the call has equal content. Files that are staged together share data
+    files, so that many small files cost no more than one large file; they are committed together or not at all.
+    Memory does not grow with the files: the process peaks at 400 MB, or at 700 MB for a table that is partitioned by
+    its data. A retry stages the files again; no snapshot ever refers to what the failed attempt wrote.
 
-    Raises what a reader raises, as itself; `TableMismatchError`; or `ServiceError`.
+    Raises a reader's exception unchanged, `TableMismatchError` or `ServiceError`.
     """
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
         loaded = loaded_digests(table, period.key, {file.sha256 for file in landed})
-    _keep_freed_blocks()
-    counting: dict[str, _Counted] = {}
+    _keep_freed_memory()
+    pending: dict[str, _FileProgress] = {}
     for file in landed:
         if file.sha256 not in loaded:
-            counting.setdefault(file.sha256, _Counted(file, _constants(file, period)))
-    sinks = [DataFileWriter(table, contract) for _ in range(WORKERS)]
-    rejects = DataFileWriter(rejects_table, rejects_contract(contract))
+            provenance = provenance_values(period.key, file.name, file.sha256)
+            pending.setdefault(file.sha256, _FileProgress(file, provenance))
+    writers = [DataFileWriter(table, contract) for _ in range(WORKERS)]
+    rejects_writer = DataFileWriter(rejects_table, rejects_contract(contract))
     try:
-        with closing(_blocks(list(counting.values()), open_reader)) as blocks:
-            data_files, reject_files = _write_all(blocks, sinks, rejects)
+        with closing(_blocks(list(pending.values()), open_reader)) as blocks:
+            data_files, reject_files = _write_all(blocks, writers, rejects_writer)
     except BaseException:
-        left = [uri for sink in (*sinks, rejects) for uri in sink.abandon()]
-        logger.warning("%s %s: staging failed; referenced by nothing: %s", source_name, period.key, left or "no file")
+        uris = [uri for writer in (*writers, rejects_writer) for uri in writer.abort()]
+        logger.warning(
+            "%s %s: staging failed; no snapshot refers to the files that it wrote: %s",
+            *(source_name, period.key, uris or "none"),
+        )
         raise
     manifest = write_staged_manifest(table, data_files)
     rejects_manifest = write_staged_manifest(rejects_table, reject_files)
     staged = []
     for file in landed:
-        counted = counting.pop(file.sha256, None)
-        if counted is None:
+        progress = pending.pop(file.sha256, None)
+        if progress is None:
             logger.info("%s %s: %s is already loaded", source_name, period.key, file.name)
             staged.append(StagedFile(name=file.name, sha256=file.sha256, status="already_loaded"))
             continue
         logger.info(
-            "%s %s: staged %s: %d rows read = %d to load + %d rejected",
-            *(source_name, period.key, file.name, counted.read, counted.loaded, counted.rejected),
+            "%s %s: staged %s: %d rows read = %d valid + %d rejected",
+            *(source_name, period.key, file.name, progress.rows_read, progress.rows_valid, progress.rows_rejected),
         )
         staged.append(
             StagedFile(
                 name=file.name,
                 sha256=file.sha256,
                 status="staged",
-                rows_read=counted.read,
-                rows_valid=counted.loaded,
-                rows_rejected=counted.rejected,
+                rows_read=progress.rows_read,
+                rows_valid=progress.rows_valid,
+                rows_rejected=progress.rows_rejected,
                 manifest=manifest,
                 rejects_manifest=rejects_manifest,
             )
@@ -107,51 +110,42 @@ def stage_files(
     return staged
 
 
-def _keep_freed_blocks() -> None:
-    """Let the C library keep a freed block of text for the next one, for the rest of the process.
+def _keep_freed_memory() -> None:
+    """Make the C library keep the memory of a freed block for the next block, for the rest of the process.
 
-    It would give each back, and the kernel clear new pages for the next, which costs 5 % of a load.
+    By default it returns each block to the kernel, which then clears new pages for the next: 5 % of a load's CPU time.
     """
-    with suppress(AttributeError):  # another C library than glibc
+    with suppress(AttributeError):  # the C library is not glibc
         for setting in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
             ctypes.CDLL(None).mallopt(*setting)
 
 
 @dataclass
-class _Counted:
-    """A file that is being staged."""
+class _FileProgress:
+    """A file that is being staged, and its counts so far."""
 
     file: LandedFile
-    constants: Mapping[str, Any]
-    read: int = 0
-    loaded: int = 0
-    rejected: int = 0
-
-
-def _constants(file: LandedFile, period: Period) -> dict[str, Any]:
-    return {
-        "delivery_period": period.key,
-        "source_file": file.name,
-        "source_file_sha256": file.sha256,
-        "staged_at": datetime.now(UTC),
-    }
+    provenance: Mapping[str, Any]
+    rows_read: int = 0
+    rows_valid: int = 0
+    rows_rejected: int = 0
 
 
 def _blocks(
-    files: Sequence[_Counted], open_reader: Callable[[LandedFile], AbstractContextManager[Reader]]
-) -> Generator[tuple[_Counted, Reader, Block]]:
+    files: Sequence[_FileProgress], open_reader: Callable[[LandedFile], AbstractContextManager[Reader]]
+) -> Generator[tuple[_FileProgress, Reader, Block]]:
     """Yield the blocks of all files, one file after the other."""
-    with closing(readers([counted.file for counted in files], open_reader)) as opened:
-        for counted, entered in zip(files, opened, strict=True):
-            with entered as reader:
+    with closing(open_ahead([progress.file for progress in files], open_reader)) as opened_files:
+        for progress, opened in zip(files, opened_files, strict=True):
+            with opened as reader:
                 for block in reader.blocks():
-                    yield counted, reader, block
+                    yield progress, reader, block
 
 
 class _Queue:
-    """The files' blocks, for several threads to take from until one of them fails."""
+    """The blocks of all files. Several threads take from it until one of them fails."""
 
-    def __init__(self, blocks: Iterator[tuple[_Counted, Reader, Block]]) -> None:
+    def __init__(self, blocks: Iterator[tuple[_FileProgress, Reader, Block]]) -> None:
         self._blocks = blocks
         self._lock = Lock()
         self.failure: BaseException | None = None
@@ -159,52 +153,52 @@ class _Queue:
     def __iter__(self) -> _Queue:
         return self
 
-    def __next__(self) -> tuple[_Counted, Reader, Block]:
+    def __next__(self) -> tuple[_FileProgress, Reader, Block]:
         with self._lock:
             if self.failure is not None:
                 raise StopIteration
             return next(self._blocks)
 
     def stop(self, failure: BaseException) -> None:
-        """Hand out no more blocks. The first failure is the one that is kept."""
+        """Hand out no more blocks. Only the first failure is kept."""
         self.failure = self.failure or failure
 
 
 def _write_all(
-    blocks: Iterator[tuple[_Counted, Reader, Block]], sinks: list[DataFileWriter], rejects: DataFileWriter
+    blocks: Iterator[tuple[_FileProgress, Reader, Block]], writers: list[DataFileWriter], rejects_writer: DataFileWriter
 ) -> tuple[list[DataFile], list[DataFile]]:
-    """Run one worker a sink over the files' blocks. The first exception stops all and is raised as itself."""
+    """Run one worker per writer over the blocks. The first exception stops all workers and is raised unchanged."""
     queue = _Queue(blocks)
     data_files: list[DataFile] = []
     lock = Lock()
 
-    def work(sink: DataFileWriter) -> None:
+    def work(writer: DataFileWriter) -> None:
         try:
-            for counted, reader, block in queue:
+            for progress, reader, block in queue:
                 parsed = reader.parse(block)
                 if parsed.rows.num_rows:
-                    sink.write(parsed.rows, counted.constants)
+                    writer.write(parsed.rows, progress.provenance)
                 with lock:
-                    counted.read += parsed.rows_read
-                    counted.loaded += parsed.rows.num_rows
-                    counted.rejected += parsed.rejects.num_rows
+                    progress.rows_read += parsed.rows_read
+                    progress.rows_valid += parsed.rows.num_rows
+                    progress.rows_rejected += parsed.rejects.num_rows
                     if parsed.rejects.num_rows:
-                        rejects.write(parsed.rejects, counted.constants)
+                        rejects_writer.write(parsed.rejects, progress.provenance)
             if queue.failure is None:
-                written = sink.close()
+                written = writer.close()
                 with lock:
                     data_files.extend(written)
-        except BaseException as failure:  # noqa: BLE001 - kept, and raised by the thread that waits
+        except BaseException as failure:  # noqa: BLE001 - kept in the queue, and raised by the calling thread
             queue.stop(failure)
 
-    with ThreadPoolExecutor(max_workers=len(sinks), thread_name_prefix="stage") as pool:
+    with ThreadPoolExecutor(max_workers=len(writers), thread_name_prefix="stage") as pool:
         try:
-            for done in [pool.submit(work, sink) for sink in sinks]:
-                done.result()
+            for worker in [pool.submit(work, writer) for writer in writers]:
+                worker.result()
         except BaseException as interrupt:
-            # A time-out or a signal reaches this thread: let the workers end after their block.
+            # A timeout or a signal interrupts this thread only: the workers stop after their current block.
             queue.stop(interrupt)
             raise
     if queue.failure is not None:
         raise queue.failure
-    return data_files, rejects.close()
+    return data_files, rejects_writer.close()

@@ -36,9 +36,9 @@ _NO_SNAPSHOT = 0
 
 @dataclass(frozen=True)
 class StagedBatch:
-    """Files that were staged together, with the data files that their manifests list.
+    """Files that were staged together, with the data files that their staged manifests list.
 
-    `is_committed` means that nothing of the batch is left to commit; its manifests are not read then.
+    :param is_committed: whether nothing of the batch is left to commit. Its manifests are not read then.
     """
 
     files: list[StagedFile]
@@ -57,7 +57,7 @@ class StagedBatch:
 
 
 def split_into_batches(staged: Sequence[StagedFile]) -> list[list[StagedFile]]:
-    """Return the files of each batch. Of files with equal content, only the first is kept."""
+    """Return the files of each batch. Only the first of several files with equal content is kept."""
     batches: dict[tuple[str | None, ...], list[StagedFile]] = {}
     first: dict[str, StagedFile] = {}
     for file in staged:
@@ -71,13 +71,13 @@ def split_into_batches(staged: Sequence[StagedFile]) -> list[list[StagedFile]]:
 def read_batch(
     table: Table, rejects_table: Table, period: Period, files: list[StagedFile], loaded: set[str], source_name: str
 ) -> StagedBatch:
-    """Read a batch's manifests. Raises `DeliveryRefusedError` unless all counts agree.
+    """Read a batch's staged manifests. Raises `DeliveryRefusedError` unless all counts agree.
 
     :param loaded: digests of the files that the table holds.
     """
     name = ".".join(table.name())
-    left = [file for file in files if file.sha256 not in loaded]
-    for file in left:
+    pending = [file for file in files if file.sha256 not in loaded]
+    for file in pending:
         if file.status == "already_loaded":
             raise DeliveryRefusedError(
                 f"{name} held this file when it was staged, but does not hold it now",
@@ -85,13 +85,13 @@ def read_batch(
                 file=file.name,
                 next_step="find out who removed its rows; then clear the stage task of this run to load it again",
             )
-    if not left:
+    if not pending:
         return StagedBatch(files, [], [], is_committed=True)
-    if len(left) < len(files):
-        rejects_only = {file.sha256 for file in left if file.rows_rejected}
-        missing_rejects = rejects_only - loaded_digests(rejects_table, period.key, rejects_only)
-        if missing_rejects or any(file.rows_valid for file in left):
-            raise partially_committed(name, source_name, left[0])
+    if len(pending) < len(files):
+        with_rejects = {file.sha256 for file in pending if file.rows_rejected}
+        missing_rejects = with_rejects - loaded_digests(rejects_table, period.key, with_rejects)
+        if missing_rejects or any(file.rows_valid for file in pending):
+            raise partially_committed(name, source_name, pending[0])
         return StagedBatch(files, [], [], is_committed=True)
     data_files = read_staged_manifest(table, files[0].manifest, source_name)
     reject_files = read_staged_manifest(rejects_table, files[0].rejects_manifest, source_name)
@@ -100,7 +100,7 @@ def read_batch(
 
 
 def partially_committed(table: str, source_name: str, file: StagedFile) -> DeliveryRefusedError:
-    """Return the error for a batch of which another load has committed some files, but not `file`."""
+    """Return the error for a batch when another load has committed some of its files, but not `file`."""
     return DeliveryRefusedError(
         f"{table} holds some of the files that were staged together, but not this one",
         source=source_name,
@@ -117,20 +117,19 @@ def paths_of(data_files: Sequence[DataFile]) -> set[str]:
 def _require_equal_counts(
     files: list[StagedFile], data_files: list[DataFile], reject_files: list[DataFile], source_name: str
 ) -> None:
-    valid, rejected, read = (sum(getattr(file, f"rows_{kind}") for file in files) for kind in _COUNTS)
+    valid = sum(file.rows_valid for file in files)
+    rejected = sum(file.rows_rejected for file in files)
+    read = sum(file.rows_read for file in files)
     written, rejects_written = _row_count(data_files), _row_count(reject_files)
     if (written, rejects_written, written + rejects_written) != (valid, rejected, read):
         raise DeliveryRefusedError(
             "the counts of a staged file disagree",
             source=source_name,
             file=files[0].name + (f" and {len(files) - 1:,} more" if len(files) > 1 else ""),
-            expected=f"{read:,} read = {valid:,} to load + {rejected:,} rejected",
+            expected=f"{read:,} read = {valid:,} valid + {rejected:,} rejected",
             found=f"{written:,} and {rejects_written:,} rows in its data files",
             next_step="clear the stage task of this run; if it happens again, the reader of this format miscounts",
         )
-
-
-_COUNTS = ("valid", "rejected", "read")
 
 
 def _row_count(data_files: Sequence[DataFile]) -> int:
@@ -141,7 +140,7 @@ def _row_count(data_files: Sequence[DataFile]) -> int:
 
 
 def write_staged_manifest(table: Table, data_files: Sequence[DataFile]) -> str | None:
-    """Write an Iceberg manifest of `data_files` beside the table's own and return its URI; None if there are none.
+    """Write an Iceberg manifest of `data_files` next to the table's own and return its URI; None without data files.
 
     No snapshot refers to it, so the table bucket's maintenance removes it and its files after `unreferencedDays`
     (S3 Tables' default: 3) unless a commit has adopted them by then.
@@ -167,16 +166,19 @@ def write_staged_manifest(table: Table, data_files: Sequence[DataFile]) -> str |
 
 
 def read_staged_manifest(table: Table, uri: str | None, source_name: str) -> list[DataFile]:
-    """Return the data files that a staged manifest of `table` lists; none for None. One small request per data file.
+    """Return the data files that a staged manifest lists; an empty list if `uri` is None.
 
-    Raises `DeliveryRefusedError` if it was staged for another table or another partitioning of it, or if maintenance
-    has removed the manifest or a data file: a snapshot that refers to a missing file cannot be read.
+    Sends one small request per data file. Raises `DeliveryRefusedError` if the files were staged for another table or
+    another partition spec. Raises it too if maintenance has removed the manifest or a data file: a snapshot that
+    refers to a missing file cannot be read.
     """
     if uri is None:
         return []
     name, spec_id = ".".join(table.name()), table.spec().spec_id
     if not uri.startswith(table.location_provider().new_metadata_location(f"staged-{spec_id}-")):
-        raise _stage_again(f"the table {name} was replaced or repartitioned after this was staged", source_name, uri)
+        raise _stage_again(
+            f"the table {name} was replaced or repartitioned after these files were staged", source_name, uri
+        )
     manifest = ManifestFile.from_args(
         manifest_path=uri,
         manifest_length=0,

@@ -1,4 +1,4 @@
-"""Taking a load back: its rows and its rejected records leave their tables, and the files count as not loaded."""
+"""Undo: remove the rows and rejects of loaded files from their tables. The files then count as not loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedFile:
-    """A file's content as a period's tables hold it."""
+    """A file of which a period's tables hold rows or rejects."""
 
     name: str
     sha256: str
@@ -36,9 +36,9 @@ class LoadedFile:
 
 
 def find_loaded_files(catalog: RestCatalog, contract: TableContract, period: Period) -> list[LoadedFile]:
-    """Return what a period's rows and rejects came from, by name. Reads two columns of the period's rows."""
-    loaded = _count(catalog, contract, period)
-    rejected = _count(catalog, rejects_contract(contract), period)
+    """Return the files that a period's rows and rejects came from, by name. Reads two columns of these rows."""
+    loaded = _count_rows(catalog, contract, period)
+    rejected = _count_rows(catalog, rejects_contract(contract), period)
     return [
         LoadedFile(name=name, sha256=sha256, rows_loaded=loaded[name, sha256], rows_rejected=rejected[name, sha256])
         for name, sha256 in sorted(loaded | rejected)
@@ -46,25 +46,25 @@ def find_loaded_files(catalog: RestCatalog, contract: TableContract, period: Per
 
 
 def undo_load(catalog: RestCatalog, contract: TableContract, period: Period, sha256s: Iterable[str]) -> None:
-    """Remove every row of these files from the table, then every rejected record of theirs.
+    """Remove all rows of these files from the table, then all their rejects from the rejects table.
 
-    One snapshot a table. A retry removes what is left. Data files that hold nothing else are dropped unread; one that
-    holds other files' rows too (staged together, or compacted) is rewritten, in memory. Raises `CommitError`,
-    `ServiceError`.
+    Makes one snapshot per table. A retry removes what is left. A data file that holds only rows of these files is
+    dropped without being read; one that also holds other files' rows (staged together, or compacted) is rewritten in
+    memory. Raises `CommitError`, `ServiceError`.
     """
-    wanted = set(sha256s)
+    digests = set(sha256s)
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        held = loaded_digests(table, period.key, wanted)
-        if not held:
+        loaded = loaded_digests(table, period.key, digests)
+        if not loaded:
             return None
-        return lambda transaction: transaction.delete(file_filter(period.key, held))
+        return lambda transaction: transaction.delete(file_filter(period.key, loaded))
 
-    for each in (contract, rejects_contract(contract)):
-        commit_with_retry(catalog, each.identifier, change)
+    for identifier in (contract.identifier, rejects_contract(contract).identifier):
+        commit_with_retry(catalog, identifier, change)
 
 
-def _count(catalog: RestCatalog, contract: TableContract, period: Period) -> Counter[tuple[str, str]]:
+def _count_rows(catalog: RestCatalog, contract: TableContract, period: Period) -> Counter[tuple[str, str]]:
     table = ensure_table(catalog, contract)
     columns = ("source_file", "source_file_sha256")
     counts: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""Maintenance settings follow the declarations, and only where they differ; `./gv doctor` tells what an account can."""
+"""Declared maintenance settings are put only where the live ones differ; `./gv doctor` checks an account's access."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from growth_verticals.source import Maintenance
 DEFAULTS = Maintenance()
 
 
-def test_a_new_table_is_at_the_defaults(account: Account, catalog: RestCatalog, person: TableContract):
+def test_a_new_table_has_the_default_settings(account: Account, catalog: RestCatalog, person: TableContract):
     ensure_table(catalog, person)
     assert apply_maintenance(account, person.identifier, DEFAULTS) == []
 
 
-def test_what_differs_is_put_and_told_once(account: Account, catalog: RestCatalog, person: TableContract):
+def test_only_differing_settings_are_put_and_reported(account: Account, catalog: RestCatalog, person: TableContract):
     ensure_table(catalog, person)
     declared = Maintenance(target_file_size_mb=256, strategy="sort", min_snapshots_to_keep=3)
     assert apply_maintenance(account, person.identifier, declared) == [
@@ -43,7 +43,7 @@ def test_what_differs_is_put_and_told_once(account: Account, catalog: RestCatalo
     assert len(apply_maintenance(account, person.identifier, DEFAULTS)) == 3
 
 
-def test_what_somebody_switched_off_is_switched_on(account: Account, catalog: RestCatalog, person: TableContract):
+def test_disabled_maintenance_is_enabled_again(account: Account, catalog: RestCatalog, person: TableContract):
     ensure_table(catalog, person)
     account.client("s3tables").put_table_maintenance_configuration(
         tableBucketARN=account.table_bucket_arn,
@@ -57,14 +57,14 @@ def test_what_somebody_switched_off_is_switched_on(account: Account, catalog: Re
     assert apply_maintenance(account, person.identifier, DEFAULTS) == []
 
 
-def test_a_table_that_does_not_exist(account: Account, namespace: str):
+def test_a_table_that_does_not_exist_is_a_configuration_error(account: Account, namespace: str):
     with pytest.raises(ConfigurationError, match=f"maintenance settings of {namespace}.none failed.*NotFound"):
         apply_maintenance(account, f"{namespace}.none", DEFAULTS)
     with pytest.raises(ConfigurationError, match=f"maintenance jobs of {namespace}.none failed.*NotFound"):
         maintenance_jobs(account, f"{namespace}.none")
 
 
-def test_a_service_that_is_down(account: Account):
+def test_a_service_that_is_down_is_a_service_error(account: Account):
     with pytest.raises(ServiceError, match=r"127\.0\.0\.1:1 does not answer"):
         read_settings(replace(account, s3tables_endpoint="http://127.0.0.1:1"), None)
 
@@ -76,13 +76,13 @@ def test_sorting_a_table_without_a_sort_order_is_refused(account: Account, catal
 
 
 def days(account: Account) -> tuple[object, object]:
-    """The bucket's live settings: unreferenced and noncurrent days."""
+    """Return the bucket's live settings: unreferenced and noncurrent days."""
     live = read_settings(account, None)[UNREFERENCED.name]
     assert live.enabled
     return live.values["unreferencedDays"], live.values["nonCurrentDays"]
 
 
-def test_the_buckets_settings(account: Account):
+def test_the_buckets_settings_are_put_where_they_differ(account: Account):
     apply_bucket_maintenance(account, BucketMaintenance())
     declared = BucketMaintenance(unreferenced_days=5)
     try:
@@ -96,19 +96,19 @@ def test_the_buckets_settings(account: Account):
     assert days(account) == (3, 10)
 
 
-def test_days_below_one_are_no_declaration():
+def test_days_below_one_are_refused():
     with pytest.raises(DeclarationError):
         BucketMaintenance(non_current_days=0)
 
 
-def test_jobs_are_told_by_type(account: Account, catalog: RestCatalog, person: TableContract):
+def test_jobs_are_returned_by_type(account: Account, catalog: RestCatalog, person: TableContract):
     ensure_table(catalog, person)
-    status = maintenance_jobs(account, person.identifier)
-    assert {"icebergCompaction", "icebergSnapshotManagement"} <= set(status)
-    assert {job.status for job in status.values()} <= {"Not_Yet_Run", "Successful", "Disabled"}
+    jobs = maintenance_jobs(account, person.identifier)
+    assert {"icebergCompaction", "icebergSnapshotManagement"} <= set(jobs)
+    assert {job.status for job in jobs.values()} <= {"Not_Yet_Run", "Successful", "Disabled"}
 
 
-def test_retention_in_the_table_itself_is_warned_about(catalog: RestCatalog, person: TableContract):
+def test_a_retention_property_of_the_table_gives_a_warning(catalog: RestCatalog, person: TableContract):
     table = ensure_table(catalog, person)
     assert retention_warnings(table) == []
     with table.transaction() as transaction:
@@ -117,21 +117,21 @@ def test_retention_in_the_table_itself_is_warned_about(catalog: RestCatalog, per
     assert "history.expire.min-snapshots-to-keep does nothing" in warning
 
 
-def test_the_doctor_finds_the_stand_in_well(account: Account, catalog: RestCatalog):
+def test_every_doctor_check_succeeds_on_the_stand_in(account: Account, catalog: RestCatalog):
     checks = list(probe_account(account))
     assert [check.name for check in checks] == ["credentials", "landing bucket", "table bucket", "catalog", "table"]
     assert [check.detail for check in checks if not check.ok] == []
     assert catalog.list_tables("gv_doctor") == []
 
 
-def test_the_doctor_goes_on_after_a_failure(account: Account):
+def test_the_doctor_continues_after_a_failed_check(account: Account):
     checks = {check.name: check for check in probe_account(replace(account, landing_uri="s3://gv-nobodys/zone"))}
     assert {name for name, check in checks.items() if not check.ok} == {"landing bucket"}
     assert "s3://gv-nobodys/zone" in checks["landing bucket"].detail
     assert "Next:" in checks["landing bucket"].detail
 
 
-def test_the_doctor_says_what_a_wrong_key_may_not_do(account: Account):
+def test_the_doctor_reports_what_a_wrong_key_is_refused(account: Account):
     assert account.credentials is not None
     wrong = Credentials(access_key=account.credentials.access_key, secret_key="wrong")
     checks = list(probe_account(replace(account, credentials=wrong)))
@@ -139,11 +139,11 @@ def test_the_doctor_says_what_a_wrong_key_may_not_do(account: Account):
     assert all("refused" in check.detail for check in checks if not check.ok)
 
 
-def test_the_doctor_says_in_words_what_a_catalog_that_goes_away_did(account: Account, monkeypatch: pytest.MonkeyPatch):
-    def gone(_: RestCatalog) -> None:
+def test_the_doctor_explains_a_lost_connection_to_the_catalog(account: Account, monkeypatch: pytest.MonkeyPatch):
+    def fail(_: RestCatalog) -> None:
         raise requests.ConnectionError("reset by peer")
 
-    monkeypatch.setattr(RestCatalog, "list_namespaces", gone)
+    monkeypatch.setattr(RestCatalog, "list_namespaces", fail)
     checks = {check.name: check for check in probe_account(account)}
     assert "listing the namespaces failed" in checks["catalog"].detail
     assert "Next:" in checks["catalog"].detail

@@ -1,4 +1,4 @@
-"""The catalog says plainly what is wrong, and a table is made from its contract once and compared ever after."""
+"""Opening the catalog, creating a table from its contract, and comparing an existing table with it."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def test_a_catalog_that_is_down_is_a_service_error_with_the_endpoint(account: Ac
         open_catalog(replace(account, catalog_uri="http://127.0.0.1:1/iceberg"))
 
 
-def test_a_wrong_key_is_refused(account: Account):
+def test_a_wrong_key_is_a_configuration_error(account: Account):
     assert account.credentials is not None
     wrong = Credentials(access_key=account.credentials.access_key, secret_key="wrong")
     with pytest.raises(ConfigurationError, match=r"was refused by .*Next: check the key pair"):
         open_catalog(replace(account, credentials=wrong))
 
 
-def test_a_table_bucket_that_does_not_exist_is_named(account: Account):
+def test_the_error_for_a_missing_table_bucket_names_it(account: Account):
     arn = f"{account.table_bucket_arn}-not"
-    with pytest.raises(ConfigurationError, match=f"knows no table bucket {arn}.*Next: check GV_TABLE_BUCKET_ARN"):
+    with pytest.raises(ConfigurationError, match=f"has no table bucket {arn}.*Next: check GV_TABLE_BUCKET_ARN"):
         open_catalog(replace(account, table_bucket_arn=arn))
 
 
-def test_the_table_is_what_the_contract_says(catalog: RestCatalog, person: TableContract):
+def test_a_new_table_matches_the_contract(catalog: RestCatalog, person: TableContract):
     ensure_table(catalog, person)
     table = catalog.load_table(person.identifier)
     assert table.format_version == 2
@@ -56,11 +56,11 @@ def test_a_missing_namespace_is_created(catalog: RestCatalog):
     assert ensure_table(catalog, contract).name() == (contract.namespace, "person")
 
 
-def test_a_table_that_is_there_is_used(catalog: RestCatalog, person: TableContract):
+def test_an_existing_table_is_used(catalog: RestCatalog, person: TableContract):
     assert ensure_table(catalog, person).metadata.table_uuid == ensure_table(catalog, person).metadata.table_uuid
 
 
-def test_creators_at_the_same_time_end_with_one_table(account: Account, person: TableContract):
+def test_concurrent_runs_create_one_table(account: Account, person: TableContract):
     def create(_: int) -> Any:
         return ensure_table(open_catalog(account), person).metadata.table_uuid
 
@@ -68,45 +68,48 @@ def test_creators_at_the_same_time_end_with_one_table(account: Account, person: 
         assert len(set(pool.map(create, range(4)))) == 1
 
 
-def test_losing_the_race_to_create_is_no_error(
+def test_a_table_that_another_run_created_at_the_same_time_is_used(
     catalog: RestCatalog, person: TableContract, monkeypatch: pytest.MonkeyPatch
 ):
-    made = ensure_table(catalog, person)
-    load, answers = catalog.load_table, [NoSuchTableError("not there yet")]
+    created = ensure_table(catalog, person)
+    load, errors = catalog.load_table, [NoSuchTableError("not created yet")]
 
-    def late(identifier: str) -> Any:
-        if answers:
-            raise answers.pop()
+    def missing_at_first(identifier: str) -> Any:
+        if errors:
+            raise errors.pop()
         return load(identifier)
 
-    monkeypatch.setattr(catalog, "load_table", late)
-    assert ensure_table(catalog, person).metadata.table_uuid == made.metadata.table_uuid
+    monkeypatch.setattr(catalog, "load_table", missing_at_first)
+    assert ensure_table(catalog, person).metadata.table_uuid == created.metadata.table_uuid
 
 
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
         ({"columns": (Column(name="new", type="string"),)}, "new is missing in the table"),
-        ({"columns": ()}, "state is in the table only"),
+        ({"columns": ()}, "state is in the table, but not in the file"),
         ({"columns": (Column(name="state", type="int"),)}, "state is string in the table, int in the file"),
-        ({"columns": (Column(name="state", type="string", required=True),)}, "state is nullable in the table only"),
+        (
+            {"columns": (Column(name="state", type="string", required=True),)},
+            "state is nullable in the table, NOT NULL in the file",
+        ),
         ({"columns": (Column(name="amount", type="decimal(9, 3)"),)}, r"amount is decimal\(9, 2\) in the table"),
-        ({"partition_by": ()}, r"partitioned by identity\(delivery_period\), not nothing"),
+        ({"partition_by": ()}, r"partitioned by identity\(delivery_period\), not by nothing"),
         (
             {"partition_by": (PartitionField(column="delivery_period"), PartitionField(column="state"))},
-            r"not identity\(delivery_period\), identity\(state\)",
+            r"not by identity\(delivery_period\), identity\(state\)",
         ),
     ],
 )
-def test_a_table_that_differs_from_its_contract_is_refused(
+def test_a_table_that_differs_from_its_contract_is_an_error(
     catalog: RestCatalog, person: TableContract, change: dict[str, Any], difference: str
 ):
     ensure_table(catalog, person)
-    with pytest.raises(TableMismatchError, match=f"{difference}.*Next: change the SQL file"):
+    with pytest.raises(TableMismatchError, match=f"{difference}.*Next: run `./gv tables plan` .* `./gv tables apply`"):
         ensure_table(catalog, replace(person, **change))
 
 
-def test_all_differences_are_listed_at_once(catalog: RestCatalog, person: TableContract):
+def test_the_error_lists_all_differences(catalog: RestCatalog, person: TableContract):
     ensure_table(catalog, person)
     with pytest.raises(TableMismatchError) as raised:
         ensure_table(catalog, replace(person, columns=(Column(name="a", type="int"), Column(name="b", type="int"))))

@@ -8,6 +8,6 @@ from moto import mock_aws
 
 @pytest.fixture(scope="module", autouse=True)
 def account() -> Iterator[None]:
-    """An empty AWS account, inside this process: no request leaves it."""
+    """An empty AWS account, mocked in this process: no request leaves it."""
     with mock_aws():
         yield

@@ -1,4 +1,4 @@
-"""Templates deployed by the command that a person types, into moto's CloudFormation, IAM, KMS, S3 and S3 Tables."""
+"""Deploy templates with the documented commands, into moto's CloudFormation, IAM, KMS, S3 and S3 Tables."""
 
 from __future__ import annotations
 
@@ -27,81 +27,83 @@ def client(service: str) -> Any:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that was created."""
+    """A created stack."""
 
     name: str
     outputs: Mapping[str, str]
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The template's resources as they stand there, by logical id."""
-        resources: dict[str, dict[str, Any]] = self._kept().template_dict["Resources"]
+        """The resources as the template declares them, by logical id."""
+        resources: dict[str, dict[str, Any]] = self._backend_stack().template_dict["Resources"]
         return resources
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """Return a resource's properties with every parameter, condition and reference resolved."""
-        resolved: dict[str, Any] = clean_json(self.resources[logical_id]["Properties"], self._kept().resource_map)
+        """Return a resource's properties with all parameters, conditions and references resolved."""
+        resolved: dict[str, Any] = clean_json(
+            self.resources[logical_id]["Properties"], self._backend_stack().resource_map
+        )
         return resolved
 
-    def _kept(self) -> Any:
+    def _backend_stack(self) -> Any:
         return cloudformation_backends[ACCOUNT][REGION].get_stack(self.name)
 
 
 @dataclass(frozen=True)
 class Role:
-    """A role as IAM has it: who may become it, and the documents that say what it may do."""
+    """A role in IAM: its trust policy, and the documents of its attached policies."""
 
     trust: Mapping[str, Any]
     policies: tuple[Mapping[str, Any], ...]
 
 
 def run(command: str) -> Stack:
-    """Do what the AWS command line does on `aws cloudformation create-stack ...`."""
-    words = shlex.split(command.replace("\\\n", " "))
-    assert words[:3] == ["aws", "cloudformation", "create-stack"]
+    """Do what the AWS command line does for `aws cloudformation create-stack ...`."""
+    arguments = shlex.split(command.replace("\\\n", " "))
+    assert arguments[:3] == ["aws", "cloudformation", "create-stack"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--stack-name", required=True)
     parser.add_argument("--template-body", required=True)
     parser.add_argument("--parameters", nargs="+", default=[])
     parser.add_argument("--capabilities", nargs="+", default=[])
-    typed = parser.parse_args(words[3:])
-    template = (TEMPLATES / Path(typed.template_body.removeprefix("file://")).name).read_text()
-    parameters = _list_defaults(template) | dict(_shorthand(parameter) for parameter in typed.parameters)
+    parsed = parser.parse_args(arguments[3:])
+    template = (TEMPLATES / Path(parsed.template_body.removeprefix("file://")).name).read_text()
+    parameters = _list_defaults(template) | dict(_shorthand(parameter) for parameter in parsed.parameters)
     client("cloudformation").create_stack(
-        StackName=typed.stack_name,
+        StackName=parsed.stack_name,
         TemplateBody=template,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        Capabilities=typed.capabilities,
+        Capabilities=parsed.capabilities,
     )
-    (found,) = client("cloudformation").describe_stacks(StackName=typed.stack_name)["Stacks"]
-    assert found["StackStatus"] == "CREATE_COMPLETE"
-    return Stack(typed.stack_name, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
+    (stack,) = client("cloudformation").describe_stacks(StackName=parsed.stack_name)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    return Stack(parsed.stack_name, {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])})
 
 
 def role(name: str) -> Role:
     iam = client("iam")
-    found = iam.get_role(RoleName=name)["Role"]
+    description = iam.get_role(RoleName=name)["Role"]
     assert not iam.list_role_policies(RoleName=name)["PolicyNames"]
     documents = []
     for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
         version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-        answer = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
-        documents.append(answer["PolicyVersion"]["Document"])
-    return Role(found["AssumeRolePolicyDocument"], tuple(documents))
+        response = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+        documents.append(response["PolicyVersion"]["Document"])
+    return Role(description["AssumeRolePolicyDocument"], tuple(documents))
 
 
 def role_names() -> set[str]:
-    return {found["RoleName"] for found in client("iam").list_roles()["Roles"]}
+    return {item["RoleName"] for item in client("iam").list_roles()["Roles"]}
 
 
 def _shorthand(parameter: str) -> tuple[str, str]:
-    """`ParameterKey=A,ParameterValue=B`, where the command line takes a comma in a value as `\\,`."""
+    """Split `ParameterKey=A,ParameterValue=B`, in which the command line takes a comma in a value as `\\,`."""
     key, value = parameter.split(",", 1)
     return key.removeprefix("ParameterKey="), value.removeprefix("ParameterValue=").replace("\\,", ",")
 
 
 def _list_defaults(template: str) -> dict[str, str]:
-    """Return the defaults that are lists: moto cuts a list at its commas only when it is given."""
+    """Return the list defaults as text: moto splits a list at its commas only when the parameter is passed."""
     summary = client("cloudformation").get_template_summary(TemplateBody=template)
     return {
         parameter["ParameterKey"]: parameter["DefaultValue"]
@@ -111,7 +113,7 @@ def _list_defaults(template: str) -> dict[str, str]:
 
 
 class _Resource:
-    """What moto's CloudFormation lacks, made by the service's own API, whose model checks each parameter."""
+    """A resource that moto's CloudFormation lacks, created by the service's API, which checks each parameter."""
 
     TYPE: str
     ATTRIBUTES: tuple[str, ...] = ()
@@ -205,7 +207,7 @@ class BucketPolicy(_Resource, CloudFormationModel):  # type: ignore[misc]
 
 
 def _validate(operation: str, **parameters: Any) -> None:
-    """Check parameters of an operation that moto does not have against botocore's model of it."""
+    """Check the parameters of an operation that moto does not have against botocore's model of it."""
     shape = client("s3tables").meta.service_model.operation_model(operation).input_shape
     report = ParamValidator().validate(parameters, shape)
     assert not report.has_errors(), report.generate_report()

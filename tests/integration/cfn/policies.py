@@ -1,7 +1,7 @@
-"""IAM's decision for one request, as its user guide gives it ("Policy evaluation logic"), for the operators in use.
+"""IAM's decision for one request, by its user guide ("Policy evaluation logic"), for the operators in use.
 
-A Deny that matches decides, else an Allow that matches, else the request is denied. What this does not know (another
-operator, NotAction) raises rather than being passed over.
+A matching Deny decides first, then a matching Allow; otherwise the request is denied. Anything unsupported (another
+operator, NotAction) raises an error instead of being ignored.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ Document = Mapping[str, Any]
 Context = Mapping[str, str | tuple[str, ...]]
 Decision = Literal["allowed", "denied", "not allowed"]
 
-_KNOWN = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+_SUPPORTED = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """:param principal: `AWS` or `Service`, and who; for the policy of a resource, a key or a role."""
+    """:param principal: (`AWS` or `Service`, identity); needed for the policy of a resource, a key or a role."""
 
     action: str
     resource: str = "*"
@@ -29,7 +29,7 @@ class Request:
 
 
 def decide(documents: Iterable[Document], request: Request) -> Decision:
-    """Return `denied` for an explicit Deny, `not allowed` when nothing allows the request."""
+    """Return `denied` for an explicit Deny, `not allowed` when no statement allows the request."""
     effects = {
         statement["Effect"]
         for document in documents
@@ -40,45 +40,47 @@ def decide(documents: Iterable[Document], request: Request) -> Decision:
 
 
 def _matches(statement: Mapping[str, Any], request: Request) -> bool:
-    assert statement.keys() <= _KNOWN, f"cannot evaluate {sorted(statement.keys() - _KNOWN)}"
+    assert statement.keys() <= _SUPPORTED, f"cannot evaluate {sorted(statement.keys() - _SUPPORTED)}"
     return (
         any(_like(action.lower(), request.action.lower()) for action in _list(statement["Action"]))
         and any(_like(resource, request.resource) for resource in _list(statement.get("Resource", "*")))
         and _is_principal(statement.get("Principal"), request.principal)
         and all(
-            _holds(operator, values, request.context.get(key))
+            _condition_holds(operator, values, request.context.get(key))
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
     )
 
 
-def _is_principal(stated: Any, asking: tuple[str, str] | None) -> bool:
+def _is_principal(stated: Any, caller: tuple[str, str] | None) -> bool:
     if stated is None or stated == "*":
         return True
-    if asking is None:
+    if caller is None:
         return False
-    kind, who = asking
-    account = re.search(r"\d{12}", who)
-    # An account, as its number or as its root's ARN, stands for everyone in it whom its own IAM allows.
-    names = {who} | ({account[0], f"arn:aws:iam::{account[0]}:root"} if kind == "AWS" and account else set())
-    return not names.isdisjoint(_list(stated.get(kind, [])))
+    principal_type, identity = caller
+    account = re.search(r"\d{12}", identity)
+    # An account (its number or its root's ARN) means everyone in it whom its own IAM allows.
+    names = {identity}
+    if principal_type == "AWS" and account:
+        names |= {account[0], f"arn:aws:iam::{account[0]}:root"}
+    return not names.isdisjoint(_list(stated.get(principal_type, [])))
 
 
-def _holds(operator: str, wanted: Any, found: str | tuple[str, ...] | None) -> bool:
+def _condition_holds(operator: str, expected: Any, actual: str | tuple[str, ...] | None) -> bool:
     quantifier, _, name = operator.rpartition(":")
     matches, negated = _OPERATORS[name]
     if quantifier == "ForAnyValue":
-        return any(matches(str(value), one) for one in found or () for value in _list(wanted))
+        return any(matches(str(value), one) for one in actual or () for value in _list(expected))
     assert not quantifier, f"cannot evaluate {operator}"
-    assert not isinstance(found, tuple), f"{operator} compares one value"
-    if found is None:
+    assert not isinstance(actual, tuple), f"{operator} compares one value"
+    if actual is None:
         return negated
-    return any(matches(str(value), found) for value in _list(wanted)) is not negated
+    return any(matches(str(value), actual) for value in _list(expected)) is not negated
 
 
-def _equal(wanted: str, found: str) -> bool:
-    return wanted == found
+def _equal(expected: str, actual: str) -> bool:
+    return expected == actual
 
 
 def _like(pattern: str, text: str) -> bool:
@@ -90,7 +92,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-#: How a value compares, and whether the operator is the negation of that (and then holds where the key is missing).
+#: Operator → (comparison, whether the operator negates it). A negated operator also holds when the key is missing.
 _OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
     "Bool": (_equal, False),
     "StringEquals": (_equal, False),

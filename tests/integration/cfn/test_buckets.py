@@ -1,4 +1,4 @@
-"""The table bucket and the landing bucket are made as table-bucket.yaml and landing-bucket.yaml say, and closed."""
+"""table-bucket.yaml and landing-bucket.yaml create the buckets as declared, with no access for outsiders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PARAMETERS = (
 )
 TABLES = f"arn:aws:s3tables:{REGION}:{ACCOUNT}:bucket/analytics-dev-tables"
 MAINTENANCE = ("Service", "maintenance.s3tables.amazonaws.com")
-SOMEONE = ("AWS", "arn:aws:iam::444455556666:user/eve")
+STRANGER = ("AWS", "arn:aws:iam::444455556666:user/eve")
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +35,18 @@ def landing(account: None) -> Stack:
 
 def test_the_table_bucket_has_the_namespace_of_every_source(tables: Stack) -> None:
     assert tables.outputs["TableBucketArn"] == TABLES
-    found = client("s3tables").list_namespaces(tableBucketARN=TABLES)["namespaces"]
-    assert {name for namespace in found for name in namespace["namespace"]} == {
+    namespaces = client("s3tables").list_namespaces(tableBucketARN=TABLES)["namespaces"]
+    assert {name for namespace in namespaces for name in namespace["namespace"]} == {
         source.namespace for source in read_sources().values()
     }
 
 
-def test_unreferenced_files_are_removed_after_the_days_that_were_asked_for(tables: Stack) -> None:
+def test_unreferenced_files_are_removed_after_the_configured_days(tables: Stack) -> None:
     removal = tables.properties("TableBucket")["UnreferencedFileRemoval"]
     assert removal == {"Status": "Enabled", "UnreferencedDays": 5, "NoncurrentDays": 10}
 
 
-def test_tables_are_encrypted_with_the_projects_own_rotated_key(tables: Stack) -> None:
+def test_tables_are_encrypted_with_the_projects_own_key_which_is_rotated(tables: Stack) -> None:
     key = tables.outputs["TableKeyArn"]
     encryption = tables.properties("TableBucket")["EncryptionConfiguration"]
     assert encryption == {"SSEAlgorithm": "aws:kms", "KMSKeyArn": key}
@@ -65,10 +65,10 @@ def test_tables_are_encrypted_with_the_projects_own_rotated_key(tables: Stack) -
         (MAINTENANCE, "kms:Decrypt", None, "not allowed"),
         (MAINTENANCE, "kms:CreateGrant", f"{TABLES}/table/0b7a", "not allowed"),
         (("Service", "s3.amazonaws.com"), "kms:Decrypt", f"{TABLES}/table/0b7a", "not allowed"),
-        (SOMEONE, "kms:Decrypt", f"{TABLES}/table/0b7a", "not allowed"),
+        (STRANGER, "kms:Decrypt", f"{TABLES}/table/0b7a", "not allowed"),
     ],
 )
-def test_maintenance_may_use_the_key_for_this_bucket_alone(
+def test_maintenance_can_use_the_key_for_this_bucket_only(
     tables: Stack, principal: tuple[str, str], action: str, object_arn: str | None, decision: str
 ) -> None:
     context: dict[str, Any] = {"kms:EncryptionContext:aws:s3:arn": object_arn} if object_arn else {}
@@ -78,24 +78,24 @@ def test_maintenance_may_use_the_key_for_this_bucket_alone(
 
 @pytest.mark.parametrize("resource", [TABLES, f"{TABLES}/table/0b7a"])
 @pytest.mark.parametrize("action", ["s3tables:GetTableData", "s3tables:GetTableBucket", "s3tables:DeleteTable"])
-def test_the_table_bucket_is_closed_to_plain_http_and_opened_to_nobody(
+def test_the_table_bucket_policy_denies_plain_http_and_grants_no_access(
     tables: Stack, action: str, resource: str
 ) -> None:
     policy = tables.properties("TableBucketPolicy")["ResourcePolicy"]
     for tls, decision in (("false", "denied"), ("true", "not allowed")):
         context = {"aws:SecureTransport": tls}
-        request = Request(action=action, resource=resource, principal=SOMEONE, context=context)
+        request = Request(action=action, resource=resource, principal=STRANGER, context=context)
         assert decide([policy], request) == decision
 
 
-def test_nothing_that_holds_data_goes_with_its_stack(tables: Stack, landing: Stack) -> None:
-    goes = {
+def test_deleting_a_stack_deletes_nothing_that_contains_data(tables: Stack, landing: Stack) -> None:
+    deleted = {
         name
         for stack in (tables, landing)
         for name, resource in stack.resources.items()
         if not resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
     }
-    assert goes == {"TableBucketPolicy", "LandingBucketPolicy"}
+    assert deleted == {"TableBucketPolicy", "LandingBucketPolicy"}
 
 
 def test_the_landing_bucket_is_versioned_encrypted_and_not_public(landing: Stack) -> None:
@@ -113,12 +113,12 @@ def test_the_landing_bucket_is_versioned_encrypted_and_not_public(landing: Stack
     assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
-def test_the_lifecycle_moves_raw_copies_and_never_expires_one(landing: Stack) -> None:
+def test_the_lifecycle_moves_raw_copies_and_never_expires_them(landing: Stack) -> None:
     rules = landing.properties("LandingBucket")["LifecycleConfiguration"]["Rules"]
-    expires = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
-    assert expires == {"inbox/"}
-    everywhere = {key: rule[key] for rule in rules if "Prefix" not in rule for key in rule.keys() - {"Id", "Status"}}
-    assert everywhere == {
+    expiring = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+    assert expiring == {"inbox/"}
+    whole_bucket = {key: rule[key] for rule in rules if "Prefix" not in rule for key in rule.keys() - {"Id", "Status"}}
+    assert whole_bucket == {
         "Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}],
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
         "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
@@ -128,11 +128,11 @@ def test_the_lifecycle_moves_raw_copies_and_never_expires_one(landing: Stack) ->
 
 
 @pytest.mark.parametrize("action", ["s3:GetObject", "s3:PutObject", "s3:ListBucket"])
-def test_the_landing_bucket_is_closed_to_plain_http_and_opened_to_nobody(landing: Stack, action: str) -> None:
+def test_the_landing_bucket_policy_denies_plain_http_and_grants_no_access(landing: Stack, action: str) -> None:
     policy = landing.properties("LandingBucketPolicy")["PolicyDocument"]
     bucket = f"arn:aws:s3:::analytics-dev-landing-{ACCOUNT}"
     resource = bucket if action == "s3:ListBucket" else f"{bucket}/aiq_b2b/2026Q3/part1.txt.gz"
     for tls, decision in (("false", "denied"), ("true", "not allowed")):
         context = {"aws:SecureTransport": tls}
-        request = Request(action=action, resource=resource, principal=SOMEONE, context=context)
+        request = Request(action=action, resource=resource, principal=STRANGER, context=context)
         assert decide([policy], request) == decision

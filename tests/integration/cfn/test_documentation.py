@@ -1,16 +1,16 @@
-"""docs/access.md tells the truth: its commands deploy, and its table is what the roles are allowed."""
+"""docs/access.md is correct: its commands deploy, and its table lists what the roles are allowed to do."""
 
 from __future__ import annotations
 
 import re
 
 from tests.integration.cfn.deployment import TEMPLATES, Stack, role_names, run
-from tests.integration.cfn.test_roles import MAY
+from tests.integration.cfn.test_roles import ALLOWED_ACTIONS
 
 PAGE = (TEMPLATES.parents[1] / "docs" / "access.md").read_text()
 
 
-def test_every_command_deploys(account: None) -> None:
+def test_every_documented_command_deploys(account: None) -> None:
     stacks: list[Stack] = [run(command) for command in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)]
     assert len(stacks) == 4
     outputs = {key for stack in stacks for key in stack.outputs}
@@ -21,18 +21,18 @@ def test_every_command_deploys(account: None) -> None:
     }  # fmt: skip
 
 
-def test_the_table_of_actions_is_what_the_roles_are_allowed() -> None:
+def test_the_documented_actions_are_the_ones_that_the_roles_are_allowed() -> None:
     lines = PAGE[PAGE.index("| `s3tables:`") :].partition("\n\n")[0].splitlines()
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     documented: dict[str, set[str]] = {name: set() for name in header[1:]}
-    for actions, *marks in rows:
+    for cell, *marks in rows:
         for name, mark in zip(header[1:], marks, strict=True):
-            documented[name] |= named(actions) if mark == "x" else set()
-    assert documented == {name.removesuffix("-acme"): actions for name, actions in MAY.items()}
+            documented[name] |= actions_in(cell) if mark == "x" else set()
+    assert documented == {name.removesuffix("-acme"): actions for name, actions in ALLOWED_ACTIONS.items()}
 
 
-def named(cell: str) -> set[str]:
-    """Return the actions of a cell such as `B Get/PutTablePolicy, ListTables`."""
+def actions_in(cell: str) -> set[str]:
+    """Return the actions in a cell such as `B Get/PutTablePolicy, ListTables`."""
     actions = set()
     for word in re.findall(r"[A-Za-z/]{3,}", cell):
         *verbs, last = word.split("/")

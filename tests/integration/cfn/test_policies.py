@@ -1,4 +1,4 @@
-"""The evaluator decides as IAM's user guide says; what the other tests show rests on it."""
+"""The policy evaluator decides as IAM's user guide says. The other tests rely on it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
     ("action", "resource", "decision"),
     [
         ("s3:GetObject", "arn:aws:s3:::drop/a/b.csv", "allowed"),
-        ("S3:getobject", "arn:aws:s3:::drop/a", "allowed"),  # actions know no case
-        ("s3:GetObject", "arn:aws:s3:::DROP/a", "not allowed"),  # resources do
+        ("S3:getobject", "arn:aws:s3:::drop/a", "allowed"),  # actions are case-insensitive
+        ("s3:GetObject", "arn:aws:s3:::DROP/a", "not allowed"),  # resources are case-sensitive
         ("s3:GetObjectVersion", "arn:aws:s3:::drop/a", "not allowed"),
         ("s3:GetObject", "arn:aws:s3:::drop", "not allowed"),
         ("s3:GetObject", "*", "not allowed"),
     ],
 )
-def test_action_and_resource_both_have_to_match(action: str, resource: str, decision: str) -> None:
+def test_action_and_resource_must_both_match(action: str, resource: str, decision: str) -> None:
     assert decide([policy(READ)], Request(action=action, resource=resource)) == decision
 
 
-def test_an_explicit_deny_decides_whatever_allows() -> None:
+def test_an_explicit_deny_overrides_any_allow() -> None:
     deny = {"Effect": "Deny", "Action": ["s3:Get*"], "Resource": "*"}
     request = Request(action="s3:GetObject", resource="arn:aws:s3:::drop/a")
     assert decide([policy(READ), policy(deny)], request) == "denied"
@@ -51,7 +51,7 @@ def test_without_a_statement_nothing_is_allowed() -> None:
         ({"StringLike": {"s3tables:tableName": "*_rejects"}}, {"s3tables:tableName": "b2b_rejects"}, "allowed"),
         ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {"s3tables:tableName": "b2b_rejects"}, "not allowed"),
         ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {"s3tables:tableName": "b2b"}, "allowed"),
-        ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {}, "allowed"),  # a negation holds without the key
+        ({"StringNotLike": {"s3tables:tableName": "*_rejects"}}, {}, "allowed"),  # negated: holds without the key
         ({"Bool": {"aws:SecureTransport": "true"}}, {"aws:SecureTransport": "false"}, "not allowed"),
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/gv-*"}}, {}, "not allowed"),
         ({"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/b"}}, {"kms:ResourceAliases": ("a", "alias/b")},
@@ -64,13 +64,13 @@ def test_without_a_statement_nothing_is_allowed() -> None:
         ),
     ],
 )  # fmt: skip
-def test_every_condition_has_to_hold(condition: dict[str, Any], context: dict[str, Any], decision: str) -> None:
+def test_every_condition_must_hold(condition: dict[str, Any], context: dict[str, Any], decision: str) -> None:
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}
     assert decide([policy(statement)], Request(action="s3tables:GetTable", context=context)) == decision
 
 
 @pytest.mark.parametrize(
-    ("principal", "asking", "decision"),
+    ("principal", "caller", "decision"),
     [
         ("*", ("AWS", "arn:aws:iam::111122223333:user/ada"), "allowed"),
         ({"AWS": "111122223333"}, ("AWS", "arn:aws:iam::111122223333:role/worker"), "allowed"),
@@ -83,16 +83,16 @@ def test_every_condition_has_to_hold(condition: dict[str, Any], context: dict[st
         ({"AWS": "111122223333"}, None, "not allowed"),
     ],
 )  # fmt: skip
-def test_the_principal_has_to_match_where_one_is_stated(
-    principal: Any, asking: tuple[str, str] | None, decision: str
+def test_the_principal_must_match_if_one_is_stated(
+    principal: Any, caller: tuple[str, str] | None, decision: str
 ) -> None:
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    assert decide([policy(statement)], Request(action="sts:AssumeRole", principal=asking)) == decision
+    assert decide([policy(statement)], Request(action="sts:AssumeRole", principal=caller)) == decision
 
 
 @pytest.mark.parametrize(
-    "unknown", [{"NotAction": "s3:GetObject"}, {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}]
+    "unsupported", [{"NotAction": "s3:GetObject"}, {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}]
 )
-def test_what_it_does_not_know_it_does_not_pass_over(unknown: dict[str, Any]) -> None:
+def test_an_unsupported_element_raises_an_error(unsupported: dict[str, Any]) -> None:
     with pytest.raises((AssertionError, KeyError)):
-        decide([policy(READ | unknown)], Request(action="s3:GetObject", resource="arn:aws:s3:::drop/a"))
+        decide([policy(READ | unsupported)], Request(action="s3:GetObject", resource="arn:aws:s3:::drop/a"))

@@ -1,4 +1,4 @@
-"""Each role of basic-s3tables-role.yaml can do its job and nothing else."""
+"""Each role of basic-s3tables-role.yaml can do its own work and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from growth_verticals.declarations import read_sources
 from tests.integration.cfn.deployment import ACCOUNT, REGION, TEMPLATES, client, role, role_names, run
 from tests.integration.cfn.policies import Request, decide
 
-SEED_COMMAND = """
+CREATE_ROLES_COMMAND = """
 aws cloudformation create-stack \\
     --stack-name s3table-buckets-roles-dev \\
     --template-body file://basic-s3tables-role.yaml \\
@@ -25,7 +25,7 @@ LANDING = f"arn:aws:s3:::analytics-dev-landing-{ACCOUNT}"
 WORKER = f"arn:aws:iam::{ACCOUNT}:role/airflow-worker"
 EXTERNAL_ID = "acme-2f7c1d9e5b3a"
 
-SEE = {"GetTableBucket", "ListNamespaces", "GetNamespace", "ListTables"}
+BROWSE = {"GetTableBucket", "ListNamespaces", "GetNamespace", "ListTables"}
 READ = {"GetTable", "GetTableMetadataLocation", "GetTableData"}
 LOAD = READ | {"PutTableData", "UpdateTableMetadataLocation"}
 CREATE = {"CreateNamespace", "CreateTable"}
@@ -39,18 +39,18 @@ MAINTAIN = MAINTAIN_BUCKET | {
 GRANT_BUCKET = {"GetTableBucketPolicy", "PutTableBucketPolicy"}
 GRANT = GRANT_BUCKET | {"GetTablePolicy", "PutTablePolicy", "DeleteTablePolicy"}
 
-MAY = {
-    "reader": SEE | READ,
-    "loader": SEE | LOAD,
-    "creator": SEE | LOAD | CREATE,
-    "maintainer": SEE | MAINTAIN,
-    "admin": SEE | LOAD | CREATE | MAINTAIN | GRANT | {"ListTableBuckets"},
-    "break-glass": SEE | {"GetTable", "DeleteNamespace", "DeleteTable", "RenameTable"},
+ALLOWED_ACTIONS = {
+    "reader": BROWSE | READ,
+    "loader": BROWSE | LOAD,
+    "creator": BROWSE | LOAD | CREATE,
+    "maintainer": BROWSE | MAINTAIN,
+    "admin": BROWSE | LOAD | CREATE | MAINTAIN | GRANT | {"ListTableBuckets"},
+    "break-glass": BROWSE | {"GetTable", "DeleteNamespace", "DeleteTable", "RenameTable"},
     "vendor-acme": {"GetTableBucket", "GetNamespace", "ListTables"} | READ,
 }
 
-#: What is asked of the bucket as a whole, so that no namespace can limit it.
-MAY_WITHOUT_NAMESPACE = {
+#: Actions on the bucket as a whole, which no namespace condition can limit.
+ALLOWED_IN_ANY_NAMESPACE = {
     "reader": {"GetTableBucket", "ListNamespaces"},
     "loader": {"GetTableBucket", "ListNamespaces"},
     "creator": {"GetTableBucket", "ListNamespaces", "CreateNamespace"},
@@ -62,7 +62,7 @@ MAY_WITHOUT_NAMESPACE = {
     "vendor-acme": {"GetTableBucket"},
 }
 
-#: What the Iceberg REST endpoint asks for (S3 user guide, "Accessing tables using the Iceberg REST endpoint").
+#: Actions that each Iceberg REST call requires (S3 user guide, "Accessing tables using the Iceberg REST endpoint").
 REST_CALLS = {
     "config": {"GetTableBucket"},
     "loadTable": {"GetTableMetadataLocation", "GetTableData"},
@@ -76,7 +76,7 @@ REST_CALLS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _stacks(account: None) -> None:
-    run(SEED_COMMAND)
+    run(CREATE_ROLES_COMMAND)
     assert role_names() == {f"analytics-dev-s3tables-{name}" for name in TEAM}
     run(
         "aws cloudformation create-stack --stack-name vendor --template-body file://basic-s3tables-role.yaml "
@@ -101,9 +101,9 @@ def full_name(name: str) -> str:
 
 
 def s3tables_actions() -> dict[str, Any]:
-    """Return every action, and whether a table or the bucket is its resource.
+    """Return every action, and whether its resource is a table (or else the bucket).
 
-    The API's operations from botocore, and the actions that are none; from the service authorization reference.
+    The API's operations come from botocore, the actions without an operation from the service authorization reference.
     """
     model = client("s3tables").meta.service_model
     of_table = {
@@ -123,7 +123,7 @@ def allowed(
     bucket: str = BUCKET,
     tls: str = "true",
 ) -> set[str]:
-    """Return the s3tables actions that a role is allowed on the bucket or the table, each where AWS looks for it."""
+    """Return the s3tables actions that a role is allowed, each checked on the resource that AWS uses for it."""
     policies, actions = role(full_name(name)).policies, set()
     for action, of_table in s3tables_actions().items():
         context = {"aws:SecureTransport": tls}
@@ -138,24 +138,24 @@ def allowed(
     return actions
 
 
-@pytest.mark.parametrize("name", MAY)
-def test_a_role_may_do_its_job_and_nothing_else(name: str) -> None:
+@pytest.mark.parametrize("name", ALLOWED_ACTIONS)
+def test_a_role_can_do_its_own_work_and_nothing_else(name: str) -> None:
     assert len(s3tables_actions()) > 50
-    assert allowed(name) == MAY[name]
+    assert allowed(name) == ALLOWED_ACTIONS[name]
 
 
-@pytest.mark.parametrize("name", MAY)
-def test_another_namespace_is_out_of_reach(name: str) -> None:
-    assert allowed(name, namespace="hr") == MAY_WITHOUT_NAMESPACE[name]
-    assert allowed(name, namespace=None) == MAY_WITHOUT_NAMESPACE[name]
+@pytest.mark.parametrize("name", ALLOWED_ACTIONS)
+def test_a_role_has_no_access_to_another_namespace(name: str) -> None:
+    assert allowed(name, namespace="hr") == ALLOWED_IN_ANY_NAMESPACE[name]
+    assert allowed(name, namespace=None) == ALLOWED_IN_ANY_NAMESPACE[name]
 
 
-@pytest.mark.parametrize("name", MAY)
-def test_plain_http_gets_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", ALLOWED_ACTIONS)
+def test_plain_http_is_allowed_nothing(name: str) -> None:
     assert allowed(name, tls="false") == set()
 
 
-@pytest.mark.parametrize("name", MAY)
+@pytest.mark.parametrize("name", ALLOWED_ACTIONS)
 @pytest.mark.parametrize(
     "bucket",
     [
@@ -165,12 +165,12 @@ def test_plain_http_gets_nothing(name: str) -> None:
         BUCKET.replace(REGION, "eu-west-1"),
     ],
 )
-def test_another_bucket_account_or_region_is_out_of_reach(name: str, bucket: str) -> None:
-    assert allowed(name, bucket=bucket) <= {"ListTableBuckets"}  # which has no bucket; it shows names
+def test_a_role_has_no_access_to_another_bucket_account_or_region(name: str, bucket: str) -> None:
+    assert allowed(name, bucket=bucket) <= {"ListTableBuckets"}  # has no bucket; it lists names
 
 
-@pytest.mark.parametrize("name", MAY)
-def test_rejected_records_are_for_those_who_load(name: str) -> None:
+@pytest.mark.parametrize("name", ALLOWED_ACTIONS)
+def test_only_roles_that_load_can_read_rejected_records(name: str) -> None:
     reads_rejects = "GetTableData" in allowed(name, table="household_rejects")
     assert reads_rejects is (name in {"loader", "creator", "admin"})
 
@@ -187,28 +187,31 @@ def test_rejected_records_are_for_those_who_load(name: str) -> None:
         ("vendor-acme", {"config", "loadTable", "HEAD table"}),
     ],
 )
-def test_the_catalog_answers_what_the_role_is_for(name: str, calls: set[str]) -> None:
+def test_the_catalog_allows_the_calls_that_the_role_is_for(name: str, calls: set[str]) -> None:
     actions = allowed(name)
-    assert {call for call, needed in REST_CALLS.items() if needed <= actions} == calls
+    assert {call for call, required in REST_CALLS.items() if required <= actions} == calls
 
 
 @pytest.mark.parametrize("name", ["loader", "creator"])
-def test_no_further_policy_lets_a_load_delete_grant_or_maintain(name: str) -> None:
+def test_no_additional_policy_lets_a_loader_delete_grant_or_maintain(name: str) -> None:
     administrator = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     policies = [*role(full_name(name)).policies, administrator]
-    never = {
+    forbidden = {
         action
         for action in s3tables_actions()
         if re.match("Delete|Rename|Put.*(Policy|Maintenance|Expiration|BucketEncryption)", action)
     }
-    assert len(never) >= 16
-    for action in [f"s3tables:{action}" for action in sorted(never)] + ["s3:DeleteObject", "s3:DeleteObjectVersion"]:
+    assert len(forbidden) >= 16
+    for action in [f"s3tables:{action}" for action in sorted(forbidden)] + [
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+    ]:
         assert decide(policies, Request(action=action, resource=BUCKET)) == "denied", action
 
 
-def test_the_admin_runs_the_doctor_in_a_namespace_of_its_own() -> None:
-    needed = SEE | LOAD | {"CreateNamespace", "CreateTable", "DeleteTable"}
-    assert needed <= allowed("admin", namespace="gv_doctor", table="probe_1")
+def test_the_admin_can_run_the_doctor_in_its_own_namespace() -> None:
+    required = BROWSE | LOAD | {"CreateNamespace", "CreateTable", "DeleteTable"}
+    assert required <= allowed("admin", namespace="gv_doctor", table="probe_1")
     assert "DeleteTable" not in allowed("admin")
     for name in ("reader", "loader", "creator", "maintainer"):
         assert "DeleteTable" not in allowed(name, namespace="gv_doctor", table="probe_1")
@@ -234,7 +237,7 @@ def test_the_admin_runs_the_doctor_in_a_namespace_of_its_own() -> None:
         ("admin", "s3:DeleteObject", f"{LANDING}/gv_doctor/8c1f", "allowed"),
     ],
 )
-def test_raw_copies_are_for_those_who_load(name: str, action: str, resource: str, decision: str) -> None:
+def test_only_roles_that_load_can_access_raw_copies(name: str, action: str, resource: str, decision: str) -> None:
     policies = role(full_name(name)).policies
     request = Request(action=action, resource=resource, context={"aws:SecureTransport": "true"})
     assert decide(policies, request) == decision
@@ -253,41 +256,41 @@ def test_raw_copies_are_for_those_who_load(name: str, action: str, resource: str
         ("vendor-acme", {"tables"}),
     ],
 )
-def test_a_role_may_use_the_keys_of_what_it_reads_or_writes(name: str, aliases: set[str]) -> None:
-    def may(action: str, *held: str) -> bool:
+def test_a_role_can_use_the_keys_of_the_buckets_that_it_reads_or_writes(name: str, aliases: set[str]) -> None:
+    def can(action: str, *key_aliases: str) -> bool:
         key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1d2c"
-        request = Request(action=action, resource=key, context={"kms:ResourceAliases": held})
+        request = Request(action=action, resource=key, context={"kms:ResourceAliases": key_aliases})
         return decide(role(full_name(name)).policies, request) == "allowed"
 
     for alias in ("tables", "landing"):
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-            assert may(action, "alias/something", f"alias/analytics-dev-{alias}") is (alias in aliases)
-        assert not may("kms:ScheduleKeyDeletion", f"alias/analytics-dev-{alias}")
-        assert not may("kms:PutKeyPolicy", f"alias/analytics-dev-{alias}")
-    assert not may("kms:Decrypt", "alias/analytics-prod-tables")
-    assert not may("kms:Decrypt")
+            assert can(action, "alias/something", f"alias/analytics-dev-{alias}") is (alias in aliases)
+        assert not can("kms:ScheduleKeyDeletion", f"alias/analytics-dev-{alias}")
+        assert not can("kms:PutKeyPolicy", f"alias/analytics-dev-{alias}")
+    assert not can("kms:Decrypt", "alias/analytics-prod-tables")
+    assert not can("kms:Decrypt")
 
 
-def may_assume(name: str, principal: str, **context: str) -> bool:
+def can_assume(name: str, principal: str, **context: str) -> bool:
     request = Request(action="sts:AssumeRole", principal=("AWS", principal), context=context)
     return decide([role(name).trust], request) == "allowed"
 
 
 @pytest.mark.parametrize("name", TEAM)
-def test_unless_named_the_accounts_own_iam_says_who_becomes_a_role(name: str) -> None:
-    assert may_assume(full_name(name), WORKER)
-    assert not may_assume(full_name(name), "arn:aws:iam::444455556666:role/airflow-worker")
+def test_by_default_the_accounts_own_iam_decides_who_can_assume_a_role(name: str) -> None:
+    assert can_assume(full_name(name), WORKER)
+    assert not can_assume(full_name(name), "arn:aws:iam::444455556666:role/airflow-worker")
 
 
-def test_whoever_is_named_and_nobody_else_becomes_a_role() -> None:
-    assert may_assume("other-prod-s3tables-loader", WORKER)
-    assert may_assume("other-prod-s3tables-creator", WORKER)
-    assert not may_assume("other-prod-s3tables-loader", f"arn:aws:iam::{ACCOUNT}:user/ada")
-    assert may_assume("other-prod-s3tables-break-glass", f"arn:aws:iam::{ACCOUNT}:user/grace")
-    assert not may_assume("other-prod-s3tables-break-glass", WORKER)
+def test_only_listed_principals_can_assume_a_role() -> None:
+    assert can_assume("other-prod-s3tables-loader", WORKER)
+    assert can_assume("other-prod-s3tables-creator", WORKER)
+    assert not can_assume("other-prod-s3tables-loader", f"arn:aws:iam::{ACCOUNT}:user/ada")
+    assert can_assume("other-prod-s3tables-break-glass", f"arn:aws:iam::{ACCOUNT}:user/grace")
+    assert not can_assume("other-prod-s3tables-break-glass", WORKER)
 
 
-def test_buckets_of_another_name_can_be_given() -> None:
+def test_buckets_with_other_names_can_be_used() -> None:
     policies = role("other-prod-s3tables-loader").policies
     tls = {"aws:SecureTransport": "true"}
     assert decide(policies, Request(action="s3tables:GetTableBucket", resource=BUCKET, context=tls)) == "allowed"
@@ -305,25 +308,25 @@ def test_buckets_of_another_name_can_be_given() -> None:
         (WORKER, {"sts:ExternalId": EXTERNAL_ID}, False),
     ],
 )
-def test_a_vendor_names_its_external_id(principal: str, context: dict[str, str], decision: bool) -> None:
-    assert may_assume(full_name("vendor-acme"), principal, **context) is decision
+def test_a_vendor_must_pass_its_external_id(principal: str, context: dict[str, str], decision: bool) -> None:
+    assert can_assume(full_name("vendor-acme"), principal, **context) is decision
 
 
-def test_a_vendor_reads_its_own_namespaces_alone() -> None:
+def test_a_vendor_reads_only_its_own_namespaces() -> None:
     assert "GetTableData" in allowed("vendor-acme", namespace="aiq")
     assert not READ & allowed("vendor-acme", namespace="statara")
 
 
-def test_no_role_is_allowed_a_wildcard_or_an_action_that_does_not_exist() -> None:
-    known = {f"s3tables:{action}" for action in s3tables_actions()}
-    for name in MAY:
+def test_no_policy_has_a_wildcard_action_or_an_action_that_does_not_exist() -> None:
+    existing = {f"s3tables:{action}" for action in s3tables_actions()}
+    for name in ALLOWED_ACTIONS:
         for document in role(full_name(name)).policies:
             for statement in document["Statement"]:
                 assert not [action for action in statement["Action"] if "*" in action]
-                assert {action for action in statement["Action"] if action.startswith("s3tables:")} <= known
+                assert {action for action in statement["Action"] if action.startswith("s3tables:")} <= existing
 
 
-def test_the_roles_reach_the_namespace_of_every_source() -> None:
+def test_the_roles_can_access_the_namespace_of_every_source() -> None:
     (namespaces,) = [
         parameter["DefaultValue"]
         for parameter in client("cloudformation").get_template_summary(

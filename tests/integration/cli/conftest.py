@@ -1,4 +1,4 @@
-"""A made-up source whose declaration a test may change, and the command line on the stand-in."""
+"""A fictional source whose declaration a test can change, and the command line against the stand-in."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ PARTITIONED BY (delivery_period)
 """
 
 
-class Said(NamedTuple):
-    """What a command printed, and its exit code."""
+class CommandResult(NamedTuple):
+    """A command's exit code and output."""
 
     returncode: int
     stdout: str
@@ -53,7 +53,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Acme:
-    """The source `acme`, alone in a folder."""
+    """The source `acme`, the only one in its folder."""
 
     folder: Path
     settings: Settings
@@ -64,15 +64,15 @@ class Acme:
         text = DECLARATION.format(table=self.table, form=form, max_rejected=max_rejected)
         (self.folder / "acme.py").write_text(text)
 
-    def gv(self, *words: object) -> Said:
-        code = main([str(word) for word in words])
-        return Said(code, *self.capsys.readouterr())
+    def gv(self, *arguments: object) -> CommandResult:
+        code = main([str(argument) for argument in arguments])
+        return CommandResult(code, *self.capsys.readouterr())
 
     def read(self, sql: str, table: str = "") -> list[tuple[Any, ...]]:
         return read_table(self.settings, self.table + table, sql)
 
     def counts(self) -> list[int]:
-        """Return how many rows are in the table, and how many in its rejects table."""
+        """Return the number of rows in the table and in its rejects table."""
         return [int(self.read("SELECT count(*) FROM t", table)[0][0]) for table in ("", "_rejects")]
 
 
@@ -84,18 +84,20 @@ def acme(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Acme:
-    folder, table = tmp_path / "declared", f"acme_{namespace}.person"
+    folder, table = tmp_path / "sources", f"acme_{namespace}.person"
     folder.mkdir()
     (folder / "acme.sql").write_text(SQL.format(table=table))
     monkeypatch.setattr(declarations, "SOURCES_FOLDER", folder)
     monkeypatch.setattr(contract_of, "__defaults__", (folder,))
-    for name, value in (standin.environment(stand_in) | {"GV_LANDING_URI": landing_of(stand_in, namespace)}).items():
+    for name, value in (
+        standin.environment(stand_in) | {"GV_LANDING_URI": landing_uri_of(stand_in, namespace)}
+    ).items():
         monkeypatch.setenv(name, value)
-    made = Acme(folder, stand_in, table, capsys)
-    made.declare("Delimited()")
-    return made
+    source = Acme(folder, stand_in, table, capsys)
+    source.declare("Delimited()")
+    return source
 
 
-def landing_of(settings: Settings, namespace: str) -> str:
-    """Return a landing zone that no other test uses."""
+def landing_uri_of(settings: Settings, namespace: str) -> str:
+    """Return the URI of a landing zone that no other test uses."""
     return f"{standin.environment(settings)['GV_LANDING_URI']}/{namespace}"

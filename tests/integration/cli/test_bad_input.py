@@ -1,4 +1,4 @@
-"""Bad input through `./gv load`: a clear error with the next step, nothing half loaded, nothing landed lost."""
+"""Bad input to `./gv load`: a clear error with the next step, no partial load, and every landed copy is kept."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def broken_zip(path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 and no more")
 
 
-def zip_with_no_member_of_ours(path: Path) -> None:
+def zip_without_a_data_file(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.pdf", b"%PDF-1.7")
 
 
 @pytest.mark.parametrize(
-    ("source", "name", "make", "said"),
+    ("source", "name", "make", "message"),
     [
         ("causeway", "empty.csv", Path.touch, "the file is empty"),
         ("causeway", "renamed.csv", without_a_column, "causeway_id"),
         ("aiq_b2b", "cut.txt.gz", truncated_gz, "cut.txt.gz"),
         ("healthwise_consumer", "broken.zip", broken_zip, "broken.zip"),
-        ("healthwise_consumer", "other.zip", zip_with_no_member_of_ours, "other.zip"),
+        ("healthwise_consumer", "other.zip", zip_without_a_data_file, "other.zip"),
         ("aiq_b2b", "plain.txt.gz", lambda path: path.write_text("a|b\n1|2\n"), "plain.txt.gz"),
         ("cml_nurse", "list.xlsx", lambda path: path.write_text("npi,name\n1,2\n"), "list.xlsx"),
         ("causeway", "table.csv", lambda path: path.write_bytes(gzip.compress(b"a,b\n")), "table.csv"),
@@ -66,22 +66,21 @@ def test_a_bad_file_is_refused_with_its_name_and_the_next_step(
     source: str,
     name: str,
     make: Callable[[Path], object],
-    said: str,
+    message: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ):
     make(tmp_path / name)
     period = {"aiq_b2b": "2026Q1", "healthwise_consumer": "2026Q1", "stirista_digital_campaign": "2026-04"}
-    words = ["load", source, str(tmp_path / name), "--period", period.get(source, PERIOD), "--json"]
-    assert main(words) == 1
+    assert main(["load", source, str(tmp_path / name), "--period", period.get(source, PERIOD), "--json"]) == 1
     result = json.loads(capsys.readouterr().out)
     assert result["files"][0]["status"] == "refused"
     assert result["snapshot_id"] is None
-    assert said in result["error"]
+    assert message in result["error"]
     assert "Next: " in result["error"]
 
 
-def test_one_bad_file_of_two_loads_neither_and_both_are_landed(
+def test_one_bad_file_of_two_means_neither_is_loaded_but_both_are_landed(
     tmp_path: Path, stand_in: Settings, capsys: pytest.CaptureFixture[str]
 ):
     good, bad = sample("causeway"), tmp_path / "bad.csv"
@@ -95,7 +94,7 @@ def test_one_bad_file_of_two_loads_neither_and_both_are_landed(
     assert {entry["Key"].rpartition("/")[2] for entry in listed} >= {good.name, "bad.csv"}
 
 
-def test_too_many_bad_rows_refuse_the_delivery_and_keep_the_rejects(
+def test_a_delivery_with_too_many_bad_rows_is_refused_and_its_rejects_are_kept(
     tmp_path: Path, stand_in: Settings, capsys: pytest.CaptureFixture[str]
 ):
     lines = sample("causeway").read_text(encoding="latin-1").splitlines(keepends=True)
@@ -111,7 +110,7 @@ def test_too_many_bad_rows_refuse_the_delivery_and_keep_the_rejects(
     assert rejects == [(result["files"][0]["rows_rejected"], "too_few_columns")]
 
 
-def test_a_table_that_is_not_its_sql_file_stops_the_load(
+def test_a_table_that_differs_from_its_sql_file_stops_the_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     from growth_verticals.catalog.rest import open_catalog
@@ -119,32 +118,32 @@ def test_a_table_that_is_not_its_sql_file_stops_the_load(
     assert main(["load", "horace_mann", str(sample("horace_mann")), "--period", "2026-04-07"]) == 0
     table = open_catalog(Account.from_environment()).load_table("horace_mann.person")
     with table.update_schema() as change:
-        change.add_column("favourite_colour", table.schema().find_type("city"))
+        change.add_column("favorite_color", table.schema().find_type("city"))
     try:
         capsys.readouterr()
         assert main(["load", "horace_mann", str(sample("horace_mann")), "--period", "2026-04-08", "--json"]) == 1
         result = json.loads(capsys.readouterr().out)
         assert [file["status"] for file in result["files"]] == ["refused"]
-        assert "favourite_colour is in the table only" in result["error"]
+        assert "favorite_color is in the table, but not in the file" in result["error"]
     finally:
         with table.refresh().update_schema() as change:
-            change.delete_column("favourite_colour")
+            change.delete_column("favorite_color")
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
-        ("AWS_SECRET_ACCESS_KEY", "wrong", "refused"),
+        ("AWS_SECRET_ACCESS_KEY", "not-the-secret", "refused"),
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9", "127.0.0.1:9"),
         ("GV_TABLE_BUCKET_ARN", "arn:aws:s3tables:us-east-1:000000000000:bucket/no-such", "no-such"),
     ],
 )
-def test_an_account_that_does_not_answer_is_named(
-    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_account_that_cannot_be_reached_is_named(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv(variable, value)
     assert main(["load", "causeway", str(sample("causeway")), "--period", "2026-04-09"]) == 1
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert "Next: " in error
-    assert "wrong" not in error
+    assert "not-the-secret" not in error

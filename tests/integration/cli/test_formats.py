@@ -1,4 +1,4 @@
-"""A delivery in each way of packing and writing, from the vendor's bytes to the table, by the command line."""
+"""A delivery in every format and compression, loaded from the vendor's bytes into the table by the command line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CSV = b"person_id,born,visits,note\nA1,1964-02-29,3,a\nA2,,x,b\nA3,1970-01-01,,c
 LOADED = [("A1", dt.date(1964, 2, 29), 3, "a"), ("A3", dt.date(1970, 1, 1), None, "c")]
 FIXED = b"made by ACME\nA1  19640229  3a\nA2            xb\nA3  19700101   c\nEND 0003\n"
 NESTED = b"".join(
-    json.dumps(each).encode() + b"\n"
-    for each in (
+    json.dumps(record).encode() + b"\n"
+    for record in (
         {"who": {"id": "A1", "born": "1964-02-29"}, "visits": 3, "note": "a"},
         {"who": {"id": "A2"}, "visits": "x", "note": "b"},
         {"who": {"id": "A3", "born": "1970-01-01"}, "note": "c"},
@@ -32,8 +32,8 @@ NESTED = b"".join(
 
 def zipped(name: str, data: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr(name, data)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
     return buffer.getvalue()
 
 
@@ -60,20 +60,20 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_loaded_to_the_row_and_its_bad_record_is_kept(acme: Acme, tmp_path: Path, name: str) -> None:
+def test_every_valid_row_is_loaded_and_the_bad_record_is_rejected(acme: Acme, tmp_path: Path, name: str) -> None:
     form, data = FILES[name]
     acme.declare(form)
     path = tmp_path / name
     path.write_bytes(data)
-    said = acme.gv("load", "acme", path, "--period", "2026-11-20", "--expect-rows", 3, "--json")
-    assert said.returncode == 0, said
-    assert [file["rows_rejected"] for file in json.loads(said.stdout)["files"]] == [1]
+    loaded = acme.gv("load", "acme", path, "--period", "2026-11-20", "--expect-rows", 3, "--json")
+    assert loaded.returncode == 0, loaded
+    assert [file["rows_rejected"] for file in json.loads(loaded.stdout)["files"]] == [1]
     assert acme.read("SELECT person_id, born, visits, note FROM t ORDER BY 1") == LOADED
     assert acme.read("SELECT column_name, reason FROM t", "_rejects") == [("visits", "not_an_integer")]
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="apt-get install gnupg")
-def test_an_encrypted_and_signed_file_is_loaded_with_the_keys_that_the_environment_names(
+def test_an_encrypted_and_signed_file_is_loaded_with_the_keys_named_in_the_environment(
     acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme.declare("Delimited(pgp=Pgp(key='pgp_ours', signer='pgp_vendor'))")

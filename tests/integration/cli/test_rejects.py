@@ -1,4 +1,4 @@
-"""`./gv rejects`: which records were rejected and why, and a file of them that can be sent back."""
+"""`./gv rejects`: shows which records were rejected and why, and exports them to a file to send back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(path: Path, *records: str, eol: str = "\n") -> Path:
 
 @pytest.fixture
 def loaded(acme: Acme, tmp_path: Path) -> Acme:
-    """One period with a file with each kind of bad record, and one with an earlier file."""
+    """A period with one file that has every kind of bad record, and an earlier period with another file."""
     assert acme.gv("load", "acme", write(tmp_path / "old.csv", *GOOD, BAD[0]), "--period", EARLIER).returncode == 0
     assert acme.gv("load", "acme", write(tmp_path / "new.csv", *GOOD, *BAD), "--period", PERIOD).returncode == 0
     return acme
@@ -50,22 +50,24 @@ def test_records_are_counted_by_period_file_column_and_reason(loaded: Acme):
         [PERIOD, "new.csv", "born", "not_a_date", "2"],
         [PERIOD, "new.csv", "(whole", "record)", "too_few_columns", "1"],
     ]
-    assert lines[-1] == "6 rejected record(s) of 2 file(s); one with several faults counts for each"
+    assert lines[-1] == "6 rejected record(s) in 2 file(s); a record with several faults is counted once for each"
     assert "new.csv" not in loaded.gv("rejects", "acme", "--period", EARLIER).stdout
-    assert "1 rejected record(s) of 1 file(s)" in loaded.gv("rejects", "acme", "--file", "old.csv").stdout
-    assert loaded.gv("rejects", "acme", "--period", "2026-11-01").stdout.endswith("holds nothing of 2026-11-01\n")
+    assert "1 rejected record(s) in 1 file(s)" in loaded.gv("rejects", "acme", "--file", "old.csv").stdout
+    assert loaded.gv("rejects", "acme", "--period", "2026-11-01").stdout.endswith(
+        "has no rejected records for 2026-11-01\n"
+    )
 
 
-def test_a_script_gets_the_same_counts(loaded: Acme):
-    found = json.loads(loaded.gv("rejects", "acme", "--period", PERIOD, "--json").stdout)
-    assert (found["source"], found["table"]) == ("acme", f"{loaded.table}_rejects")
-    [file] = found["files"]
+def test_json_output_has_the_same_counts(loaded: Acme):
+    document = json.loads(loaded.gv("rejects", "acme", "--period", PERIOD, "--json").stdout)
+    assert (document["source"], document["table"]) == ("acme", f"{loaded.table}_rejects")
+    [file] = document["files"]
     assert (file["period"], file["name"], file["records"], len(file["sha256"])) == (PERIOD, "new.csv", 5, 64)
     assert file["faults"][0] == {"column": "visits", "reason": "not_an_integer", "records": 3}
     assert json.loads(loaded.gv("rejects", "acme", "--period", "2026-11-01", "--json").stdout)["files"] == []
 
 
-def test_rows_tell_where_and_why_and_nothing_of_what_stood_there(loaded: Acme):
+def test_rows_show_the_location_and_reason_but_no_values(loaded: Acme):
     shown = loaded.gv("rejects", "acme", "--period", PERIOD, "--rows")
     lines = shown.stdout.splitlines()
     assert len(lines) == 1 + len(BAD)
@@ -86,7 +88,7 @@ def test_rows_tell_where_and_why_and_nothing_of_what_stood_there(loaded: Acme):
     assert [row["raw_record"] for row in rows] == [None]
 
 
-def test_raw_records_are_shown_when_asked_for_with_a_caution_and_without_control_characters(loaded: Acme):
+def test_raw_records_are_shown_on_request_with_a_caution_and_without_control_characters(loaded: Acme):
     shown = loaded.gv("rejects", "acme", "--period", PERIOD, "--rows", "--raw")
     assert "personal data" in shown.stderr
     assert BAD[0] in shown.stdout
@@ -97,11 +99,11 @@ def test_raw_records_are_shown_when_asked_for_with_a_caution_and_without_control
 # --- exporting ----------------------------------------------------------------------------------------------------
 
 
-def test_an_export_is_the_vendors_own_format_safe_for_a_spreadsheet(loaded: Acme, tmp_path: Path):
+def test_an_export_is_in_the_vendors_format_and_safe_to_open_in_a_spreadsheet(loaded: Acme, tmp_path: Path):
     out = tmp_path / "back.csv"
-    said = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
-    assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith(f"{out}: 5 of 5 rejected record(s); ")
+    exported = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
+    assert exported.returncode == 0, exported.stderr
+    assert exported.stdout.startswith(f"{out}: 5 of 5 rejected record(s) written; ")
     assert out.read_text().split("\n") == [
         HEADER,
         BAD[0],
@@ -114,7 +116,7 @@ def test_an_export_is_the_vendors_own_format_safe_for_a_spreadsheet(loaded: Acme
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
-def test_an_exact_export_holds_the_records_as_they_came(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_exact_export_contains_the_records_unchanged(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     source = write(tmp_path / "dos.csv", *GOOD, *BAD, eol="\r\n")
     acme.gv("load", "acme", source, "--period", PERIOD)
@@ -122,7 +124,7 @@ def test_an_exact_export_holds_the_records_as_they_came(acme: Acme, tmp_path: Pa
     assert (tmp_path / f"acme-{PERIOD}-rejects.csv").read_bytes() == "\r\n".join([HEADER, *BAD, ""]).encode()
 
 
-def test_an_exported_file_loads_again(loaded: Acme, tmp_path: Path):
+def test_an_exported_file_can_be_corrected_and_loaded(loaded: Acme, tmp_path: Path):
     out = tmp_path / "back.csv"
     loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
     out.write_text(out.read_text().replace("many", "3").replace("12.5", "12").replace("soon", ""))
@@ -130,29 +132,29 @@ def test_an_exported_file_loads_again(loaded: Acme, tmp_path: Path):
     assert (again["files"][0]["rows_loaded"], again["files"][0]["rows_rejected"]) == (4, 1)
 
 
-def test_no_file_is_written_over(loaded: Acme, tmp_path: Path):
+def test_an_export_never_overwrites_a_file(loaded: Acme, tmp_path: Path):
     out, link = tmp_path / "back.csv", tmp_path / "link.csv"
     out.write_text("mine")
     link.symlink_to(tmp_path / "elsewhere.csv")
     for path in (out, link):
         refused = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", path)
         assert refused.returncode == 1
-        assert "nothing is overwritten" in refused.stderr
+        assert "existing files are never overwritten" in refused.stderr
     assert out.read_text() == "mine"
     assert not link.exists()
 
 
-def test_a_record_that_was_cut_is_named_and_only_a_spreadsheets_file_has_its_beginning(acme: Acme, tmp_path: Path):
+def test_a_truncated_record_is_reported_and_an_exact_export_omits_it(acme: Acme, tmp_path: Path):
     acme.gv("load", "acme", write(tmp_path / "long.csv", *GOOD, LONG, BAD[0]), "--period", PERIOD)
-    for words, cut in ((("--exact",), False), ((), True)):
-        out = tmp_path / f"back{cut}.csv"
-        said = acme.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out, *words)
-        assert "long.csv, row 22: only its first 16,384 characters were kept" in said.stderr
-        assert ("…[cut]" in out.read_text()) is cut
+    for options, included in ((("--exact",), False), ((), True)):
+        out = tmp_path / f"back{included}.csv"
+        exported = acme.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out, *options)
+        assert "long.csv, row 22: only its first 16,384 characters were kept" in exported.stderr
+        assert ("…[cut]" in out.read_text()) is included
         assert out.read_text().endswith(f"{BAD[0]}\n")
 
 
-def test_files_with_different_headers_are_not_put_under_one(loaded: Acme, tmp_path: Path):
+def test_files_with_different_headers_are_not_exported_to_one_file(loaded: Acme, tmp_path: Path):
     other = tmp_path / "other.csv"
     other.write_text("Visits,Person Id\nmany,O1\n1,O2\n")
     loaded.gv("load", "acme", other, "--period", PERIOD)
@@ -167,17 +169,17 @@ def test_files_with_different_headers_are_not_put_under_one(loaded: Acme, tmp_pa
     assert out.read_text() == "Visits,Person Id\nmany,O1\n"
 
 
-def test_without_the_raw_copy_there_is_no_header_and_that_is_said(
+def test_an_export_without_the_raw_copy_has_no_header_and_says_so(
     loaded: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("GV_LANDING_URI", f"{Account.from_environment().landing_uri}/elsewhere")
     out = tmp_path / "back.csv"
-    said = loaded.gv("rejects", "export", "acme", "--period", EARLIER, "--out", out)
-    assert "old.csv: its raw copy is gone, and the header line with it" in said.stderr
+    exported = loaded.gv("rejects", "export", "acme", "--period", EARLIER, "--out", out)
+    assert "old.csv: its raw copy does not exist, so its header line is unknown" in exported.stderr
     assert out.read_text() == f"{BAD[0]}\n"
 
 
-def test_json_lines_are_exported_as_they_came(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_json_lines_are_exported_unchanged(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     acme.declare("JsonLines()")
     bad = '{"person_id": "B1", "visits": "=many"}'
@@ -187,11 +189,11 @@ def test_json_lines_are_exported_as_they_came(acme: Acme, tmp_path: Path, monkey
     assert (tmp_path / f"acme-{PERIOD}-rejects.jsonl").read_text() == f"{bad}\n"
 
 
-# --- words --------------------------------------------------------------------------------------------------------
+# --- arguments ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["export", "acme"],
         ["export", "acme", "--period", PERIOD, "--rows"],
@@ -202,7 +204,7 @@ def test_json_lines_are_exported_as_they_came(acme: Acme, tmp_path: Path, monkey
         ["acme", "--rows", "many"],
     ],
 )
-def test_words_that_do_not_go_together_exit_with_2(acme: Acme, words: list[str]):
-    with pytest.raises(SystemExit) as ended:
-        acme.gv("rejects", *words)
-    assert ended.value.code == 2
+def test_arguments_that_cannot_be_combined_exit_with_2(acme: Acme, arguments: list[str]):
+    with pytest.raises(SystemExit) as exit_info:
+        acme.gv("rejects", *arguments)
+    assert exit_info.value.code == 2

@@ -1,4 +1,4 @@
-"""`./gv replay`: after a fix, the rejected records that pass are loaded once, and nothing else is."""
+"""`./gv replay`: after a fix, the rejected records that are valid now are loaded once, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ FIXED = "Delimited(nulls=('n/a',))"
 
 @pytest.fixture
 def people(tmp_path: Path) -> Path:
-    """A file of 40 good records, each tenth behind a bad one; the note of one good record goes over three lines."""
+    """A file of 40 good records, with a bad one first and after every ten; one good record's note spans three lines."""
     lines = [f"P{number},1970-01-{number % 28 + 1:02},{number},ok" for number in range(GOOD)]
     lines[5] = 'P5,1970-01-06,5,"over\n\nlines"'
-    for place, record in reversed([*zip((0, 10, 20, 30, 40), BAD, strict=True)]):
-        lines.insert(place, record)
+    for index, record in reversed([*zip((0, 10, 20, 30, 40), BAD, strict=True)]):
+        lines.insert(index, record)
     path = tmp_path / "people.csv"
     path.write_text("\n".join([HEADER, *lines]) + "\n")
     return path
 
 
 def line_of(person_id: str, people: Path) -> int:
-    """Return the 1-based line where a person's record starts."""
+    """Return the line number, from 1, where a person's record starts."""
     lines = people.read_text().split("\n")
     return next(number for number, line in enumerate(lines, start=1) if line.startswith(f"{person_id},"))
 
 
-def test_what_passes_now_is_loaded_once_and_the_rest_stays_with_its_new_reasons(acme: Acme, people: Path):
+def test_records_that_are_valid_now_are_loaded_once_and_the_rest_get_their_new_reasons(acme: Acme, people: Path):
     assert acme.gv("load", "acme", people, "--period", PERIOD).returncode == 0
     assert acme.counts() == [GOOD, len(BAD)]
     staged_at = acme.read("SELECT max(staged_at) FROM t")
@@ -57,7 +57,7 @@ def test_what_passes_now_is_loaded_once_and_the_rest_stays_with_its_new_reasons(
     ]
     assert acme.read("SELECT count(DISTINCT source_row), count(DISTINCT source_file_sha256) FROM t") == [(GOOD + 2, 1)]
     assert acme.read("SELECT source_row, column_name, reason FROM t ORDER BY 1", "_rejects") == [
-        (line_of("B2", people), "born", "not_a_date"),  # and `visits` no more
+        (line_of("B2", people), "born", "not_a_date"),  # `visits` is valid now
         (line_of("B3", people), "visits", "not_an_integer"),
         (line_of("B5", people), None, "too_few_columns"),
     ]
@@ -68,10 +68,10 @@ def test_what_passes_now_is_loaded_once_and_the_rest_stays_with_its_new_reasons(
     assert acme.counts() == [GOOD + 2, 3]
     acme.gv("undo", "acme", "--period", PERIOD, "--yes")
     assert acme.counts() == [0, 0]
-    assert "holds nothing of" in acme.gv("replay", "acme", "--period", PERIOD).stdout
+    assert "has no rejected records for" in acme.gv("replay", "acme", "--period", PERIOD).stdout
 
 
-def test_a_replay_that_changes_nothing_makes_no_snapshot(acme: Acme, people: Path):
+def test_a_replay_that_changes_nothing_creates_no_snapshot(acme: Acme, people: Path):
     acme.gv("load", "acme", people, "--period", PERIOD)
     before = [snapshots(acme, table) for table in ("", "_rejects")]
     replayed = acme.gv("replay", "acme", "--period", PERIOD)
@@ -79,7 +79,7 @@ def test_a_replay_that_changes_nothing_makes_no_snapshot(acme: Acme, people: Pat
     assert [snapshots(acme, table) for table in ("", "_rejects")] == before
 
 
-def test_a_file_that_was_refused_whole_is_left_and_is_to_be_loaded_again(acme: Acme, people: Path):
+def test_a_refused_file_is_skipped_because_it_must_be_loaded_as_a_whole(acme: Acme, people: Path):
     acme.declare("Delimited()", max_rejected=0.01)
     assert acme.gv("load", "acme", people, "--period", PERIOD).returncode == 1
     other = people.with_name("other.csv")
@@ -87,15 +87,15 @@ def test_a_file_that_was_refused_whole_is_left_and_is_to_be_loaded_again(acme: A
     assert acme.gv("load", "acme", other, "--period", PERIOD).returncode == 0
 
     acme.declare(FIXED)
-    refused = acme.gv("replay", "acme", "--period", PERIOD)
-    assert refused.returncode == 1
-    assert "no row of this file is in the table" in refused.stdout
+    skipped = acme.gv("replay", "acme", "--period", PERIOD)
+    assert skipped.returncode == 1
+    assert "no row of this file is in the table" in skipped.stdout
     assert acme.counts() == [1, len(BAD)]
     assert acme.gv("load", "acme", people, "--period", PERIOD).stdout.startswith("loaded")
     assert acme.counts() == [1 + GOOD + 2, 3]
 
 
-def test_only_the_files_that_are_named_are_replayed(acme: Acme, people: Path):
+def test_only_the_named_files_are_replayed(acme: Acme, people: Path):
     other = people.with_name("other.csv")
     other.write_text(f"{HEADER}\nO1,,1,\nO2,,n/a,\n")
     assert acme.gv("load", "acme", people, other, "--period", PERIOD).returncode == 0
@@ -105,16 +105,16 @@ def test_only_the_files_that_are_named_are_replayed(acme: Acme, people: Path):
     assert acme.counts() == [GOOD + 2, len(BAD)]
 
 
-def test_without_its_raw_copy_a_file_is_left_until_it_is_there_again(acme: Acme, people: Path):
+def test_a_file_without_its_raw_copy_is_skipped_until_the_copy_is_stored_again(acme: Acme, people: Path):
     acme.gv("load", "acme", people, "--period", PERIOD)
     account = Account.from_environment()
     bucket, _, prefix = account.landing_uri.removeprefix("s3://").partition("/")
     for name in ("people.csv", "people.csv.receipt.json"):
         account.client("s3").delete_object(Bucket=bucket, Key=f"{prefix}/acme/{PERIOD}/{name}")
     acme.declare(FIXED)
-    left = acme.gv("replay", "acme", "--period", PERIOD)
-    assert left.returncode == 1
-    assert "not in the landing zone any more" in left.stdout
+    skipped = acme.gv("replay", "acme", "--period", PERIOD)
+    assert skipped.returncode == 1
+    assert "its raw copy is not in the landing zone" in skipped.stdout
     assert acme.counts() == [GOOD, len(BAD)]
 
     assert acme.gv("load", "acme", people, "--period", PERIOD).stdout.startswith("already_loaded")
@@ -122,16 +122,16 @@ def test_without_its_raw_copy_a_file_is_left_until_it_is_there_again(acme: Acme,
     assert acme.counts() == [GOOD + 2, 3]
 
 
-def test_a_declaration_that_parts_the_file_into_other_records_loads_nothing(acme: Acme, people: Path):
+def test_a_declaration_that_splits_the_file_into_other_records_loads_nothing(acme: Acme, people: Path):
     acme.gv("load", "acme", people, "--period", PERIOD)
     acme.declare("Delimited(nulls=('n/a',), quote=None)")
     refused = acme.gv("replay", "acme", "--period", PERIOD)
     assert refused.returncode == 1
-    assert "people.csv: the file's records do not start in the lines where they started" in refused.stderr
+    assert "people.csv: the file's records do not start at the same lines as when it was loaded" in refused.stderr
     assert acme.counts() == [GOOD, len(BAD)]
 
 
-def test_json_lines_are_replayed_by_the_same_rules(acme: Acme, tmp_path: Path):
+def test_json_lines_are_replayed_in_the_same_way(acme: Acme, tmp_path: Path):
     records = [{"person_id": f"P{number}", "visits": number} for number in range(GOOD)]
     records[7]["visits"] = records[9]["visits"] = "n/a"
     records[11]["visits"] = "many"

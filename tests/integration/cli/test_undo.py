@@ -1,4 +1,4 @@
-"""`./gv undo`: rows and rejects of a load leave, and the same file loads again."""
+"""`./gv undo`: removes the rows and rejects of a load, and the same file can be loaded again."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Gv = Callable[..., subprocess.CompletedProcess[str]]
 def gv(stand_in: Settings) -> Gv:
     environment = os.environ | standin.environment(stand_in) | {"GV_PYTHON": sys.executable}
 
-    def run(*words: object) -> subprocess.CompletedProcess[str]:
-        command = [REPOSITORY / "gv", *map(str, words)]
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [REPOSITORY / "gv", *map(str, arguments)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     return run
@@ -38,7 +38,7 @@ def counts(stand_in: Settings) -> list[int]:
     return [int(read_table(stand_in, f"ls_corp.{name}", sql)[0][0]) for name in ("contact", "contact_rejects")]
 
 
-def test_a_load_is_shown_then_taken_back_then_loaded_again(gv: Gv, stand_in: Settings):
+def test_a_load_is_listed_then_undone_then_loaded_again(gv: Gv, stand_in: Settings):
     (file,) = SAMPLE.glob("*.csv")
     assert gv("load", "ls_corp", file, "--period", PERIOD).returncode == 0
     assert counts(stand_in) == [GOOD, BAD]
@@ -49,13 +49,13 @@ def test_a_load_is_shown_then_taken_back_then_loaded_again(gv: Gv, stand_in: Set
 
     assert gv("undo", "ls_corp", "--period", PERIOD, "--file", file.name, "--yes").returncode == 0
     assert counts(stand_in) == [0, 0]
-    assert "holds nothing of" in gv("undo", "ls_corp", "--period", PERIOD, "--yes").stdout
+    assert "has no rows or rejects for" in gv("undo", "ls_corp", "--period", PERIOD, "--yes").stdout
 
     assert gv("load", "ls_corp", file, "--period", PERIOD).stdout.startswith("loaded")
     assert counts(stand_in) == [GOOD, BAD]
 
 
-def test_a_file_that_is_not_loaded_is_named(gv: Gv):
+def test_undo_of_a_file_that_is_not_loaded_names_the_file(gv: Gv):
     refused = gv("undo", "ls_corp", "--period", "2026-03-04", "--file", "other.csv")
     assert refused.returncode == 1
     assert "other.csv: no such file is loaded; expected one of: none" in refused.stderr

@@ -1,4 +1,4 @@
-"""Who is trusted to be the vendor, shown on the stand-in's SFTP server."""
+"""Verification of a vendor's SFTP server and login, against the stand-in's SFTP server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def connection(stand_in_environment: dict[str, str]) -> dict[str, Any]:
-    """The stand-in's connection to AIQ, to be changed by a test."""
+    """The stand-in's connection to AIQ. Tests can change it."""
     return dict(json.loads(stand_in_environment["AIRFLOW_CONN_SFTP_AIQ"]))
 
 
@@ -29,39 +29,37 @@ def connect(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> list
         return client.listdir("/")
 
 
-def another_key() -> str:
+def new_host_key() -> str:
     key = paramiko.ECDSAKey.generate()
     return f"{key.get_name()} {key.get_base64()}"
 
 
-def test_the_pinned_server_is_talked_to(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
+def test_a_server_with_the_pinned_key_is_accepted(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
     assert connect(monkeypatch, connection) == ["outgoing"]
 
 
-def test_a_wrong_pin_refuses_a_server_that_this_machine_knows(
+def test_a_server_with_another_key_is_refused_even_if_it_is_in_known_hosts(
     monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], tmp_path: Path
 ) -> None:
     ssh = tmp_path / ".ssh"
     ssh.mkdir()
     (ssh / "known_hosts").write_text(f"[127.0.0.1]:{connection['port']} {connection['extra']['host_key']}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    connection["extra"]["host_key"] = another_key()
+    connection["extra"]["host_key"] = new_host_key()
     with pytest.raises(ConfigurationError, match="host key"):
         connect(monkeypatch, connection)
 
 
-def test_another_key_of_the_same_kind_is_told_from_the_pinned_one(
-    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]
-) -> None:
-    kind, key = connection["extra"]["host_key"].split()[:2]
-    assert kind == "ssh-ed25519"
+def test_another_key_of_the_pinned_type_is_refused(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
+    key_type, key = connection["extra"]["host_key"].split()[:2]
+    assert key_type == "ssh-ed25519"
     changed = key[:-4] + ("AAAA" if key[-4:] != "AAAA" else "BBBB")
-    connection["extra"]["host_key"] = f"{kind} {changed}"
-    with pytest.raises(ConfigurationError, match="another host key than the pinned one"):
+    connection["extra"]["host_key"] = f"{key_type} {changed}"
+    with pytest.raises(ConfigurationError, match="the server's host key is not the pinned one"):
         connect(monkeypatch, connection)
 
 
-def test_a_user_whom_the_server_does_not_know_is_told_so(
+def test_a_refused_login_is_reported_without_the_private_key(
     monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]
 ) -> None:
     connection["login"] = "nobody"
@@ -70,13 +68,17 @@ def test_a_user_whom_the_server_does_not_know_is_told_so(
     assert "PRIVATE KEY" not in str(raised.value)
 
 
-def test_a_server_that_is_down_may_come_back(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
+def test_a_server_that_is_down_is_a_retryable_error(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]
+) -> None:
     port = next(port for port in range(20000, 32000) if is_free(port))
     with pytest.raises(ServiceError, match="does not answer"):
         connect(monkeypatch, connection | {"port": port})
 
 
-def test_no_thread_outlives_the_connection(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
+def test_no_thread_is_left_after_the_connection_closes(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]
+) -> None:
     before = set(threading.enumerate())
     connect(monkeypatch, connection)
     with pytest.raises(ConfigurationError):

@@ -1,4 +1,4 @@
-"""A vendor's SFTP server that can be told to misbehave, and a vendor's bucket."""
+"""A vendor's SFTP server with failures that a test can set, and a vendor's bucket."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from growth_verticals.landing.origins import S3Origin, SftpOrigin
 class VendorServer:
     """An SFTP server on loopback whose `/` is `root`.
 
-    :ivar before_read: awaited before every read with the connection, the file's name, the offset and the size that
-        was asked; what it returns is the size that is read, or the bytes that are sent instead.
+    :ivar before_read: awaited before every read, with the connection, the file's name, the offset and the requested
+        size. It returns the size to read, or the bytes to send instead.
     """
 
     def __init__(self, root: Path) -> None:
@@ -46,7 +46,7 @@ class VendorServer:
 
     @contextmanager
     def origin(self, stalled_after_s: float = 30.0) -> Iterator[SftpOrigin]:
-        """Yield an origin on a connection of its own, whose host key is the server's."""
+        """Yield an origin with its own connection, which verifies the server's host key."""
         with paramiko.Transport(("127.0.0.1", self._listener.get_port())) as transport:
             transport.connect(hostkey=paramiko.Ed25519Key(file_obj=_as_file(self.key)))
             transport.auth_none("vendor")
@@ -57,7 +57,7 @@ class VendorServer:
     async def _listen(self) -> asyncssh.SSHAcceptor:
         server = self
 
-        class OpenDoor(asyncssh.SSHServer):
+        class NoAuthentication(asyncssh.SSHServer):
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
                 server._connections.append(conn)
 
@@ -71,16 +71,16 @@ class VendorServer:
             async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
                 if server.before_read is not None:
                     name = Path(file_obj.name if isinstance(file_obj.name, str) else file_obj.name.decode()).name
-                    answer = await server.before_read(self.connection, name, offset, size)
-                    if isinstance(answer, bytes):
-                        return answer
-                    size = answer
+                    result = await server.before_read(self.connection, name, offset, size)
+                    if isinstance(result, bytes):
+                        return result
+                    size = result
                 return super().read(file_obj, offset, size)
 
         return await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=OpenDoor,
+            server_factory=NoAuthentication,
             server_host_keys=[self.key],
             sftp_factory=Sftp,
             allow_scp=False,
@@ -117,7 +117,7 @@ def sftp(vendor: VendorServer) -> Iterator[SftpOrigin]:
 
 
 class VendorBucket:
-    """A folder of the landing bucket that plays a vendor's."""
+    """A folder of the landing bucket that represents a vendor's bucket."""
 
     def __init__(self, account: Account) -> None:
         self.client = account.client("s3")

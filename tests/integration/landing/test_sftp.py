@@ -1,4 +1,4 @@
-"""What a vendor's SFTP server may do, and what is made of it."""
+"""Files from a vendor's SFTP server: listing, reading, landing, and the server's failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PERIOD = Daily().parse("2026-11-22")
 BIG = 20 * 2**20 + 12_345
 
 
-def only(origin: SftpOrigin, folder: str = "/") -> RemoteFile:
+def only_file(origin: SftpOrigin, folder: str = "/") -> RemoteFile:
     (file,) = origin.list(folder)
     return file
 
@@ -44,7 +44,7 @@ def landing_is_empty(account: Account) -> bool:
     return not uploads and client.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"] == 0
 
 
-def test_a_folder_s_plain_files_are_listed_with_size_time_and_uri(vendor: VendorServer, sftp: SftpOrigin) -> None:
+def test_a_folders_regular_files_are_listed_with_size_time_and_uri(vendor: VendorServer, sftp: SftpOrigin) -> None:
     outgoing = vendor.root / "outgoing"
     (outgoing / "archive").mkdir(parents=True)
     (outgoing / "archive" / "old.txt").write_bytes(b"old")
@@ -54,11 +54,11 @@ def test_a_folder_s_plain_files_are_listed_with_size_time_and_uri(vendor: Vendor
     expected = RemoteFile(
         name="V105_HH.txt", uri="sftp://sftp_vendor/outgoing/V105_HH.txt", size=5, modified=1_700_000_000
     )
-    assert only(sftp, "/outgoing") == only(sftp, "/outgoing/") == only(sftp, "outgoing") == expected
+    assert only_file(sftp, "/outgoing") == only_file(sftp, "/outgoing/") == only_file(sftp, "outgoing") == expected
     assert sftp.stat(expected) == expected
 
 
-def test_a_missing_folder_is_told_by_name(sftp: SftpOrigin) -> None:
+def test_the_error_for_a_missing_folder_names_it(sftp: SftpOrigin) -> None:
     with pytest.raises(DeliveryError, match="there is no folder /nowhere on the SFTP server of sftp_vendor"):
         sftp.list("/nowhere")
 
@@ -66,7 +66,7 @@ def test_a_missing_folder_is_told_by_name(sftp: SftpOrigin) -> None:
 @pytest.mark.parametrize(
     "name", [b"na\xefve.csv", "é.csv".encode(), b"a b+c%41#?&=.csv", b"%2e%2e", b"a\\b", b"~", "日本".encode()]
 )
-def test_a_name_of_any_bytes_is_listed_read_and_landed(
+def test_a_file_with_any_bytes_in_its_name_is_listed_read_and_landed(
     account: Account, vendor: VendorServer, sftp: SftpOrigin, name: bytes
 ) -> None:
     Path(os.fsdecode(bytes(vendor.root) + b"/" + name)).write_bytes(b"1,2\n")
@@ -80,44 +80,44 @@ def test_a_name_of_any_bytes_is_listed_read_and_landed(
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**15, 2**15 + 1, 2**21, BIG])
-def test_every_byte_comes_through(account: Account, vendor: VendorServer, sftp: SftpOrigin, size: int) -> None:
+def test_every_byte_is_landed(account: Account, vendor: VendorServer, sftp: SftpOrigin, size: int) -> None:
     data = os.urandom(size)
     (vendor.root / "a.bin").write_bytes(data)
-    landed = land_file(account, sftp, "intent", PERIOD, only(sftp))
+    landed = land_file(account, sftp, "intent", PERIOD, only_file(sftp))
     with open_landed(account, landed) as stream:
         assert sha256(stream.read()) == landed.sha256 == sha256(data)
 
 
-def test_a_server_that_answers_with_less_than_was_asked_loses_no_byte(vendor: VendorServer, sftp: SftpOrigin) -> None:
+def test_no_byte_is_lost_when_a_server_returns_less_than_was_requested(vendor: VendorServer, sftp: SftpOrigin) -> None:
     async def half(_connection: Any, _name: str, _offset: int, size: int) -> int:
         return max(1, size // 2)
 
     data = os.urandom(300_000)
     (vendor.root / "a.bin").write_bytes(data)
     vendor.before_read = half
-    with sftp.open(only(sftp)) as stream:
+    with sftp.open(only_file(sftp)) as stream:
         assert sha256(stream.read()) == sha256(data)
 
 
-def test_an_origin_goes_on_working_after_a_file_was_left_half_read(vendor: VendorServer, sftp: SftpOrigin) -> None:
+def test_an_origin_still_works_after_a_file_was_closed_half_read(vendor: VendorServer, sftp: SftpOrigin) -> None:
     data = os.urandom(BIG)
     (vendor.root / "a.bin").write_bytes(data)
-    with sftp.open(only(sftp)) as stream:
+    with sftp.open(only_file(sftp)) as stream:
         assert stream.read(100) == data[:100]
-    with sftp.open(only(sftp)) as stream:
+    with sftp.open(only_file(sftp)) as stream:
         assert sha256(stream.read()) == sha256(data)
 
 
 def test_memory_does_not_grow_with_the_file(account: Account, vendor: VendorServer, sftp: SftpOrigin) -> None:
     async def zeros(_connection: Any, _name: str, _offset: int, size: int) -> bytes:
-        return bytes(size)  # the server shares this process: what it reads would count
+        return bytes(size)  # the server is in this process: reading from disk would count
 
     size = 200 * 2**20
     with (vendor.root / "a.bin").open("wb") as sparse:
         sparse.truncate(size - 1)
         sparse.seek(size - 1)
         sparse.write(b"\0")
-    file = only(sftp)
+    file = only_file(sftp)
     tracemalloc.start()
     try:
         landed = land_file(account, sftp, "intent", PERIOD, file)
@@ -131,10 +131,10 @@ def test_memory_does_not_grow_with_the_file(account: Account, vendor: VendorServ
     assert peak < 80 * 2**20
 
 
-# --- faults -------------------------------------------------------------------------------------------------------
+# --- failures -----------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_sends_fewer_bytes_than_it_listed_is_caught(
+def test_a_server_that_sends_fewer_bytes_than_it_listed_is_an_error(
     account: Account, vendor: VendorServer, sftp: SftpOrigin
 ) -> None:
     async def early_end(_connection: Any, _name: str, offset: int, size: int) -> int:
@@ -142,14 +142,14 @@ def test_a_server_that_sends_fewer_bytes_than_it_listed_is_caught(
 
     (vendor.root / "a.bin").write_bytes(os.urandom(BIG))
     vendor.before_read = early_end
-    with pytest.raises(TransferError, match=f"expected {BIG:,} bytes, found {BIG - 1000:,} bytes") as told:
-        land_file(account, sftp, "intent", PERIOD, only(sftp))
-    assert str(told.value).startswith("intent: sftp://sftp_vendor/a.bin: ")
+    with pytest.raises(TransferError, match=f"expected {BIG:,} bytes, found {BIG - 1000:,} bytes") as raised:
+        land_file(account, sftp, "intent", PERIOD, only_file(sftp))
+    assert str(raised.value).startswith("intent: sftp://sftp_vendor/a.bin: ")
     assert landing_is_empty(account)
 
 
-@pytest.mark.parametrize("change", [b"grown", b""], ids=["grows", "is only touched"])
-def test_a_file_that_changes_while_it_is_read_is_caught(
+@pytest.mark.parametrize("change", [b"grown", b""], ids=["grows", "is only_file touched"])
+def test_a_file_that_changes_while_it_is_read_is_an_error(
     account: Account, vendor: VendorServer, sftp: SftpOrigin, change: bytes
 ) -> None:
     path = vendor.root / "a.bin"
@@ -164,12 +164,12 @@ def test_a_file_that_changes_while_it_is_read_is_caught(
         return size
 
     vendor.before_read = meanwhile
-    with pytest.raises(TransferError, match=r"another number of bytes|another modified"):
-        land_file(account, sftp, "intent", PERIOD, only(sftp))
+    with pytest.raises(TransferError, match=r"different number of bytes|different modification time"):
+        land_file(account, sftp, "intent", PERIOD, only_file(sftp))
     assert landing_is_empty(account)
 
 
-def test_a_file_that_is_cut_while_it_is_read_is_caught(
+def test_a_file_that_is_truncated_while_it_is_read_is_an_error(
     account: Account, vendor: VendorServer, sftp: SftpOrigin
 ) -> None:
     path = vendor.root / "a.bin"
@@ -181,26 +181,26 @@ def test_a_file_that_is_cut_while_it_is_read_is_caught(
         return size
 
     vendor.before_read = meanwhile
-    with pytest.raises(TransferError, match="another number of bytes"):
-        land_file(account, sftp, "intent", PERIOD, only(sftp))
+    with pytest.raises(TransferError, match="different number of bytes"):
+        land_file(account, sftp, "intent", PERIOD, only_file(sftp))
     assert landing_is_empty(account)
 
 
-def test_a_file_that_was_exchanged_after_it_was_listed_is_caught(
+def test_a_file_that_was_replaced_after_it_was_listed_is_an_error(
     account: Account, vendor: VendorServer, sftp: SftpOrigin
 ) -> None:
     (vendor.root / "a.bin").write_bytes(b"12345")
-    file = replace(only(sftp), modified=1_700_000_000)
+    file = replace(only_file(sftp), modified=1_700_000_000)
     with pytest.raises(TransferError, match="changed after it was listed"):
         land_file(account, sftp, "intent", PERIOD, file)
     assert landing_is_empty(account)
 
 
-def test_a_file_that_vanishes_after_it_was_listed_is_told(
+def test_a_file_that_was_deleted_after_it_was_listed_is_an_error(
     account: Account, vendor: VendorServer, sftp: SftpOrigin
 ) -> None:
     (vendor.root / "a.bin").write_bytes(b"12345")
-    file = only(sftp)
+    file = only_file(sftp)
     (vendor.root / "a.bin").unlink()
     with pytest.raises(TransferError, match="no longer on the SFTP server"):
         sftp.stat(file)
@@ -209,9 +209,7 @@ def test_a_file_that_vanishes_after_it_was_listed_is_told(
     assert landing_is_empty(account)
 
 
-def test_a_connection_that_is_cut_mid_way_is_told_and_a_new_one_lands_the_file(
-    account: Account, vendor: VendorServer
-) -> None:
+def test_a_lost_connection_is_an_error_and_a_new_one_lands_the_file(account: Account, vendor: VendorServer) -> None:
     data = os.urandom(BIG)
     (vendor.root / "a.bin").write_bytes(data)
 
@@ -222,38 +220,40 @@ def test_a_connection_that_is_cut_mid_way_is_told_and_a_new_one_lands_the_file(
 
     vendor.before_read = cut
     with vendor.origin() as origin, pytest.raises(TransferError, match="connection to the SFTP server of sftp_vendor"):
-        land_file(account, origin, "intent", PERIOD, only(origin))
+        land_file(account, origin, "intent", PERIOD, only_file(origin))
     assert landing_is_empty(account)
 
     vendor.before_read = None
     with vendor.origin() as origin:
-        landed = land_file(account, origin, "intent", PERIOD, only(origin))
+        landed = land_file(account, origin, "intent", PERIOD, only_file(origin))
     with open_landed(account, landed) as stream:
         assert sha256(stream.read()) == landed.sha256 == sha256(data)
 
 
-def test_a_server_that_stalls_is_given_up(account: Account, vendor: VendorServer) -> None:
-    given_up = threading.Event()
+def test_a_stalled_server_is_an_error_after_the_timeout(account: Account, vendor: VendorServer) -> None:
+    gave_up = threading.Event()
 
     async def stall(_connection: Any, _name: str, offset: int, size: int) -> int:
         if offset >= 10 * 2**20:
-            await asyncio.to_thread(given_up.wait)
+            await asyncio.to_thread(gave_up.wait)
         return size
 
     (vendor.root / "a.bin").write_bytes(os.urandom(BIG))
     vendor.before_read = stall
     with vendor.origin(stalled_after_s=0.5) as origin:
-        with pytest.raises(TransferError, match="stopped answering"):
-            land_file(account, origin, "intent", PERIOD, only(origin))
-        given_up.set()
+        with pytest.raises(TransferError, match="stopped responding"):
+            land_file(account, origin, "intent", PERIOD, only_file(origin))
+        gave_up.set()
     assert landing_is_empty(account)
 
 
-def test_a_file_that_our_user_may_not_read_is_told_as_configuration(vendor: VendorServer, sftp: SftpOrigin) -> None:
+def test_a_file_that_our_user_has_no_permission_to_read_is_a_configuration_error(
+    vendor: VendorServer, sftp: SftpOrigin
+) -> None:
     async def forbid(_connection: Any, _name: str, _offset: int, _size: int) -> int:
         raise PermissionError(13, "no")
 
     (vendor.root / "a.bin").write_bytes(b"12345")
     vendor.before_read = forbid
-    with pytest.raises(ConfigurationError, match="refused access"), sftp.open(only(sftp)) as stream:
+    with pytest.raises(ConfigurationError, match="denied access"), sftp.open(only_file(sftp)) as stream:
         stream.read()

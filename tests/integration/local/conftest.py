@@ -59,27 +59,27 @@ def catalog(account: Account) -> Catalog:
 
 @pytest.fixture
 def rest(account: Account) -> Call:
-    """Call the Iceberg REST catalog with a path below the table bucket's prefix, properly signed."""
+    """Send a signed request to the Iceberg REST catalog, with a path after the table bucket's prefix."""
     prefix = quote(account.table_bucket_arn, safe="")
 
     def call(method: str, path: str, document: object = None) -> httpx.Response:
         url = f"{account.catalog_uri}/v1/{prefix}/{path}"
-        return signed(account, method, url, json.dumps(document).encode() if document is not None else b"")
+        return send_signed(account, method, url, json.dumps(document).encode() if document is not None else b"")
 
     return call
 
 
 @pytest.fixture
 def send(account: Account) -> Call:
-    """Call any address, properly signed."""
+    """Send a signed request to any URL."""
 
     def call(method: str, url: str, body: bytes = b"") -> httpx.Response:
-        return signed(account, method, url, body)
+        return send_signed(account, method, url, body)
 
     return call
 
 
-def signed(account: Account, method: str, url: str, body: bytes) -> httpx.Response:
+def send_signed(account: Account, method: str, url: str, body: bytes) -> httpx.Response:
     request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
     keys = Credentials(account.credentials.access_key, account.credentials.secret_key)
     SigV4Auth(keys, "s3tables", account.region).add_auth(request)

@@ -1,4 +1,4 @@
-"""The S3 Tables API raises boto3's own exception classes, knows AWS's defaults and ranges, and pretends nothing."""
+"""The S3 Tables API raises boto3's exception classes, has AWS's defaults and ranges, and fakes no success."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ FIELDS = [{"name": "state", "type": "string", "required": True}, {"name": "peopl
 
 @pytest.fixture
 def table(bucket, namespace, s3tables) -> dict[str, str]:
-    """An unsorted table, as the parameters that name it."""
-    named = bucket | {"namespace": namespace, "name": "census"}
-    s3tables.create_table(**named, format="ICEBERG", metadata={"iceberg": {"schema": {"fields": FIELDS}}})
-    return named
+    """The parameters that identify a table without a sort order."""
+    identifier = bucket | {"namespace": namespace, "name": "census"}
+    s3tables.create_table(**identifier, format="ICEBERG", metadata={"iceberg": {"schema": {"fields": FIELDS}}})
+    return identifier
 
 
-def test_create_table_makes_the_schema(table, catalog) -> None:
-    made = catalog.load_table((table["namespace"], "census"))
-    assert [(field.name, str(field.field_type), field.required) for field in made.schema().fields] == [
+def test_create_table_creates_the_schema(table, catalog) -> None:
+    created = catalog.load_table((table["namespace"], "census"))
+    assert [(field.name, str(field.field_type), field.required) for field in created.schema().fields] == [
         ("state", "string", True),
         ("people", "decimal(9, 2)", False),
     ]
 
 
-def test_create_table_makes_everything_of_schema_v2(bucket, namespace, s3tables, catalog) -> None:
+def test_create_table_applies_all_of_schema_v2(bucket, namespace, s3tables, catalog) -> None:
     s3tables.create_table(
         **bucket,
         namespace=namespace,
@@ -68,25 +68,25 @@ def test_create_table_makes_everything_of_schema_v2(bucket, namespace, s3tables,
             }
         },
     )
-    made = catalog.load_table((namespace, "census"))
-    state = made.schema().find_field("state")
+    created = catalog.load_table((namespace, "census"))
+    state = created.schema().find_field("state")
     assert state.doc == "Two letters"
-    assert made.schema().identifier_field_ids == [state.field_id]
-    assert str(made.schema().find_type("extra")) == "map<string, string>"
-    assert [(field.name, field.transform) for field in made.spec().fields] == [("state", IdentityTransform())]
-    assert [field.source_id for field in made.sort_order().fields] == [state.field_id]
-    assert made.properties["write.parquet.compression-codec"] == "zstd"
+    assert created.schema().identifier_field_ids == [state.field_id]
+    assert str(created.schema().find_type("extra")) == "map<string, string>"
+    assert [(field.name, field.transform) for field in created.spec().fields] == [("state", IdentityTransform())]
+    assert [field.source_id for field in created.sort_order().fields] == [state.field_id]
+    assert created.properties["write.parquet.compression-codec"] == "zstd"
     arn = s3tables.get_table(**bucket, namespace=namespace, name="census")["tableARN"]
     assert s3tables.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "data"}
 
 
-def test_a_table_made_without_a_schema_has_no_metadata_to_load(bucket, namespace, s3tables, rest) -> None:
+def test_a_table_created_without_a_schema_has_no_metadata(bucket, namespace, s3tables, rest) -> None:
     s3tables.create_table(**bucket, namespace=namespace, name="bare", format="ICEBERG")
     assert "metadataLocation" not in s3tables.get_table(**bucket, namespace=namespace, name="bare")
     assert rest("GET", f"namespaces/{namespace}/tables/bare").status_code == 400
 
 
-def test_exceptions_are_those_of_the_service(table, bucket, namespace, s3tables) -> None:
+def test_errors_raise_boto3_s_exception_classes(table, bucket, namespace, s3tables) -> None:
     errors = s3tables.exceptions
     with pytest.raises(errors.ConflictException):
         s3tables.create_table(**table, format="ICEBERG")
@@ -111,13 +111,13 @@ def test_exceptions_are_those_of_the_service(table, bucket, namespace, s3tables)
 
 
 @pytest.mark.parametrize("name", ["Census", "cen-sus", "_census", "census_", "c" * 256])
-def test_a_bad_table_name_is_refused(bucket, namespace, s3tables, name) -> None:
+def test_an_invalid_table_name_is_refused(bucket, namespace, s3tables, name) -> None:
     with pytest.raises(s3tables.exceptions.BadRequestException):
         s3tables.create_table(**bucket, namespace=namespace, name=name, format="ICEBERG")
 
 
 @pytest.mark.parametrize("levels", [["Aiq"], ["ai-q"], ["_aiq"], ["aiq_"], ["aws_aiq"], ["a" * 256]])
-def test_a_bad_namespace_name_is_refused(bucket, s3tables, levels) -> None:
+def test_an_invalid_namespace_name_is_refused(bucket, s3tables, levels) -> None:
     with pytest.raises(s3tables.exceptions.BadRequestException):
         s3tables.create_namespace(**bucket, namespace=levels)
 
@@ -146,10 +146,13 @@ def test_a_table_s_arn_ends_in_an_id(table, s3tables) -> None:
     assert s3tables.get_table(tableArn=arn)["name"] == "census"
 
 
-def test_a_table_is_found_by_metadata_location(table, s3tables, catalog) -> None:
-    found = s3tables.get_table_metadata_location(**table)
-    made = catalog.load_table((table["namespace"], "census"))
-    assert (found["metadataLocation"], found["warehouseLocation"]) == (made.metadata_location, made.location())
+def test_get_table_metadata_location_returns_the_catalog_s_locations(table, s3tables, catalog) -> None:
+    response = s3tables.get_table_metadata_location(**table)
+    loaded = catalog.load_table((table["namespace"], "census"))
+    assert (response["metadataLocation"], response["warehouseLocation"]) == (
+        loaded.metadata_location,
+        loaded.location(),
+    )
 
 
 def test_a_table_is_renamed(table, s3tables) -> None:
@@ -175,22 +178,22 @@ def test_maintenance_has_aws_s_defaults(table, bucket, s3tables) -> None:
             "settings": {"icebergSnapshotManagement": {"minSnapshotsToKeep": 1, "maxSnapshotAgeHours": 120}},
         },
     }
-    of_bucket = s3tables.get_table_bucket_maintenance_configuration(**bucket)["configuration"]
-    assert of_bucket["icebergUnreferencedFileRemoval"]["status"] == "enabled"
+    bucket_configuration = s3tables.get_table_bucket_maintenance_configuration(**bucket)["configuration"]
+    assert bucket_configuration["icebergUnreferencedFileRemoval"]["status"] == "enabled"
 
 
-def test_maintenance_settings_are_kept(table, bucket, s3tables) -> None:
+def test_maintenance_settings_are_stored(table, bucket, s3tables) -> None:
     _put(s3tables, table, "icebergCompaction", targetFileSizeMB=64, strategy="binpack")
     _put(s3tables, table, "icebergSnapshotManagement", maxSnapshotAgeHours=24)
     s3tables.put_table_maintenance_configuration(
         **table, type="icebergSnapshotManagement", value={"status": "disabled"}
     )
-    found = s3tables.get_table_maintenance_configuration(**table)["configuration"]
-    assert found["icebergCompaction"]["settings"]["icebergCompaction"] == {
+    configuration = s3tables.get_table_maintenance_configuration(**table)["configuration"]
+    assert configuration["icebergCompaction"]["settings"]["icebergCompaction"] == {
         "targetFileSizeMB": 64,
         "strategy": "binpack",
     }
-    assert found["icebergSnapshotManagement"]["status"] == "disabled"
+    assert configuration["icebergSnapshotManagement"]["status"] == "disabled"
     s3tables.put_table_bucket_maintenance_configuration(
         **bucket,
         type="icebergUnreferencedFileRemoval",
@@ -199,14 +202,14 @@ def test_maintenance_settings_are_kept(table, bucket, s3tables) -> None:
             "settings": {"icebergUnreferencedFileRemoval": {"unreferencedDays": 5, "nonCurrentDays": 12}},
         },
     )
-    found = s3tables.get_table_bucket_maintenance_configuration(**bucket)["configuration"]
-    assert found["icebergUnreferencedFileRemoval"]["settings"] == {
+    configuration = s3tables.get_table_bucket_maintenance_configuration(**bucket)["configuration"]
+    assert configuration["icebergUnreferencedFileRemoval"]["settings"] == {
         "icebergUnreferencedFileRemoval": {"unreferencedDays": 5, "nonCurrentDays": 12}
     }
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings"),
+    ("maintenance_type", "settings"),
     [
         ("icebergCompaction", {"targetFileSizeMB": 63}),
         ("icebergCompaction", {"targetFileSizeMB": 513}),
@@ -216,9 +219,9 @@ def test_maintenance_settings_are_kept(table, bucket, s3tables) -> None:
         ("icebergSnapshotManagement", {"minSnapshotsToKeep": 2**31}),
     ],
 )
-def test_maintenance_out_of_range_is_refused(table, s3tables, kind, settings) -> None:
+def test_invalid_maintenance_settings_are_refused(table, s3tables, maintenance_type, settings) -> None:
     with pytest.raises(s3tables.exceptions.BadRequestException):
-        _put(s3tables, table, kind, **settings)
+        _put(s3tables, table, maintenance_type, **settings)
 
 
 def test_settings_of_another_type_are_refused(table, s3tables) -> None:
@@ -227,16 +230,16 @@ def test_settings_of_another_type_are_refused(table, s3tables) -> None:
         s3tables.put_table_maintenance_configuration(**table, type="icebergCompaction", value=value)
 
 
-def test_a_minimum_is_checked_by_the_service_too(table, account, send) -> None:
-    """boto3 would not even send this."""
+def test_the_gateway_checks_a_minimum_that_boto3_checks_too(table, account, send) -> None:
+    """boto3 does not send this request."""
     arn = account.table_bucket_arn.replace(":", "%3A").replace("/", "%2F")
     url = f"{account.s3tables_endpoint}/tables/{arn}/{table['namespace']}/census/maintenance/icebergSnapshotManagement"
     value = {"status": "enabled", "settings": {"icebergSnapshotManagement": {"minSnapshotsToKeep": 0}}}
-    answer = send("PUT", url, json.dumps({"value": value}).encode())
-    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
+    response = send("PUT", url, json.dumps({"value": value}).encode())
+    assert (response.status_code, response.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
 
 
-def test_sorting_needs_a_sort_order(bucket, namespace, s3tables) -> None:
+def test_a_table_with_a_sort_order_accepts_the_strategy_sort(bucket, namespace, s3tables) -> None:
     order = {
         "orderId": 1,
         "fields": [{"sourceId": 1, "transform": "identity", "direction": "asc", "nullOrder": "nulls-last"}],
@@ -245,18 +248,18 @@ def test_sorting_needs_a_sort_order(bucket, namespace, s3tables) -> None:
     metadata = {"iceberg": {"schema": {"fields": FIELDS}, "writeOrder": order}}
     s3tables.create_table(**table, format="ICEBERG", metadata=metadata)
     _put(s3tables, table, "icebergCompaction", strategy="sort")
-    found = s3tables.get_table_maintenance_configuration(**table)["configuration"]["icebergCompaction"]
-    assert found["settings"]["icebergCompaction"] == {"targetFileSizeMB": 512, "strategy": "sort"}
+    compaction = s3tables.get_table_maintenance_configuration(**table)["configuration"]["icebergCompaction"]
+    assert compaction["settings"]["icebergCompaction"] == {"targetFileSizeMB": 512, "strategy": "sort"}
 
 
-def test_job_status_has_every_type(table, s3tables) -> None:
+def test_job_status_includes_every_maintenance_type(table, s3tables) -> None:
     s3tables.put_table_maintenance_configuration(**table, type="icebergCompaction", value={"status": "disabled"})
     status = s3tables.get_table_maintenance_job_status(**table)["status"]
     assert status["icebergCompaction"]["status"] == "Disabled"
     assert set(status) == {"icebergCompaction", "icebergSnapshotManagement", "icebergUnreferencedFileRemoval"}
 
 
-def test_maintenance_run_at_once_compacts_and_reports(table, s3tables, catalog, stand_in) -> None:
+def test_run_maintenance_compacts_and_updates_the_job_status(table, s3tables, catalog, stand_in) -> None:
     census = catalog.load_table((table["namespace"], "census"))
     rows = pa.table({"state": ["Ohio"], "people": [None]}, schema=census.schema().as_arrow())
     for _ in range(6):
@@ -268,10 +271,10 @@ def test_maintenance_run_at_once_compacts_and_reports(table, s3tables, catalog, 
     assert s3tables.get_table_maintenance_job_status(**table)["status"]["icebergCompaction"]["status"] == "Successful"
 
 
-# --- policies, and what the store does not do ----------------------------------------------------------------------
+# --- policies, and operations that are not implemented -------------------------------------------------------------
 
 
-def test_policies_are_kept(table, bucket, s3tables) -> None:
+def test_policies_are_stored(table, bucket, s3tables) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})
     s3tables.put_table_policy(**table, resourcePolicy=policy)
     assert s3tables.get_table_policy(**table)["resourcePolicy"] == policy
@@ -293,23 +296,23 @@ def test_policies_are_kept(table, bucket, s3tables) -> None:
         ("delete_table_bucket", {}),
     ],
 )
-def test_what_the_store_does_not_do_is_501_and_not_a_lie(bucket, s3tables, operation, parameters) -> None:
-    with pytest.raises(ClientError) as refused:
+def test_an_operation_that_is_not_implemented_returns_501(bucket, s3tables, operation, parameters) -> None:
+    with pytest.raises(ClientError) as error:
         getattr(s3tables, operation)(**bucket, **parameters)
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-def test_a_kms_key_is_501(table, s3tables) -> None:
+def test_a_kms_key_is_not_implemented(table, s3tables) -> None:
     encryption = {"sseAlgorithm": "aws:kms", "kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/made-up"}
     with pytest.raises(ClientError, match="KMS"):
         s3tables.create_table(**table | {"name": "secret"}, format="ICEBERG", encryptionConfiguration=encryption)
 
 
-def test_an_unknown_operation_is_404(account, send) -> None:
-    answer = send("GET", f"{account.s3tables_endpoint}/no-such-thing")
-    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
+def test_an_unknown_operation_returns_404(account, send) -> None:
+    response = send("GET", f"{account.s3tables_endpoint}/no-such-thing")
+    assert (response.status_code, response.headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
 
 
-def _put(s3tables, table, kind, **settings) -> None:
-    value = {"status": "enabled", "settings": {kind: settings}}
-    s3tables.put_table_maintenance_configuration(**table, type=kind, value=value)
+def _put(s3tables, table, maintenance_type, **settings) -> None:
+    value = {"status": "enabled", "settings": {maintenance_type: settings}}
+    s3tables.put_table_maintenance_configuration(**table, type=maintenance_type, value=value)

@@ -1,4 +1,4 @@
-"""The vendors' SFTP server lets each vendor's key into that vendor's folder, and nobody anywhere else."""
+"""The vendors' SFTP server gives each vendor's key access to that vendor's folder, and to nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from local.settings import Settings
-from local.sftp import root
+from local.sftp import root_folder
 
 
 def _connection(environment: dict[str, str], user: str) -> dict:
@@ -24,16 +24,17 @@ def _private_key(connection: dict) -> paramiko.PKey:
 
 @pytest.fixture
 def connect(stand_in_environment):
-    """Open an SFTP session as `user` with the private key that the connection of `key_of` has."""
-    opened = []
+    """Open an SFTP session as `user`, with the private key in the Airflow connection of the user `key_of`."""
+    clients = []
 
     def call(user: str, *, key_of: str | None = None, host_key: str | None = None, **options) -> paramiko.SFTPClient:
         connection = _connection(stand_in_environment, key_of or user)
-        kind, pinned = (host_key or connection["extra"]["host_key"]).split()
+        algorithm, pinned = (host_key or connection["extra"]["host_key"]).split()
         client = paramiko.SSHClient()
-        opened.append(client)
+        clients.append(client)
         name = f"[{connection['host']}]:{connection['port']}"
-        client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(pinned)))
+        key = paramiko.PKey.from_type_string(algorithm, base64.b64decode(pinned))
+        client.get_host_keys().add(name, algorithm, key)
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         options = options or {"pkey": _private_key(connection)}
         client.connect(
@@ -42,13 +43,13 @@ def connect(stand_in_environment):
         return client.open_sftp()
 
     yield call
-    for client in opened:
+    for client in clients:
         client.close()
 
 
-def test_a_vendor_s_file_is_read_byte_by_byte(connect, stand_in: Settings) -> None:
+def test_a_vendor_s_file_is_read_unchanged(connect, stand_in: Settings) -> None:
     content = bytes(range(256)) * 5000
-    (root(stand_in, "aiq") / "outgoing" / "V105_HH.txt.gz").write_bytes(content)
+    (root_folder(stand_in, "aiq") / "outgoing" / "V105_HH.txt.gz").write_bytes(content)
     sftp = connect("aiq")
     assert sftp.stat("/outgoing/V105_HH.txt.gz").st_size == len(content)
     with sftp.open("/outgoing/V105_HH.txt.gz") as file:
@@ -56,7 +57,7 @@ def test_a_vendor_s_file_is_read_byte_by_byte(connect, stand_in: Settings) -> No
         assert file.read() == content
 
 
-def test_another_host_key_is_refused(connect, stand_in_environment) -> None:
+def test_a_wrong_host_key_is_refused(connect, stand_in_environment) -> None:
     other = _private_key(_connection(stand_in_environment, "aiq"))
     with pytest.raises(paramiko.BadHostKeyException):
         connect("aiq", host_key=f"ssh-ed25519 {other.get_base64()}")
@@ -77,19 +78,19 @@ def test_a_password_is_refused(connect) -> None:
         connect("aiq", password="aiq")
 
 
-def test_a_vendor_sees_its_own_folder_alone(connect, stand_in: Settings) -> None:
-    theirs = root(stand_in, "healthwise")
-    (theirs / "outgoing" / "theirs.zip").write_bytes(b"theirs")
+def test_a_vendor_can_access_only_its_own_folder(connect, stand_in: Settings) -> None:
+    other = root_folder(stand_in, "healthwise")
+    (other / "outgoing" / "other.zip").write_bytes(b"other")
     sftp = connect("aiq")
     assert sftp.listdir("/") == ["outgoing"]
     assert sftp.normalize("/..") == "/"
-    for number, path in enumerate(("/../healthwise", "../../../healthwise", "../healthwise/outgoing", str(theirs))):
+    for number, path in enumerate(("/../healthwise", "../../../healthwise", "../healthwise/outgoing", str(other))):
         with pytest.raises(FileNotFoundError):
             sftp.listdir(path)
         with suppress(OSError):
-            sftp.symlink(path, f"/outgoing/way_out_{number}")
+            sftp.symlink(path, f"/outgoing/escape_{number}")
         with pytest.raises(OSError, match="No such file"):
-            sftp.listdir(f"/outgoing/way_out_{number}")
+            sftp.listdir(f"/outgoing/escape_{number}")
 
 
 def test_there_is_no_shell(connect) -> None:

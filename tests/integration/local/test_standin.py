@@ -1,4 +1,4 @@
-"""The stand-in starts once, stops what it started and nothing else, and keeps its data and its secrets to itself."""
+"""The stand-in starts once, stops only its own servers, keeps its data, and does not reveal its secrets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import pytest
 
 from growth_verticals.account import Account, Credentials
 from local import standin
-from local.settings import HOST, Settings, StandInError, is_free, past_proxies
+from local.settings import HOST, Settings, StandInError, is_free, no_proxy_variables
 
 REPOSITORY = Path(standin.__file__).parents[1]
-EVERY_PORT = ("s3_port", "gateway_port", "sftp_port", "store_port")
+PORT_SETTINGS = ("s3_port", "gateway_port", "sftp_port", "store_port")
 
 
 def _run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +38,7 @@ def _run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str
 
 @pytest.fixture
 def settings(tmp_path: Path):
-    """A stand-in of the test's own, not yet started."""
+    """The settings of a stand-in for one test, which is not started yet."""
     settings = Settings.with_free_ports(tmp_path / "state")
     yield settings
     standin.down(settings)
@@ -51,7 +51,7 @@ def _s3tables(settings: Settings):
     return account.client("s3tables"), {"tableBucketARN": account.table_bucket_arn}
 
 
-def test_up_twice_down_and_up_again(settings: Settings) -> None:
+def test_up_starts_only_stopped_servers_and_down_keeps_the_data(settings: Settings) -> None:
     first = _run(settings, "up")
     assert (first.returncode, first.stdout.splitlines()[0]) == (0, "started: store, gateway, sftp"), first.stderr
     pids = standin.status(settings)
@@ -66,10 +66,10 @@ def test_up_twice_down_and_up_again(settings: Settings) -> None:
     }
     client.create_namespace(**bucket, namespace=["kept"])
 
-    # A part that died is started again; the others stay.
+    # A server that died is started again. The others keep running.
     os.kill(pids["gateway"], signal.SIGKILL)
-    again = _run(settings, "up")
-    assert again.stdout.splitlines()[0] == "started: gateway"
+    third = _run(settings, "up")
+    assert third.stdout.splitlines()[0] == "started: gateway"
     assert standin.status(settings)["store"] == pids["store"]
 
     down = _run(settings, "down")
@@ -79,52 +79,53 @@ def test_up_twice_down_and_up_again(settings: Settings) -> None:
     assert _run(settings, "down").stdout.strip() == "nothing was running"
     assert _run(settings, "status").returncode == 1
 
-    # Data and keys outlive it.
+    # Data and keys are kept.
     standin.up(settings)
     client, bucket = _s3tables(settings)
-    assert [found["namespace"] for found in client.list_namespaces(**bucket)["namespaces"]] == [["kept"]]
+    assert [summary["namespace"] for summary in client.list_namespaces(**bucket)["namespaces"]] == [["kept"]]
     assert _run(settings, "status").returncode == 0
 
 
-@pytest.mark.parametrize("field", EVERY_PORT)
-def test_a_busy_port_is_named_with_its_setting_and_nothing_is_started(settings: Settings, field: str) -> None:
+@pytest.mark.parametrize("field", PORT_SETTINGS)
+def test_up_names_a_busy_port_with_its_setting_and_starts_nothing(settings: Settings, field: str) -> None:
     with closing(socket.create_server((HOST, getattr(settings, field)))):
-        answer = _run(settings, "up")
-    assert answer.returncode == 1
-    assert str(getattr(settings, field)) in answer.stderr
-    assert f"GV_LOCAL_{field.upper()}" in answer.stderr
+        result = _run(settings, "up")
+    assert result.returncode == 1
+    assert str(getattr(settings, field)) in result.stderr
+    assert f"GV_LOCAL_{field.upper()}" in result.stderr
     assert not any(standin.status(settings).values())
 
 
-def test_two_ups_at_once_start_one_stand_in(settings: Settings) -> None:
+def test_two_concurrent_ups_start_one_stand_in(settings: Settings) -> None:
     with ThreadPoolExecutor(2) as pool:
-        both = list(pool.map(lambda _: _run(settings, "up"), range(2)))
-    assert [answer.returncode for answer in both] == [0, 0]
-    assert sorted(answer.stdout.splitlines()[0] for answer in both) == ["already up", "started: store, gateway, sftp"]
+        results = list(pool.map(lambda _: _run(settings, "up"), range(2)))
+    assert [result.returncode for result in results] == [0, 0]
+    first_lines = sorted(result.stdout.splitlines()[0] for result in results)
+    assert first_lines == ["already up", "started: store, gateway, sftp"]
     assert standin.down(settings) == ["sftp", "gateway", "store"]
     assert all(is_free(port) for port in (settings.s3_port, settings.gateway_port, settings.sftp_port))
 
 
-def test_down_does_not_end_a_process_that_got_the_same_id(settings: Settings) -> None:
+def test_down_does_not_stop_another_process_with_the_same_pid(settings: Settings) -> None:
     settings.state.mkdir()
-    with subprocess.Popen(["sleep", "60"]) as stranger:
-        (settings.state / "gateway.pid").write_text(f"{stranger.pid} 1")
+    with subprocess.Popen(["sleep", "60"]) as other_process:
+        (settings.state / "gateway.pid").write_text(f"{other_process.pid} 1")
         assert standin.down(settings) == []
-        assert stranger.poll() is None
-        stranger.kill()
+        assert other_process.poll() is None
+        other_process.kill()
 
 
-def test_a_part_that_ends_while_starting_is_told_with_its_log(settings: Settings, monkeypatch) -> None:
+def test_up_reports_a_server_that_exits_while_starting_with_its_log(settings: Settings, monkeypatch) -> None:
     monkeypatch.setattr("local.store.command", lambda *_: [sys.executable, "-c", "print('no space left')"])
-    with pytest.raises(StandInError, match=r"store ended while starting[\s\S]*no space left"):
+    with pytest.raises(StandInError, match=r"store exited while starting[\s\S]*no space left"):
         standin.up(settings)
     assert not any(standin.status(settings).values())
 
 
-def test_wrong_usage_and_wrong_settings(settings: Settings) -> None:
+def test_usage_errors_exit_with_2_and_invalid_settings_with_1(settings: Settings) -> None:
     assert _run(settings, "sideways").returncode == 2
     assert _run(settings).returncode == 2
-    wrong = subprocess.run(
+    invalid_port = subprocess.run(
         [sys.executable, "-m", "local", "status"],
         cwd=REPOSITORY,
         env=os.environ | {"GV_LOCAL_S3_PORT": "http"},
@@ -133,14 +134,12 @@ def test_wrong_usage_and_wrong_settings(settings: Settings) -> None:
         timeout=60,
         check=False,
     )
-    assert (wrong.returncode, "GV_LOCAL_S3_PORT is not a port" in wrong.stderr) == (1, True)
-    answer = _run(settings, "env")
-    assert (answer.returncode, "never started. Next: ./gv local up" in answer.stderr) == (1, True)
+    assert (invalid_port.returncode, "GV_LOCAL_S3_PORT is not a port" in invalid_port.stderr) == (1, True)
+    result = _run(settings, "env")
+    assert (result.returncode, "never started. Next: ./gv local up" in result.stderr) == (1, True)
 
 
-def test_it_starts_in_a_shell_with_a_proxy_and_a_profile_of_another_account(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_up_ignores_the_shell_s_proxy_and_aws_profile(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "no-such-profile"}.items():
@@ -148,18 +147,18 @@ def test_it_starts_in_a_shell_with_a_proxy_and_a_profile_of_another_account(
     assert "started: store, gateway, sftp" in _run(settings, "up").stdout
 
 
-def test_hosts_that_the_shell_keeps_from_its_proxy_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shell_s_no_proxy_hosts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "vendor.example,127.0.0.1")
-    assert past_proxies() == dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,vendor.example")
+    assert no_proxy_variables() == dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,vendor.example")
 
 
-def test_settings_come_back_from_their_own_environment(settings: Settings) -> None:
+def test_settings_survive_a_round_trip_through_the_environment(settings: Settings) -> None:
     assert Settings.from_environment(settings.to_environment()) == settings
     assert Settings.from_environment({}) == replace(Settings(), state=Settings().state.resolve())
 
 
-def test_secrets_are_private(stand_in: Settings) -> None:
+def test_secret_files_have_mode_0600_and_logs_contain_no_secret(stand_in: Settings) -> None:
     for name in ("keys.json", "identities.json"):
         assert (stand_in.state / name).stat().st_mode & 0o777 == 0o600
     logs = "".join(path.read_text() for path in stand_in.state.glob("*.log"))
@@ -167,20 +166,20 @@ def test_secrets_are_private(stand_in: Settings) -> None:
     assert secret not in logs
 
 
-def test_everything_listens_on_loopback_alone(stand_in: Settings) -> None:
-    mine = {stand_in.s3_port, stand_in.gateway_port, stand_in.sftp_port, *stand_in.internal_ports.values()}
+def test_every_server_listens_on_loopback_only(stand_in: Settings) -> None:
+    ports = {stand_in.s3_port, stand_in.gateway_port, stand_in.sftp_port, *stand_in.internal_ports.values()}
     addresses: dict[int, str] = {}
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         address, state = line.split()[1], line.split()[3]
         if state == "0A":
             addresses[int(address.split(":")[1], 16)] = address.split(":")[0]
-    assert {addresses.get(port) for port in mine} == {"0100007F"}
-    six = Path("/proc/net/tcp6")
-    listening = [line.split()[1] for line in six.read_text().splitlines()[1:]] if six.exists() else []
-    assert mine.isdisjoint(int(address.split(":")[1], 16) for address in listening)
+    assert {addresses.get(port) for port in ports} == {"0100007F"}
+    tcp6 = Path("/proc/net/tcp6")
+    tcp6_addresses = [line.split()[1] for line in tcp6.read_text().splitlines()[1:]] if tcp6.exists() else []
+    assert ports.isdisjoint(int(address.split(":")[1], 16) for address in tcp6_addresses)
 
 
-def test_env_prints_what_a_shell_and_airflow_read(stand_in: Settings) -> None:
+def test_env_prints_valid_export_lines_and_airflow_connections(stand_in: Settings) -> None:
     as_json = json.loads(_run(stand_in, "env", "--json").stdout)
     lines = _run(stand_in, "env").stdout
     exported = dict(

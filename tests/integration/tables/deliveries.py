@@ -1,4 +1,4 @@
-"""Made-up deliveries: a table, files with a known number of good and bad records, and a reader that needs no bytes."""
+"""Sample deliveries: a table, and files with a known number of good and bad records that are generated, not read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyiceberg.catalog.rest import RestCatalog
 from growth_verticals.cadence import Quarterly
 from growth_verticals.contract.table import Column, PartitionField, TableContract
 from growth_verticals.delivery import LandedFile, LoadResult, StagedFile
-from growth_verticals.reader import Block, Parsed
+from growth_verticals.reader import Block, ParsedBlock
 from growth_verticals.tables.commit import commit_delivery
 from growth_verticals.tables.stage import stage_files
 
@@ -41,19 +41,19 @@ def person_contract(namespace: str, *partition_by: PartitionField) -> TableContr
 
 
 @dataclass
-class Toy:
-    """A file of `good` records followed by `bad` ones, and a reader of it in blocks of `block` records.
+class SampleFile:
+    """A file of `good` records followed by `bad` ones. It is its own reader, in blocks of `block_size` records.
 
-    :param content: what makes the digest; by default the name and the numbers of records.
-    :param breaks_at: the record at which reading raises `error`.
+    :param content: the text that the digest is made of; by default the name and the numbers of records.
+    :param fails_at: the record at which parsing raises `error`.
     """
 
     name: str = "toy.csv"
     good: int = 10
     bad: int = 0
-    block: int = 4
+    block_size: int = 4
     content: str | None = None
-    breaks_at: int | None = None
+    fails_at: int | None = None
     error: BaseException | None = None
 
     def __post_init__(self) -> None:
@@ -67,17 +67,17 @@ class Toy:
         )
 
     @contextmanager
-    def open(self) -> Iterator[Toy]:
+    def open(self) -> Iterator[SampleFile]:
         self.opened += 1
         yield self
 
     def blocks(self) -> Iterator[Block]:
         total = self.good + self.bad
-        for start in range(0, total, self.block):
-            yield Block(range(start, min(start + self.block, total)), start + 2)
+        for start in range(0, total, self.block_size):
+            yield Block(range(start, min(start + self.block_size, total)), start + 2)
 
-    def parse(self, block: Block) -> Parsed:
-        if self.error is not None and self.breaks_at in block.data:
+    def parse(self, block: Block) -> ParsedBlock:
+        if self.error is not None and self.fails_at in block.data:
             raise self.error
         good = [number for number in block.data if number < self.good]
         bad = [number for number in block.data if number >= self.good]
@@ -99,16 +99,18 @@ class Toy:
                 "raw_record": pa.array([f"P{number:07},NY,x" for number in bad], pa.string()),
             }
         )
-        return Parsed(rows, rejects, len(block.data))
+        return ParsedBlock(rows, rejects, len(block.data))
 
 
-def stage(catalog: RestCatalog, contract: TableContract, toy: Toy, period=PERIOD) -> StagedFile:
-    return stage_together(catalog, contract, toy, period=period)[0]
+def stage(catalog: RestCatalog, contract: TableContract, file: SampleFile, period=PERIOD) -> StagedFile:
+    return stage_together(catalog, contract, file, period=period)[0]
 
 
-def stage_together(catalog: RestCatalog, contract: TableContract, *toys: Toy, period=PERIOD) -> list[StagedFile]:
-    by_digest = {toy.landed.sha256: toy for toy in toys}
-    landed = [toy.landed for toy in toys]
+def stage_together(
+    catalog: RestCatalog, contract: TableContract, *files: SampleFile, period=PERIOD
+) -> list[StagedFile]:
+    by_digest = {file.landed.sha256: file for file in files}
+    landed = [file.landed for file in files]
     return stage_files(catalog, contract, SOURCE, period, landed, lambda file: by_digest[file.sha256].open())
 
 
@@ -125,5 +127,5 @@ def commit(
     )
 
 
-def load(catalog: RestCatalog, contract: TableContract, *toys: Toy, period=PERIOD) -> LoadResult:
-    return commit(catalog, contract, *(stage(catalog, contract, toy, period) for toy in toys), period=period)
+def load(catalog: RestCatalog, contract: TableContract, *files: SampleFile, period=PERIOD) -> LoadResult:
+    return commit(catalog, contract, *(stage(catalog, contract, file, period) for file in files), period=period)

@@ -1,4 +1,4 @@
-"""Another engine passes over the data files whose bounds, written by us, rule them out."""
+"""Another engine skips the data files that their bounds rule out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from growth_verticals.account import Account
 from growth_verticals.contract.table import TableContract
 from local.readback import read_table
 
-from .deliveries import EARLIER, PERIOD, Toy, load
+from .deliveries import EARLIER, PERIOD, SampleFile, load
 
 
 def files_read(account: Account, table: str, condition: str) -> tuple[int, int]:
@@ -34,9 +34,9 @@ def files_read(account: Account, table: str, condition: str) -> tuple[int, int]:
         ("source_row > 50", 1, 51),
     ],
 )
-def test_only_files_that_may_hold_matches_are_read(
+def test_only_data_files_that_can_hold_matches_are_read(
     account: Account, catalog: RestCatalog, person: TableContract, condition: str, files: int, rows: int
 ):
-    for name, rows_of_it, period in (("a", 100, PERIOD), ("b", 10, PERIOD), ("c", 10, PERIOD), ("d", 10, EARLIER)):
-        load(catalog, person, Toy(f"{name}.csv", good=rows_of_it, block=200), period=period)
+    for name, row_count, period in (("a", 100, PERIOD), ("b", 10, PERIOD), ("c", 10, PERIOD), ("d", 10, EARLIER)):
+        load(catalog, person, SampleFile(f"{name}.csv", good=row_count, block_size=200), period=period)
     assert files_read(account, person.identifier, condition) == (files, rows)

@@ -1,3 +1,3 @@
-"""Everything here imports airflow."""
+"""All tests in this folder import airflow."""
 
 import tests.airflow_home  # noqa: F401

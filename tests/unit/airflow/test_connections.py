@@ -1,4 +1,4 @@
-"""What is taken from Airflow's connections, and what is refused."""
+"""Which values are used from Airflow connections, and which connections are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from growth_verticals.account import Account, Credentials
 from growth_verticals.errors import ConfigurationError
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
-from growth_verticals.hooks.pgp import keys_of
+from growth_verticals.hooks.pgp import key_finder_for
 from growth_verticals.hooks.sftp import open_sftp
 from growth_verticals.source import S3, Daily, Delimited, Inbox, OnDemand, Source
 
@@ -22,11 +22,11 @@ ACCOUNT = Account(
     landing_uri="s3://gv-landing/zone",
     catalog_uri="http://127.0.0.1:1/iceberg",
     s3_endpoint="http://127.0.0.1:1",
-    credentials=Credentials(access_key="ours", secret_key="our secret"),
+    credentials=Credentials(access_key="account key", secret_key="account secret"),
 )
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, **connection: Any) -> None:
+def add_connection(monkeypatch: pytest.MonkeyPatch, conn_id: str, **connection: Any) -> None:
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
 
@@ -40,19 +40,19 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the account --------------------------------------------------------------------------------------------------
 
 
-def test_the_key_pair_is_the_connection_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_contains_the_access_key(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"region_name": "eu-west-1", "aws_session_token": "for an hour"}
-    connect(monkeypatch, "aws_default", conn_type="aws", login="AK", password="SK", extra=extra)
+    add_connection(monkeypatch, "aws_default", conn_type="aws", login="AK", password="SK", extra=extra)
     expected = Credentials(access_key="AK", secret_key="SK", token="for an hour")
     assert account_from_connection().credentials == expected
 
 
-def test_without_a_connection_aws_s_own_chain_is_asked() -> None:
+def test_without_a_connection_the_default_credential_chain_is_used() -> None:
     assert account_from_connection().credentials is None
 
 
-def test_a_connection_without_a_login_means_the_chain_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, "aws_default", conn_type="aws", extra={"region_name": "eu-west-1"})
+def test_a_connection_without_a_login_uses_the_default_credential_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_connection(monkeypatch, "aws_default", conn_type="aws", extra={"region_name": "eu-west-1"})
     assert account_from_connection().credentials is None
 
 
@@ -63,33 +63,33 @@ def test_a_connection_without_a_login_means_the_chain_too(monkeypatch: pytest.Mo
         ({"login": "AK", "password": "SK", "extra": {"role_arn": "arn:aws:iam::000000000000:role/x"}}, "role"),
     ],
 )
-def test_half_a_connection_is_refused(
+def test_an_incomplete_or_unsupported_connection_is_refused(
     monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], message: str
 ) -> None:
-    connect(monkeypatch, "aws_default", conn_type="aws", **connection)
+    add_connection(monkeypatch, "aws_default", conn_type="aws", **connection)
     with pytest.raises(ConfigurationError, match=message) as raised:
         account_from_connection()
     assert "SK" not in str(raised.value)
 
 
-def test_maintenance_has_a_key_pair_of_its_own_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, "aws_default", conn_type="aws", login="loader", password="SK")
+def test_maintenance_uses_its_own_access_key_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_connection(monkeypatch, "aws_default", conn_type="aws", login="loader", password="SK")
     assert maintainer_account().credentials == Credentials(access_key="loader", secret_key="SK")
-    connect(monkeypatch, "aws_maintainer", conn_type="aws", login="maintainer", password="SK")
+    add_connection(monkeypatch, "aws_maintainer", conn_type="aws", login="maintainer", password="SK")
     assert maintainer_account().credentials == Credentials(access_key="maintainer", secret_key="SK")
 
 
 # --- the vendor's bucket and the inbox ----------------------------------------------------------------------------
 
 
-def vendor(name: str = "feed") -> Source:
+def vendor_source(name: str = "feed") -> Source:
     delivery = S3(
         conn_id="s3_vendor", bucket="vendor-x", prefix="{period}/", pattern="*", also_from=("s3://other/in/",)
     )
     return Source(name=name, table="a.b", cadence=Daily(), delivery=delivery, format=Delimited())
 
 
-def signed_with(client: Any) -> tuple[str, str]:
+def key_and_region(client: Any) -> tuple[str, str]:
     credentials = client._request_signer._credentials
     return credentials.access_key, client.meta.region_name
 
@@ -97,20 +97,20 @@ def signed_with(client: Any) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("uri", "bucket", "key", "region"),
     [
-        (None, "vendor-x", "theirs", "eu-west-1"),
-        ("s3://vendor-x/2026-11-20/a#b?.gz", "vendor-x", "theirs", "eu-west-1"),
-        ("s3://other/in/a.gz", "other", "ours", "us-east-1"),
-        ("s3://gv-landing/zone/inbox/feed/a.gz", "gv-landing", "ours", "us-east-1"),
+        (None, "vendor-x", "vendor key", "eu-west-1"),
+        ("s3://vendor-x/2026-11-20/a#b?.gz", "vendor-x", "vendor key", "eu-west-1"),
+        ("s3://other/in/a.gz", "other", "account key", "us-east-1"),
+        ("s3://gv-landing/zone/inbox/feed/a.gz", "gv-landing", "account key", "us-east-1"),
     ],
 )
-def test_a_bucket_is_read_with_its_owner_s_keys(
+def test_only_the_vendor_s_bucket_is_read_with_the_vendor_s_key(
     monkeypatch: pytest.MonkeyPatch, uri: str | None, bucket: str, key: str, region: str
 ) -> None:
     extra = {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:1"}
-    connect(monkeypatch, "s3_vendor", conn_type="aws", login="theirs", password="their secret", extra=extra)
-    with open_origin(ACCOUNT, vendor(), uri) as origin:
+    add_connection(monkeypatch, "s3_vendor", conn_type="aws", login="vendor key", password="vendor secret", extra=extra)
+    with open_origin(ACCOUNT, vendor_source(), uri) as origin:
         assert origin._bucket == bucket
-        assert signed_with(origin._client) == (key, region)
+        assert key_and_region(origin._client) == (key, region)
 
 
 def test_the_inbox_is_in_the_landing_zone() -> None:
@@ -119,13 +119,13 @@ def test_the_inbox_is_in_the_landing_zone() -> None:
         assert origin._bucket == "gv-landing"
 
 
-def test_a_missing_connection_is_named_with_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_missing_connection_and_how_to_add_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_S3_VENDOR", raising=False)
-    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_S3_VENDOR"), open_origin(ACCOUNT, vendor()):
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_S3_VENDOR"), open_origin(ACCOUNT, vendor_source()):
         pass
 
 
-# --- a vendor's SFTP server: refused before anything is sent (sockets are disabled here) ----------------------------
+# --- a vendor's SFTP server: unsafe connections are refused before anything is sent (sockets are disabled here) -----
 
 
 @pytest.mark.parametrize(
@@ -136,16 +136,16 @@ def test_a_missing_connection_is_named_with_how_to_make_it(monkeypatch: pytest.M
         ({"host_key": "AAAAC3Nza"}, "does not pin"),
         ({"host_key": "ssh-ed25519 not+base64"}, "does not pin"),
         ({"host_key": "ssh-dss AAAAB3NzaC1kc3M="}, "does not pin"),
-        ({"host_key": HOST_KEY, "no_host_key_check": True}, "would not check who answers: no_host_key_check"),
-        ({"host_key": HOST_KEY, "allow_host_key_change": "true"}, "would not check who answers: allow_host_key_change"),
-        ({"host_key": HOST_KEY, "known_hosts": "none"}, "would not check who answers: known_hosts"),
+        ({"host_key": HOST_KEY, "no_host_key_check": True}, "would not verify the server: no_host_key_check"),
+        ({"host_key": HOST_KEY, "allow_host_key_change": "true"}, "would not verify the server: allow_host_key_change"),
+        ({"host_key": HOST_KEY, "known_hosts": "none"}, "would not verify the server: known_hosts"),
         ({"host_key": HOST_KEY, "private_key": "no key"}, "private key of connection 'sftp_x' cannot be read"),
     ],
 )
-def test_a_connection_that_cannot_tell_who_answers_is_refused(
+def test_a_connection_that_does_not_verify_the_server_or_has_no_valid_key_is_refused(
     monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], message: str
 ) -> None:
-    connect(monkeypatch, "sftp_x", conn_type="sftp", host="127.0.0.1", port=9, login="u", extra=extra)
+    add_connection(monkeypatch, "sftp_x", conn_type="sftp", host="127.0.0.1", port=9, login="u", extra=extra)
     with pytest.raises(ConfigurationError, match=message), open_sftp("sftp_x", "feed"):
         pass
 
@@ -153,17 +153,17 @@ def test_a_connection_that_cannot_tell_who_answers_is_refused(
 # --- OpenPGP keys -------------------------------------------------------------------------------------------------
 
 
-def test_a_key_and_its_passphrase_are_a_connection_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, "pgp_ours", conn_type="generic", password="correct horse", extra={"key": "armored"})
-    connect(monkeypatch, "pgp_vendor", conn_type="generic", extra={"key": "certificate"})
-    find = keys_of("probe")
-    assert (find("pgp_ours").data, find("pgp_ours").passphrase) == (b"armored", "correct horse")
-    assert (find("pgp_vendor").data, find("pgp_vendor").passphrase) == (b"certificate", None)
+def test_a_connection_contains_a_key_and_its_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_connection(monkeypatch, "pgp_ours", conn_type="generic", password="correct horse", extra={"key": "armored"})
+    add_connection(monkeypatch, "pgp_vendor", conn_type="generic", extra={"key": "certificate"})
+    find_key = key_finder_for("probe")
+    assert (find_key("pgp_ours").data, find_key("pgp_ours").passphrase) == (b"armored", "correct horse")
+    assert (find_key("pgp_vendor").data, find_key("pgp_vendor").passphrase) == (b"certificate", None)
 
 
-def test_a_connection_that_is_missing_or_holds_no_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, "pgp_ours", conn_type="generic", password="correct horse")
-    for name, told in (("pgp_ours", "holds no key"), ("pgp_missing", "AIRFLOW_CONN_PGP_MISSING")):
-        with pytest.raises(ConfigurationError, match=told) as refused:
-            keys_of("probe")(name)
-        assert "correct horse" not in str(refused.value)
+def test_an_error_for_a_missing_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_connection(monkeypatch, "pgp_ours", conn_type="generic", password="correct horse")
+    for name, message in (("pgp_ours", "contains no key"), ("pgp_missing", "AIRFLOW_CONN_PGP_MISSING")):
+        with pytest.raises(ConfigurationError, match=message) as raised:
+            key_finder_for("probe")(name)
+        assert "correct horse" not in str(raised.value)

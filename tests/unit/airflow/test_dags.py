@@ -1,4 +1,4 @@
-"""The DAG files as Airflow reads them."""
+"""The DAG files, as Airflow parses them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from growth_verticals.cadence import OnDemand
 from growth_verticals.declarations import read_sources
 from growth_verticals.timetables import PeriodTimetable
 
-# Airflow's own reading of .airflowignore
+# Airflow itself causes this warning when it reads .airflowignore
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 REPOSITORY = Path(__file__).parents[3]
 FILES = sorted((REPOSITORY / "dags").glob("*/*.py"))
 SOURCES = read_sources()
 SCHEDULED = [name for name, source in SOURCES.items() if not isinstance(source.cadence, OnDemand)]
-BY_HAND = [name for name in SOURCES if name not in SCHEDULED]
+ON_DEMAND = [name for name in SOURCES if name not in SCHEDULED]
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +34,18 @@ def bag() -> DagBag:
     return DagBag(str(REPOSITORY / "dags"))
 
 
-def test_every_file_is_one_dag_of_its_name(bag: DagBag) -> None:
+def test_every_file_defines_one_dag_with_the_file_s_name(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert sorted(Path(dag.fileloc).stem for dag in bag.dags.values()) == sorted(path.stem for path in FILES)
     assert sorted(bag.dags) == sorted(path.stem for path in FILES)
 
 
-def test_no_file_warns(bag: DagBag) -> None:
+def test_no_dag_file_raises_a_warning(bag: DagBag) -> None:
     assert bag.captured_warnings == {}
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_is_await_land_stage_commit_maintain(bag: DagBag, name: str) -> None:
+def test_a_source_s_dag_has_the_tasks_await_land_stage_commit_and_maintain(bag: DagBag, name: str) -> None:
     dag = bag.dags[name]
     assert [task.task_id for task in dag.topological_sort()] == ["await", "land", "stage", "commit", "maintain"]
     assert [task.task_id for task in dag.tasks if task.get_closest_mapped_task_group()] == ["land", "stage"]
@@ -53,18 +53,18 @@ def test_a_source_is_await_land_stage_commit_maintain(bag: DagBag, name: str) ->
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_dag_is_created_active_unless_its_source_says_why_not(bag: DagBag, name: str) -> None:
+def test_a_dag_is_created_active_unless_its_source_is_paused(bag: DagBag, name: str) -> None:
     dag, reason = bag.dags[name], SOURCES[name].paused
     assert dag.is_paused_upon_creation is (reason is not None)
     assert (reason or "") in dag.doc_md
 
 
-def test_only_zip4_is_created_paused() -> None:
+def test_only_aiq_zip4_is_created_paused() -> None:
     assert [name for name, source in SOURCES.items() if source.paused] == ["aiq_zip4"]
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_the_file_s_docstring_is_the_dag_s_page(bag: DagBag, name: str) -> None:
+def test_a_file_s_docstring_is_the_dag_s_page(bag: DagBag, name: str) -> None:
     assert bag.dags[name].doc_md.startswith("# ")
     assert bag.dags[name].description == bag.dags[name].doc_md.splitlines()[0].removeprefix("# ")
 
@@ -73,39 +73,39 @@ def round_trip(dag: DAG) -> SerializedDAG:
     return DagSerialization.from_dict(DagSerialization.to_dict(dag))
 
 
-def test_every_dag_survives_serialization(bag: DagBag) -> None:
+def test_every_dag_can_be_serialized_and_deserialized(bag: DagBag) -> None:
     for name, dag in bag.dags.items():
-        back = round_trip(dag)
-        assert back.task_ids == dag.task_ids
+        deserialized = round_trip(dag)
+        assert deserialized.task_ids == dag.task_ids
         if name in SCHEDULED:
-            assert isinstance(back.timetable, PeriodTimetable)
-            assert back.timetable.cadence == SOURCES[name].cadence
-        elif name in BY_HAND:
-            assert back.timetable.partitioned_at_runtime
+            assert isinstance(deserialized.timetable, PeriodTimetable)
+            assert deserialized.timetable.cadence == SOURCES[name].cadence
+        elif name in ON_DEMAND:
+            assert deserialized.timetable.partitioned_at_runtime
 
 
-def answered(dag: DAG, **answers: object) -> dict[str, object]:
-    """Return what a run would get, as the API checks it."""
-    return dict(round_trip(dag).params.deep_merge(answers).validate())
+def submitted(dag: DAG, **values: object) -> dict[str, object]:
+    """Return the params of a run that is started with these values of the form, validated as in the API."""
+    return dict(round_trip(dag).params.deep_merge(values).validate())
 
 
-def test_the_form_of_a_manual_source_has_today_and_asks_for_files(bag: DagBag) -> None:
+def test_the_form_of_an_on_demand_source_defaults_to_today_and_requires_files(bag: DagBag) -> None:
     dag = bag.dags["ls_corp"]
     with pytest.raises(ParamValidationError, match="files"):
-        answered(dag)
-    given = answered(dag, files=["drop.csv"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", str(given["period"]))
-    assert given["files"] == ["drop.csv"]
-    assert given["expected_rows"] is None
+        submitted(dag)
+    params = submitted(dag, files=["drop.csv"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", str(params["period"]))
+    assert params["files"] == ["drop.csv"]
+    assert params["expected_rows"] is None
 
 
-def test_the_form_of_a_scheduled_source_may_stay_empty(bag: DagBag) -> None:
-    assert set(answered(bag.dags["aiq_household"]).values()) == {None}
-    answered(bag.dags["aiq_household"], period="2026Q3", files=["a.txt.gz"], expected_rows=0, note="second try")
+def test_the_form_of_a_scheduled_source_can_be_left_empty(bag: DagBag) -> None:
+    assert set(submitted(bag.dags["aiq_household"]).values()) == {None}
+    submitted(bag.dags["aiq_household"], period="2026Q3", files=["a.txt.gz"], expected_rows=0, note="second try")
 
 
 @pytest.mark.parametrize(
-    ("dag_id", "answers"),
+    ("dag_id", "values"),
     [
         ("aiq_household", {"period": "2026-11"}),
         ("aiq_household", {"period": "../2026Q3"}),
@@ -120,12 +120,12 @@ def test_the_form_of_a_scheduled_source_may_stay_empty(bag: DagBag) -> None:
         ("ls_corp", {"files": ["a.csv", "a.csv"]}),
     ],
 )
-def test_answers_that_do_not_fit_are_refused(bag: DagBag, dag_id: str, answers: dict[str, object]) -> None:
+def test_invalid_values_in_the_form_are_rejected(bag: DagBag, dag_id: str, values: dict[str, object]) -> None:
     with pytest.raises(ParamValidationError):
-        answered(bag.dags[dag_id], **answers)
+        submitted(bag.dags[dag_id], **values)
 
 
-def test_reading_dag_files_loads_nothing_heavy() -> None:
+def test_parsing_the_dag_files_imports_no_slow_library() -> None:
     heavy = ("boto3", "botocore", "holidays", "numpy", "paramiko", "pyarrow", "pyiceberg")
     script = f"""
 import runpy, sys
@@ -145,9 +145,9 @@ print(sorted(set({heavy}) & (set(sys.modules) - before)))
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_plugin_scan_keeps_out_of_the_package() -> None:
+def test_airflow_s_plugin_scan_skips_the_package() -> None:
     from airflow._shared.module_loading import find_path_from_directory
 
-    found = list(find_path_from_directory(str(REPOSITORY / "plugins"), ".airflowignore", "glob"))
-    scanned = {Path(path).name for path in found if path.endswith(".py")}
+    paths = list(find_path_from_directory(str(REPOSITORY / "plugins"), ".airflowignore", "glob"))
+    scanned = {Path(path).name for path in paths if path.endswith(".py")}
     assert scanned == {"growth_verticals_plugin.py"}

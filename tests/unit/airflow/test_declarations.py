@@ -1,4 +1,4 @@
-"""Reading the declarations without Airflow."""
+"""The declarations are read without Airflow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from growth_verticals.source import Sftp
 
 REPOSITORY = Path(__file__).parents[3]
 
-GOOD = '''"""# Feed"""
+VALID = '''"""# Feed"""
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
 from growth_verticals.source import Delimited, Inbox, OnDemand, Source
 
@@ -30,7 +30,7 @@ def declare(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_every_file_of_the_folder_is_a_source_of_its_name() -> None:
+def test_every_file_in_the_folder_declares_the_source_of_its_name() -> None:
     sources = read_sources()
     assert list(sources) == sorted(path.stem for path in SOURCES_FOLDER.glob("*.py"))
     assert all(source.name == name for name, source in sources.items())
@@ -47,15 +47,15 @@ def test_airflow_is_not_imported() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_a_source_is_found_though_another_file_is_broken(tmp_path: Path) -> None:
-    declare(tmp_path, "feed", GOOD.replace("NAME", "feed"))
+def test_a_source_is_found_even_if_another_file_is_broken(tmp_path: Path) -> None:
+    declare(tmp_path, "feed", VALID.replace("NAME", "feed"))
     declare(tmp_path, "other", "this is not Python")
     assert find_source("feed", tmp_path).name == "feed"
     with pytest.raises(DeclarationError):
         read_sources(tmp_path)
 
 
-def test_an_unknown_name_gets_near_ones() -> None:
+def test_an_error_for_an_unknown_name_suggests_similar_names() -> None:
     with pytest.raises(UnknownSourceError, match="aiq_household"):
         find_source("aiq_houshold")
     with pytest.raises(UnknownSourceError, match="gv sources"):
@@ -67,13 +67,13 @@ def test_an_unknown_name_gets_near_ones() -> None:
     [
         ("x = 1\ndef broken(:\n", r"feed\.py: line 2: the declaration does not run: SyntaxError"),
         ("import no_such_module\n", "No module named 'no_such_module'"),
-        (GOOD.replace("NAME", "Feed"), r"Feed: feed\.py: a source's name is lower_snake_case"),
-        (GOOD.replace("NAME", "other"), r"expected feed, found other"),
-        (GOOD.replace("NAME", "feed") + GOOD.replace("NAME", "second"), "found feed, second"),
+        (VALID.replace("NAME", "Feed"), r"Feed: feed\.py: a source's name must be lower_snake_case"),
+        (VALID.replace("NAME", "other"), r"expected feed, found other"),
+        (VALID.replace("NAME", "feed") + VALID.replace("NAME", "second"), "found feed, second"),
         ("x = 1\n", "found none"),
-        (GOOD.replace("NAME", "feed").replace("OnDemand()", "OnDemand(day=3)"), "unexpected keyword argument"),
+        (VALID.replace("NAME", "feed").replace("OnDemand()", "OnDemand(day=3)"), "unexpected keyword argument"),
     ],
 )
-def test_a_file_that_is_no_declaration_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_an_error_names_the_file_that_is_not_a_valid_declaration(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DeclarationError, match=message):
         read_source(declare(tmp_path, "feed", text))

@@ -1,4 +1,4 @@
-"""The daily care of the table bucket: whose settings are applied, and which jobs fail a task."""
+"""Daily table bucket maintenance: which settings are applied, and which jobs fail a task."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ACCOUNT = Account(
     landing_uri="s3://gv-landing",
     catalog_uri="http://127.0.0.1:1/iceberg",
 )
-GOOD = {
+NO_FAILED_JOB = {
     "icebergCompaction": Job(status="Successful", message="", ran_at=None),
     "icebergSnapshotManagement": Job(status="Not_Yet_Run", message="", ran_at=None),
 }
 
 
-class Service:
-    """What the library would do at AWS: jobs by table, and what was applied."""
+class FakeService:
+    """Takes the place of the functions that call AWS. Contains the jobs by table, and records the applied settings."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.jobs: dict[str, dict[str, Job]] = {}
@@ -37,30 +37,30 @@ class Service:
         monkeypatch.setattr(maintenance, "maintainer_account", lambda: ACCOUNT)
         monkeypatch.setattr(inventory, "table_names", lambda _: sorted(self.jobs))
         monkeypatch.setattr(library, "apply_maintenance", self.apply)
-        monkeypatch.setattr(library, "apply_bucket_maintenance", lambda _, wanted: self.apply(_, None, wanted))
-        monkeypatch.setattr(library, "maintenance_jobs", self.status)
+        monkeypatch.setattr(library, "apply_bucket_maintenance", lambda _, declared: self.apply(_, None, declared))
+        monkeypatch.setattr(library, "maintenance_jobs", self.maintenance_jobs)
 
-    def apply(self, _: Account, table: str | None, wanted: object) -> list[str]:
-        self.applied.append((table, wanted))
+    def apply(self, _: Account, table: str | None, declared: object) -> list[str]:
+        self.applied.append((table, declared))
         return [f"{table}: changed"]
 
-    def status(self, _: Account, table: str) -> dict[str, Job]:
+    def maintenance_jobs(self, _: Account, table: str) -> dict[str, Job]:
         if not self.jobs[table]:
             raise ConfigurationError(f"reading the maintenance jobs of {table} was refused")
         return self.jobs[table]
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Service:
-    return Service(monkeypatch)
+def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    return FakeService(monkeypatch)
 
 
 def maintain(source: str | None, table: str) -> dict[str, Any]:
     return MaintainTable(task_id="table", table={"source": source, "table": table}).execute({})  # type: ignore[arg-type]
 
 
-def test_every_table_is_listed_with_its_source(service: Service) -> None:
-    service.jobs = dict.fromkeys(["ls_corp.contact_rejects", "default.users", "ls_corp.contact"], GOOD)
+def test_every_table_is_listed_with_its_source(service: FakeService) -> None:
+    service.jobs = dict.fromkeys(["ls_corp.contact_rejects", "default.users", "ls_corp.contact"], NO_FAILED_JOB)
     assert ListTables(task_id="list").execute({}) == [  # type: ignore[arg-type]
         {"source": None, "table": "default.users"},
         {"source": "ls_corp", "table": "ls_corp.contact"},
@@ -68,9 +68,11 @@ def test_every_table_is_listed_with_its_source(service: Service) -> None:
     ]
 
 
-def test_a_sources_table_has_its_declared_settings_and_its_rejects_awss(service: Service) -> None:
+def test_a_sources_table_gets_the_declared_settings_and_its_rejects_table_gets_awss_defaults(
+    service: FakeService,
+) -> None:
     declared = find_source("aiq_b2b")
-    service.jobs = {declared.table: GOOD, declared.rejects_table: GOOD}
+    service.jobs = {declared.table: NO_FAILED_JOB, declared.rejects_table: NO_FAILED_JOB}
     assert maintain("aiq_b2b", declared.table) == {
         "changes": [f"{declared.table}: changed"],
         "jobs": {"icebergCompaction": "Successful", "icebergSnapshotManagement": "Not_Yet_Run"},
@@ -81,9 +83,11 @@ def test_a_sources_table_has_its_declared_settings_and_its_rejects_awss(service:
 
 
 @pytest.mark.parametrize(("source", "table"), [("ls_corp", "ls_corp.contact"), (None, "default.users")])
-def test_a_failed_job_fails_the_task_by_name(source: str | None, table: str, service: Service) -> None:
+def test_a_failed_job_fails_the_task_and_is_named_in_the_error(
+    source: str | None, table: str, service: FakeService
+) -> None:
     service.jobs = {
-        table: GOOD | {"icebergCompaction": Job(status="Failed", message="no access to the key", ran_at=None)}
+        table: NO_FAILED_JOB | {"icebergCompaction": Job(status="Failed", message="no access to the key", ran_at=None)}
     }
     with pytest.raises(ServiceError) as raised:
         maintain(source, table)
@@ -91,20 +95,20 @@ def test_a_failed_job_fails_the_task_by_name(source: str | None, table: str, ser
     assert "Next: " in str(raised.value)
 
 
-def test_the_settings_of_other_tables_are_left_alone(service: Service) -> None:
-    service.jobs = {"default.users": GOOD}
+def test_the_settings_of_tables_without_a_source_are_not_changed(service: FakeService) -> None:
+    service.jobs = {"default.users": NO_FAILED_JOB}
     assert maintain(None, "default.users")["changes"] == []
     assert service.applied == []
 
 
-def test_another_table_that_this_role_may_not_see_is_passed_over_and_a_sources_is_not(service: Service) -> None:
+def test_a_table_that_this_role_cannot_read_is_skipped_only_if_it_has_no_source(service: FakeService) -> None:
     service.jobs = {"default.users": {}, "ls_corp.contact": {}}
     assert maintain(None, "default.users") == {"changes": [], "jobs": {}}
     with pytest.raises(ConfigurationError, match="was refused"):
         maintain("ls_corp", "ls_corp.contact")
 
 
-def test_the_buckets_settings_are_those_that_the_dag_declares(service: Service) -> None:
+def test_the_table_bucket_gets_the_settings_that_the_dag_declares(service: FakeService) -> None:
     task = ApplyBucketMaintenance(task_id="bucket", unreferenced_days=4, non_current_days=12)
     assert task.execute({}) == ["None: changed"]  # type: ignore[arg-type]
     assert service.applied == [(None, BucketMaintenance(unreferenced_days=4, non_current_days=12))]

@@ -1,4 +1,4 @@
-"""What the operators and the sensor make of a run: what they ask the library for, and what they hand on."""
+"""The operators and the sensor: which arguments they pass to the library, and what they return."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from growth_verticals.errors import (
     TableMismatchError,
     TransferError,
 )
-from growth_verticals.hooks.run import request_of
+from growth_verticals.hooks.run import load_request
 from growth_verticals.operators import load
 from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
 from growth_verticals.operators.source import RetryTransientErrors
@@ -49,7 +49,7 @@ SCHEDULED = Source(
     delivery=Sftp(conn_id="sftp_aiq", directory="/outgoing", pattern="AIQ_HH_{period}_*.gz"),
     format=Delimited(delimiter="|"),
 )
-BY_HAND = Source(name="ls_corp", table="ls_corp.contact", cadence=OnDemand(), delivery=Inbox(), format=Delimited())
+ON_DEMAND = Source(name="ls_corp", table="ls_corp.contact", cadence=OnDemand(), delivery=Inbox(), format=Delimited())
 ACCOUNT = Account(
     region="us-east-1",
     table_bucket_arn="arn:aws:s3tables:us-east-1:000000000000:bucket/gv-tables",
@@ -90,16 +90,16 @@ def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         (SCHEDULED, {"key": "2026Q3"}, "2026Q3"),
         (SCHEDULED, {"conf": {"period": "2026Q3"}}, "2026Q3"),
         (SCHEDULED, {"key": "2026Q3", "conf": {"period": "2026Q3"}}, "2026Q3"),
-        (BY_HAND, {"key": "2026-11-20"}, "2026-11-20"),
-        (BY_HAND, {"conf": {"period": "2026-11-20"}}, "2026-11-20"),
-        # 03:00 UTC is the evening before in New York
-        (BY_HAND, {"run_after": "2026-11-22T03:00"}, "2026-11-21"),
-        # the form's prefilled date is that of the last parse; only what was sent with the run counts
-        (BY_HAND, {"period": "2026-11-30", "run_after": "2026-11-22T12:00"}, "2026-11-22"),
+        (ON_DEMAND, {"key": "2026-11-20"}, "2026-11-20"),
+        (ON_DEMAND, {"conf": {"period": "2026-11-20"}}, "2026-11-20"),
+        # 03:00 UTC is the previous evening in New York
+        (ON_DEMAND, {"run_after": "2026-11-22T03:00"}, "2026-11-21"),
+        # the form's default date is that of the last DAG parse; only values sent with the run are used
+        (ON_DEMAND, {"period": "2026-11-30", "run_after": "2026-11-22T12:00"}, "2026-11-22"),
     ],
 )
 def test_the_period_of_a_run(source: Source, run: dict[str, Any], period: str) -> None:
-    assert request_of(context(**run), source).period.key == period
+    assert load_request(context(**run), source).period.key == period
 
 
 @pytest.mark.parametrize(
@@ -107,46 +107,46 @@ def test_the_period_of_a_run(source: Source, run: dict[str, Any], period: str) -
     [
         ({}, "no period"),
         ({"conf": {"period": None}}, "no period"),
-        ({"key": "2026Q3", "conf": {"period": "2026Q2"}}, "two periods; expected '2026Q3', found '2026Q2'"),
+        ({"key": "2026Q3", "conf": {"period": "2026Q2"}}, "different periods; expected '2026Q3', found '2026Q2'"),
         ({"key": "2026-11"}, "does not parse"),
         ({"conf": {"period": "../../2026Q3"}}, "does not parse"),
     ],
 )
-def test_a_run_without_a_plain_period_fails(run: dict[str, Any], message: str) -> None:
+def test_a_run_without_one_valid_period_fails(run: dict[str, Any], message: str) -> None:
     with pytest.raises(PeriodError, match=message):
-        request_of(context(**run), SCHEDULED)
+        load_request(context(**run), SCHEDULED)
 
 
 # --- land, stage, commit ------------------------------------------------------------------------------------------
 
 
 def test_land_returns_the_landed_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+    received: list[Any] = []
     landed = LandedFile(
         name="a.gz", uri="s3://gv-landing/a.gz", size=3, sha256=SHA, origin="sftp://sftp_aiq/a.gz", etag="e"
     )
 
     def land(*arguments: object) -> LandedFile:
-        asked.extend(arguments)
+        received.extend(arguments)
         return landed
 
     monkeypatch.setattr(steps, "land", land)
     task = LandFile(task_id="land", source=SCHEDULED, file=asdict(remote()))
     assert task.execute(context(key="2026Q3")) == asdict(landed)
-    assert asked == [ACCOUNT, "origin", SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), remote()]
+    assert received == [ACCOUNT, "origin", SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), remote()]
 
 
 def test_a_file_s_name_is_never_a_template() -> None:
-    hostile = "{{ 7 * 7 }}{% raise %}.gz"
+    malicious = "{{ 7 * 7 }}{% raise %}.gz"
     with DAG("d"):
-        first = AwaitDelivery(task_id="await", source=SCHEDULED)
-        task = LandFile(task_id="land", source=SCHEDULED, file=first.output)
-    pulled = SimpleNamespace(xcom_pull=lambda **_: asdict(remote(hostile)), task=task)
-    task.render_template_fields({"ti": pulled, "expanded_ti_count": None})
-    assert task.file["name"] == hostile
+        upstream = AwaitDelivery(task_id="await", source=SCHEDULED)
+        task = LandFile(task_id="land", source=SCHEDULED, file=upstream.output)
+    task_instance = SimpleNamespace(xcom_pull=lambda **_: asdict(remote(malicious)), task=task)
+    task.render_template_fields({"ti": task_instance, "expanded_ti_count": None})
+    assert task.file["name"] == malicious
 
 
-def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_returns_the_staged_file(monkeypatch: pytest.MonkeyPatch) -> None:
     staged = StagedFile(
         name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_valid=1198, rows_rejected=2, manifest="s3://m"
     )
@@ -156,9 +156,9 @@ def test_stage_passes_counts_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert task.execute(context(key="2026Q3")) == asdict(staged)
 
 
-@pytest.mark.parametrize("several", [True, False])
-def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, several: bool) -> None:
-    asked: list[Any] = []
+@pytest.mark.parametrize("as_sequence", [True, False])
+def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.MonkeyPatch, as_sequence: bool) -> None:
+    received: list[Any] = []
     result = LoadResult(
         source="aiq_household",
         table="aiq.household",
@@ -168,7 +168,7 @@ def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, s
     )
 
     def commit(*arguments: object) -> LoadResult:
-        asked.extend(arguments)
+        received.extend(arguments)
         return result
 
     class Event:
@@ -181,11 +181,11 @@ def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, s
     monkeypatch.setattr(steps, "commit", commit)
     table, event = Asset("aiq.household"), Event()
     staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_valid=2, rows_rejected=1)
-    # Airflow hands on the only result of a mapped group bare, and several as a sequence
-    results = iter([asdict(staged)]) if several else asdict(staged)
+    # Airflow passes the results of several mapped tasks as a sequence, and the result of a single one by itself
+    results = iter([asdict(staged)]) if as_sequence else asdict(staged)
     task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=results, outlets=[table])
     returned = task.execute(context(key="2026Q3", expected_rows=3) | {"outlet_events": {table: event}})
-    assert asked == [ACCOUNT, SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), [staged], 3]
+    assert received == [ACCOUNT, SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), [staged], 3]
     assert event.keys == ["2026Q3"]
     assert event.extra == {
         "source": "aiq_household",
@@ -213,28 +213,28 @@ def test_commit_loads_all_and_tells_the_asset(monkeypatch: pytest.MonkeyPatch, s
         (MemoryError(), RetryAction.DEFAULT),
     ],
 )
-def test_only_what_may_pass_is_retried(error: Exception, action: RetryAction) -> None:
+def test_only_errors_that_a_retry_can_fix_are_retried(error: Exception, action: RetryAction) -> None:
     assert RetryTransientErrors().evaluate(error, 1, 4).action is action
 
 
 # --- await --------------------------------------------------------------------------------------------------------
 
 
-def looks(monkeypatch: pytest.MonkeyPatch, module: Any, *seen: Any) -> None:
-    """Let `look` answer `seen`, one after the other."""
-    left = list(seen)
+def fake_polls(monkeypatch: pytest.MonkeyPatch, module: Any, *results: Any) -> None:
+    """Make `poll` return or raise `results`, one per call."""
+    remaining = list(results)
 
-    def look(*_: object) -> Any:
-        answer = left.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def poll(*_: object) -> Any:
+        result = remaining.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    monkeypatch.setattr(module, "look", look)
+    monkeypatch.setattr(module, "poll", poll)
 
 
-def deferral(monkeypatch: pytest.MonkeyPatch, key: str, *seen: Any) -> DeliveryTrigger:
-    looks(monkeypatch, delivery, *seen)
+def deferred_trigger(monkeypatch: pytest.MonkeyPatch, key: str, *results: Any) -> DeliveryTrigger:
+    fake_polls(monkeypatch, delivery, *results)
     with pytest.raises(TaskDeferred) as raised:
         AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key=key))
     assert raised.value.method_name == "resume"
@@ -243,70 +243,70 @@ def deferral(monkeypatch: pytest.MonkeyPatch, key: str, *seen: Any) -> DeliveryT
     return trigger
 
 
-def test_the_first_look_never_suffices_without_a_marker(monkeypatch: pytest.MonkeyPatch) -> None:
-    trigger = deferral(monkeypatch, "2026Q4", ([remote()], None))
+def test_without_a_marker_the_first_poll_never_completes_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = deferred_trigger(monkeypatch, "2026Q4", ([remote()], None))
     assert trigger.seen == [asdict(remote())]
     assert trigger.late_at == SCHEDULED.cadence.due(SCHEDULED.cadence.parse("2026Q4")).timestamp()
     assert trigger.interval_s == 60
 
 
-def test_a_period_that_is_due_already_gets_some_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_waits_a_minimum_time_if_the_period_is_already_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GV_MIN_WAIT_S", "100")
     monkeypatch.setenv("GV_POLL_INTERVAL_S", "1")
     before = time.time()
-    trigger = deferral(monkeypatch, "2020Q1", ([], None))
+    trigger = deferred_trigger(monkeypatch, "2020Q1", ([], None))
     assert before + 100 <= trigger.late_at <= time.time() + 100
     assert trigger.interval_s == 8
 
 
-def test_a_server_that_is_down_at_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deferral(monkeypatch, "2026Q4", ServiceError("the server is away")).seen == []
+def test_the_wait_continues_if_the_server_is_down_at_the_first_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deferred_trigger(monkeypatch, "2026Q4", ServiceError("the server is away")).seen == []
 
 
-def test_a_wrong_connection_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks(monkeypatch, delivery, ConfigurationError("no such connection"))
+def test_a_wrong_connection_fails_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_polls(monkeypatch, delivery, ConfigurationError("no such connection"))
     with pytest.raises(ConfigurationError):
         AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key="2026Q4"))
 
 
-def test_the_done_marker_ends_the_wait_at_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks(monkeypatch, delivery, ([remote()], True))
+def test_the_done_marker_ends_the_wait_at_the_first_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_polls(monkeypatch, delivery, ([remote()], True))
     assert AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key="2026Q4")) == [asdict(remote())]
 
 
-def fired(trigger: DeliveryTrigger) -> dict[str, Any]:
-    async def first() -> dict[str, Any]:
+def fired_event(trigger: DeliveryTrigger) -> dict[str, Any]:
+    async def run() -> dict[str, Any]:
         events = [event async for event in trigger.run()]
         assert len(events) == 1
         return dict(events[0].payload)
 
-    return asyncio.run(first())
+    return asyncio.run(run())
 
 
-def waiting(late_in_s: float = 60.0, seen: list[dict[str, Any]] | None = None) -> DeliveryTrigger:
+def new_trigger(late_in_s: float = 60.0, seen: list[dict[str, Any]] | None = None) -> DeliveryTrigger:
     return DeliveryTrigger(
         source="aiq_household", period="2026Q3", seen=seen or [], late_at=time.time() + late_in_s, interval_s=0.0
     )
 
 
-def test_a_delivery_that_holds_still_over_two_looks_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_that_does_not_change_between_two_polls_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     growing, grown = remote(size=3), remote(size=4)
-    looks(monkeypatch, triggers, ([], None), ([growing], None), ([grown], None), ([grown], None))
-    assert fired(waiting()) == {"files": [asdict(grown)], "complete": True}
+    fake_polls(monkeypatch, triggers, ([], None), ([growing], None), ([grown], None), ([grown], None))
+    assert fired_event(new_trigger()) == {"files": [asdict(grown)], "complete": True}
 
 
-def test_what_the_worker_saw_counts_as_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks(monkeypatch, triggers, ([remote()], None))
-    assert fired(waiting(seen=[asdict(remote())]))["complete"]
+def test_the_worker_s_poll_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_polls(monkeypatch, triggers, ([remote()], None))
+    assert fired_event(new_trigger(seen=[asdict(remote())]))["complete"]
 
 
-def test_a_file_that_comes_with_the_marker_in_the_middle_of_a_look_is_not_left_out(
+def test_a_file_that_arrives_with_the_marker_during_a_poll_is_not_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, last, marker = (remote(name=f"HW_CONSUMER_2026Q3{end}") for end in ("_1.zip", "_2.zip", ".done"))
 
     class Folder:
-        """A folder into which the rest of the delivery is put between two listings."""
+        """A folder that receives the rest of the delivery between the first and the second listing."""
 
         listings: ClassVar = [[first]]
 
@@ -317,44 +317,45 @@ def test_a_file_that_comes_with_the_marker_in_the_middle_of_a_look_is_not_left_o
     monkeypatch.setattr(triggers, "account_from_connection", lambda: None)
     source = find_source("healthwise_consumer")
     period = source.cadence.parse("2026Q3")
-    assert triggers.look(source, period) == ([first, last], False)
-    assert triggers.look(source, period) == ([first, last], True)
+    assert triggers.poll(source, period) == ([first, last], False)
+    assert triggers.poll(source, period) == ([first, last], True)
 
 
-def test_a_look_that_fails_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks(monkeypatch, triggers, ([remote()], None), ServiceError("away"), ([remote()], None))
-    assert fired(waiting())["complete"]
+def test_a_failed_poll_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_polls(monkeypatch, triggers, ([remote()], None), ServiceError("away"), ([remote()], None))
+    assert fired_event(new_trigger())["complete"]
 
 
-def test_a_delivery_that_does_not_come_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks(monkeypatch, triggers, ([remote(size=3)], None))
-    event = fired(waiting(late_in_s=-1))
+def test_a_delivery_that_does_not_arrive_in_time_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_polls(monkeypatch, triggers, ([remote(size=3)], None))
+    event = fired_event(new_trigger(late_in_s=-1))
     assert event == {"files": [asdict(remote(size=3))], "complete": False}
-    with pytest.raises(DeliveryLateError, match=r"2026Q3 came in time; expected .* found 1 file\(s\), still changing"):
+    message = r"2026Q3 arrived in time; expected .* found 1 file\(s\), still changing"
+    with pytest.raises(DeliveryLateError, match=message):
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
     with pytest.raises(DeliveryLateError, match=r"by 2026-10-22 18:00 New York, found none"):
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), {**event, "files": []})
 
 
-def test_the_triggerer_builds_the_trigger_again() -> None:
-    trigger = waiting(seen=[asdict(remote())])
+def test_a_serialized_trigger_can_be_created_again() -> None:
+    trigger = new_trigger(seen=[asdict(remote())])
     path, arguments = trigger.serialize()
     assert path == "growth_verticals.sensors.triggers.DeliveryTrigger"
     assert DeliveryTrigger(**json.loads(json.dumps(arguments))).serialize() == trigger.serialize()
 
 
-def test_named_files_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_wait_for_named_files(monkeypatch: pytest.MonkeyPatch) -> None:
     from growth_verticals.landing import listing
 
-    asked: list[Any] = []
+    received: list[Any] = []
 
     def find_named(account: Account, source: Source, names: object, origin_of: Any) -> list[RemoteFile]:
-        asked.extend((account, source, names, origin_of("s3://elsewhere/a.csv")))
+        received.extend((account, source, names, origin_of("s3://elsewhere/a.csv")))
         return [remote("a.csv")]
 
     monkeypatch.setattr(listing, "find_named", find_named)
-    for source, key in ((BY_HAND, "2026-11-20"), (SCHEDULED, "2026Q3")):
-        asked.clear()
+    for source, key in ((ON_DEMAND, "2026-11-20"), (SCHEDULED, "2026Q3")):
+        received.clear()
         task = AwaitDelivery(task_id="await", source=source)
         assert task.execute(context(key=key, files=["a.csv"])) == [asdict(remote("a.csv"))]
-        assert asked == [ACCOUNT, source, ("a.csv",), "origin"]
+        assert received == [ACCOUNT, source, ("a.csv",), "origin"]

@@ -25,7 +25,7 @@ def new_york(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=NEW_YORK)
 
 
-def at(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def set_now(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(timetables, "now", lambda zone: pendulum.instance(new_york(text)).in_timezone(zone))
 
 
@@ -46,11 +46,11 @@ def next_run(
     [
         # New Year's Day 2027 is a Friday and a holiday
         (QUARTERLY, "2026Q3", "2026Q4", "2027-01-04T06:00"),
-        # 4 July 2026 is a Saturday, kept on Friday the 3rd; the quarter opens before it
+        # July 4, 2026 is a Saturday, observed on Friday, July 3; the quarter opens before it
         (QUARTERLY, "2026Q1", "2026Q2", "2026-07-01T06:00"),
-        # the month ends on Saturday 31 October
+        # the month ends on Saturday, October 31
         (MONTHLY, "2026-09", "2026-10", "2026-11-02T06:00"),
-        # clocks change on Sunday 8 March 2026, and 06:00 stays 06:00
+        # daylight saving time starts on Sunday, March 8, 2026, and 06:00 stays 06:00
         (MONTHLY, "2026-01", "2026-02", "2026-03-02T06:00"),
         (DAILY, "2026-03-06", "2026-03-07", "2026-03-08T06:00"),
         (DAILY, "2026-12-24", "2026-12-25", "2026-12-26T06:00"),
@@ -59,38 +59,38 @@ def next_run(
 def test_a_run_is_created_when_its_period_opens(
     monkeypatch: pytest.MonkeyPatch, timetable: PeriodTimetable, last: str, key: str, opens: str
 ) -> None:
-    at(monkeypatch, "2025-01-15T12:00")
+    set_now(monkeypatch, "2025-01-15T12:00")
     info = next_run(timetable, last=last)
     assert info is not None
     assert (info.partition_key, info.run_after) == (key, new_york(opens))
     assert info.data_interval is None
 
 
-def test_a_new_dag_waits_for_the_next_opening(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, "2026-11-22T12:00")
+def test_a_new_dag_waits_for_the_next_period_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_now(monkeypatch, "2026-11-22T12:00")
     assert next_run(QUARTERLY).partition_key == "2026Q4"
     assert next_run(DAILY).partition_key == "2026-11-22"
 
 
-def test_a_new_dag_takes_up_a_period_that_has_just_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, "2026-10-01T06:00:30")
+def test_a_new_dag_runs_for_a_period_that_opened_just_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_now(monkeypatch, "2026-10-01T06:00:30")
     assert next_run(QUARTERLY).partition_key == "2026Q3"
 
 
-def test_after_a_pause_the_newest_open_period_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, "2026-11-22T12:00")
+def test_after_a_pause_a_dag_runs_for_the_newest_open_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_now(monkeypatch, "2026-11-22T12:00")
     assert next_run(QUARTERLY, last="2025Q2").partition_key == "2026Q3"
     assert next_run(QUARTERLY, last="2026Q3").partition_key == "2026Q4"
 
 
-def test_catchup_takes_up_every_period_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, "2026-11-22T12:00")
+def test_with_catchup_a_dag_runs_for_every_period_since_the_start_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_now(monkeypatch, "2026-11-22T12:00")
     assert next_run(QUARTERLY, start="2026-01-01T00:00", catchup=True).partition_key == "2025Q4"
     assert next_run(QUARTERLY, last="2025Q4", start="2026-01-01T00:00", catchup=True).partition_key == "2026Q1"
 
 
-def test_no_run_after_the_end_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, "2026-11-22T12:00")
+def test_there_is_no_run_after_the_end_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_now(monkeypatch, "2026-11-22T12:00")
     restriction = TimeRestriction(earliest=None, latest=pendulum.instance(new_york("2026-12-31T00:00")), catchup=False)
     assert QUARTERLY.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction) is None
 
@@ -102,48 +102,48 @@ def test_no_run_after_the_end_date(monkeypatch: pytest.MonkeyPatch) -> None:
         (QUARTERLY, "2025-01-02", "2025-06-30", ["2025Q2"]),
         (MONTHLY, "2026-02-01", "2026-03-01", ["2026-02", "2026-03"]),
         (DAILY, "2024-02-28", "2024-03-01", ["2024-02-28", "2024-02-29", "2024-03-01"]),
-        # periods that have not opened are left to the schedule
+        # a period that has not opened is not part of a backfill
         (MONTHLY, "2026-10-01", "2027-03-01", ["2026-10"]),
         (QUARTERLY, "2026-02-01", "2026-02-28", []),
     ],
 )
-def test_a_backfill_has_the_periods_that_begin_in_its_window(
+def test_a_backfill_contains_the_open_periods_that_start_in_its_range(
     monkeypatch: pytest.MonkeyPatch, timetable: PeriodTimetable, first: str, last: str, keys: list[str]
 ) -> None:
-    at(monkeypatch, "2026-11-22T12:00")
-    bounds = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last)]  # as the API sends dates
-    infos = list(timetable.iter_partition_dagrun_infos(earliest=bounds[0], latest=bounds[1]))
+    set_now(monkeypatch, "2026-11-22T12:00")
+    earliest, latest = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))  # as the API does
+    infos = list(timetable.iter_partition_dagrun_infos(earliest=earliest, latest=latest))
     assert [info.partition_key for info in infos] == keys
 
 
 @pytest.mark.parametrize(("timetable", "key"), [(QUARTERLY, "2025Q4"), (MONTHLY, "2025-12"), (DAILY, "2025-12-31")])
-def test_schedule_backfill_and_rest_agree_on_the_partition_date(
+def test_schedule_backfill_and_rest_api_set_the_same_partition_date(
     monkeypatch: pytest.MonkeyPatch, timetable: PeriodTimetable, key: str
 ) -> None:
-    at(monkeypatch, "2026-11-22T12:00")
+    set_now(monkeypatch, "2026-11-22T12:00")
     period = timetable.cadence.parse(key)
     midnight = datetime(period.first.year, period.first.month, period.first.day, tzinfo=NEW_YORK)
-    window = datetime(period.first.year, period.first.month, period.first.day, tzinfo=UTC)
-    (filled,) = timetable.iter_partition_dagrun_infos(earliest=window, latest=window)
-    at(monkeypatch, "2020-01-01T00:00")
+    bound = datetime(period.first.year, period.first.month, period.first.day, tzinfo=UTC)
+    (backfill,) = timetable.iter_partition_dagrun_infos(earliest=bound, latest=bound)
+    set_now(monkeypatch, "2020-01-01T00:00")
     scheduled = next_run(timetable, last=timetable.cadence.before(period).key)
-    assert scheduled == filled
-    assert filled.partition_date == timetable.resolve_partition_date(key) == midnight
+    assert scheduled == backfill
+    assert backfill.partition_date == timetable.resolve_partition_date(key) == midnight
 
 
 @pytest.mark.parametrize("key", ["2025Q5", "2025-12", "", "2025Q4; DROP TABLE x"])
-def test_a_key_that_is_no_period_is_refused(key: str) -> None:
+def test_an_invalid_partition_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidPartitionKeyError, match="such as 2026Q4"):
         QUARTERLY.resolve_partition_date(key)
 
 
 @pytest.mark.parametrize("cadence", [Quarterly(due_business_day=15), Monthly(), Daily(due_business_day=2)])
-def test_a_serialized_timetable_comes_back(cadence: Cadence) -> None:
+def test_a_serialized_timetable_can_be_deserialized(cadence: Cadence) -> None:
     timetable = PeriodTimetable(cadence)
     assert PeriodTimetable.deserialize(timetable.serialize()).cadence == cadence
 
 
-def test_people_read_the_cadence() -> None:
+def test_summary_and_description_show_the_cadence() -> None:
     assert QUARTERLY.summary == "quarterly, due on business day 15 after the period"
     assert QUARTERLY.description == (
         "Quarterly: waits from 06:00 on the first business day after a period such as 2026Q4 "
@@ -151,7 +151,7 @@ def test_people_read_the_cadence() -> None:
     )
 
 
-def test_run_ids_name_the_period_and_differ() -> None:
+def test_run_ids_start_with_the_period_and_are_unique() -> None:
     moment = pendulum.datetime(2027, 1, 4, 11)
     ids = {
         QUARTERLY.generate_run_id(

@@ -1,4 +1,4 @@
-"""What a grant is made of, how it meets a policy that stands, and what the service is asked."""
+"""The statements of a grant, how they merge into an existing policy, and the requests sent to the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from growth_verticals.errors import ConfigurationError, DeclarationError
 BUCKET = "arn:aws:s3tables:us-east-1:111122223333:bucket/analytics"
 TABLE = f"{BUCKET}/table/0f2c0b5e-6ad6-4a37-9a0e-2a3b9c6f1d11"
 ROLE = "arn:aws:iam::111122223333:role/analyst"
-OTHERS = {"Sid": "AuditorsSee", "Effect": "Allow", "Principal": "*", "Action": "s3tables:GetTable", "Resource": "*"}
+FOREIGN_STATEMENT = {
+    "Sid": "AuditorsSee",
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "s3tables:GetTable",
+    "Resource": "*",
+}
 README = Path(__file__).resolve().parents[3] / "include/policies/README.md"
 ACCOUNT = Account(region="us-east-1", table_bucket_arn=BUCKET, landing_uri="", catalog_uri="")
 
@@ -34,7 +40,7 @@ def actions(statements: list[dict[str, Any]], effect: str = "Allow") -> set[str]
     return {action for each in statements if each["Effect"] == effect for action in each["Action"]}
 
 
-# --- who ----------------------------------------------------------------------------------------------------------
+# --- principals -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ def test_a_principal_is_a_role_or_an_account(text: str, arn: str):
     assert principal_of(ACCOUNT, text) == arn
 
 
-def test_a_principal_is_of_the_buckets_own_partition():
+def test_a_principal_is_in_the_buckets_partition():
     govcloud = replace(ACCOUNT, table_bucket_arn=BUCKET.replace("arn:aws:", "arn:aws-us-gov:"))
     assert principal_of(govcloud, "role/analyst") == "arn:aws-us-gov:iam::111122223333:role/analyst"
 
@@ -61,24 +67,24 @@ def test_a_principal_is_of_the_buckets_own_partition():
     ["*", "", "analyst", "1111222233334", "arn:aws:iam::111122223333:user/willow", "role/", "role/a b", "role/*",
      "arn:aws:sts::111122223333:assumed-role/analyst/session", f"{ROLE}\n"],
 )  # fmt: skip
-def test_everyone_users_and_sessions_are_no_principals(text: str):
+def test_everyone_users_and_sessions_are_refused_as_principals(text: str):
     with pytest.raises(DeclarationError):
         principal_of(ACCOUNT, text)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [{"level": "owner"}, {"namespace": None}, {"namespace": "a*"}, {"table": "House"}, {"principal": "*"}],
 )
-def test_a_grant_that_says_something_else_is_none(wrong: dict[str, Any]):
+def test_an_invalid_grant_is_refused(invalid: dict[str, Any]):
     with pytest.raises(DeclarationError):
-        grant(**wrong)
+        grant(**invalid)
 
 
-# --- what ---------------------------------------------------------------------------------------------------------
+# --- statements -----------------------------------------------------------------------------------------------------
 
 
-def test_a_tables_grant_names_the_tables_own_arn_and_lets_the_client_open_the_catalog():
+def test_a_grant_on_a_table_has_the_tables_own_arn_and_allows_opening_the_catalog():
     [use] = table_statements(grant(), TABLE)
     assert use["Resource"] == TABLE
     assert use["Action"] == ["s3tables:GetTable", "s3tables:GetTableMetadataLocation", "s3tables:GetTableData"]
@@ -86,17 +92,17 @@ def test_a_tables_grant_names_the_tables_own_arn_and_lets_the_client_open_the_ca
     assert (enter["Resource"], enter["Action"]) == (BUCKET, ["s3tables:GetTableBucket"])
 
 
-def test_a_namespaces_grant_is_the_buckets_policy_by_condition():
+def test_a_grant_on_a_namespace_is_a_condition_in_the_buckets_policy():
     statements = bucket_statements(ACCOUNT, grant(table=None))
     by_resource = {each["Resource"]: each for each in statements if "StringEquals" in each["Condition"]}
     assert set(by_resource) == {BUCKET, f"{BUCKET}/table/*"}
     assert {each["Condition"]["StringEquals"]["s3tables:namespace"] for each in by_resource.values()} == {"aiq"}
-    [free] = [each for each in statements if "StringEquals" not in each["Condition"]]
-    assert free["Action"] == ["s3tables:GetTableBucket", "s3tables:ListNamespaces"]
+    [unconditional] = [each for each in statements if "StringEquals" not in each["Condition"]]
+    assert unconditional["Action"] == ["s3tables:GetTableBucket", "s3tables:ListNamespaces"]
     assert table_statements(grant(table=None), TABLE) == []
 
 
-def test_a_reader_of_many_tables_does_not_see_rejected_records():
+def test_a_reader_of_a_namespace_or_bucket_cannot_read_rejects_tables():
     for each in (grant(table=None), grant(table=None, namespace=None)):
         [use] = [one for one in bucket_statements(ACCOUNT, each) if "s3tables:GetTableData" in one["Action"]]
         assert use["Condition"]["StringNotLike"] == {"s3tables:tableName": "*_rejects"}
@@ -104,7 +110,7 @@ def test_a_reader_of_many_tables_does_not_see_rejected_records():
 
 @pytest.mark.parametrize("scope", [{}, {"table": None}, {"table": None, "namespace": None}])
 @pytest.mark.parametrize("level", ["reader", "loader", "maintainer"])
-def test_every_allow_asks_for_tls_and_names_its_actions(level: str, scope: dict[str, Any]):
+def test_every_allow_requires_tls_and_lists_its_actions(level: str, scope: dict[str, Any]):
     each = grant(level, **scope)
     for statement in bucket_statements(ACCOUNT, each) + table_statements(each, TABLE):
         assert not [action for action in statement["Action"] if "*" in action]
@@ -113,15 +119,15 @@ def test_every_allow_asks_for_tls_and_names_its_actions(level: str, scope: dict[
             assert statement["Condition"]["Bool"] == {"aws:SecureTransport": "true"}
 
 
-def test_levels_allow_what_they_are_for_and_no_more():
-    def of(level: str) -> set[str]:
+def test_each_level_allows_exactly_its_actions():
+    def allowed(level: str) -> set[str]:
         return actions(bucket_statements(ACCOUNT, grant(level, table=None, namespace=None)))
 
     browse = {f"s3tables:{name}" for name in ("GetTableBucket", "GetNamespace", "ListNamespaces", "ListTables")}
     read = {f"s3tables:{name}" for name in ("GetTable", "GetTableMetadataLocation", "GetTableData")}
-    assert of("reader") == browse | read
-    assert of("loader") == browse | read | {"s3tables:PutTableData", "s3tables:UpdateTableMetadataLocation"}
-    assert of("maintainer") == browse | {
+    assert allowed("reader") == browse | read
+    assert allowed("loader") == browse | read | {"s3tables:PutTableData", "s3tables:UpdateTableMetadataLocation"}
+    assert allowed("maintainer") == browse | {
         f"s3tables:{name}"
         for name in (
             "GetTable", "GetTableMaintenanceConfiguration", "PutTableMaintenanceConfiguration",
@@ -132,19 +138,19 @@ def test_levels_allow_what_they_are_for_and_no_more():
 
 
 def test_a_loader_is_denied_deletes_policies_and_maintenance():
-    whole = bucket_statements(ACCOUNT, grant("loader", table=None, namespace=None))
+    of_bucket = bucket_statements(ACCOUNT, grant("loader", table=None, namespace=None))
     assert {"s3tables:DeleteTable", "s3tables:PutTableBucketPolicy", "s3tables:PutTableMaintenanceConfiguration",
-            "s3tables:DeleteNamespace"} <= actions(whole, "Deny")  # fmt: skip
+            "s3tables:DeleteNamespace"} <= actions(of_bucket, "Deny")  # fmt: skip
     assert "s3tables:DeleteTable" in actions(table_statements(grant("loader"), TABLE), "Deny")
 
 
-def test_an_account_is_denied_nothing_since_that_would_bind_its_administrators():
+def test_an_account_is_denied_nothing_because_that_would_bind_its_administrators():
     account = "arn:aws:iam::111122223333:root"
     each = grant("loader", table=None, namespace=None, principal=account)
     assert actions(bucket_statements(ACCOUNT, each), "Deny") == set()
 
 
-def test_another_grant_has_other_sids_and_the_same_one_the_same():
+def test_sids_are_stable_and_different_for_every_grant():
     grants = [
         grant(level, namespace, table, principal)
         for level in ("reader", "loader")
@@ -157,34 +163,38 @@ def test_another_grant_has_other_sids_and_the_same_one_the_same():
     assert all(sid.isalnum() for sid in sids)
 
 
-# --- merged into what stands --------------------------------------------------------------------------------------
+# --- merging into an existing policy --------------------------------------------------------------------------------
 
 
-def test_statements_of_others_stay_in_their_places():
-    first = {"Version": "2012-10-17", "Id": "kept", "Statement": [OTHERS, OTHERS | {"Sid": "Another"}]}
+def test_foreign_statements_keep_their_content_and_order():
+    policy = {
+        "Version": "2012-10-17",
+        "Id": "kept",
+        "Statement": [FOREIGN_STATEMENT, FOREIGN_STATEMENT | {"Sid": "Another"}],
+    }
     [enter] = bucket_statements(ACCOUNT, grant())
-    both = merged(first, [enter])
-    assert both == first | {"Statement": [*first["Statement"], enter]}
+    both = merged(policy, [enter])
+    assert both == policy | {"Statement": [*policy["Statement"], enter]}
     assert merged(both, [enter]) == both
-    assert merged(both, [], [enter["Sid"]]) == first
+    assert merged(both, [], [enter["Sid"]]) == policy
 
 
-def test_ours_is_replaced_where_it_stands():
+def test_a_managed_statement_is_replaced_in_its_position():
     [enter] = bucket_statements(ACCOUNT, grant())
-    stale = {"Version": "2012-10-17", "Statement": [enter | {"Action": "s3tables:*"}, OTHERS]}
-    assert merged(stale, [enter])["Statement"] == [enter, OTHERS]
+    stale = {"Version": "2012-10-17", "Statement": [enter | {"Action": "s3tables:*"}, FOREIGN_STATEMENT]}
+    assert merged(stale, [enter])["Statement"] == [enter, FOREIGN_STATEMENT]
 
 
-def test_a_statement_without_a_sid_is_somebody_elses():
-    bare = {key: value for key, value in OTHERS.items() if key != "Sid"}
-    assert merged({"Statement": [bare]}, [], ["Sid"])["Statement"] == [bare]
+def test_a_statement_without_a_sid_is_foreign():
+    without_sid = {key: value for key, value in FOREIGN_STATEMENT.items() if key != "Sid"}
+    assert merged({"Statement": [without_sid]}, [], ["Sid"])["Statement"] == [without_sid]
 
 
-# --- asked of the service, by botocore's model --------------------------------------------------------------------
+# --- requests, checked by botocore's service model ------------------------------------------------------------------
 
 
 class Stubbed(Account):
-    """An account whose client answers from a list, and holds each request to the service model."""
+    """An account whose client answers from a list, and checks each request against the service model."""
 
     def client(self, service: str) -> Any:
         return _CLIENTS[id(self)]
@@ -204,56 +214,58 @@ def stubbed():
     del _CLIENTS[id(account)]
 
 
-WHERE = {"tableBucketARN": BUCKET, "namespace": "aiq", "name": "household"}
+TABLE_PARAMS = {"tableBucketARN": BUCKET, "namespace": "aiq", "name": "household"}
 
 
 def stub_table(stubber: Stubber) -> None:
-    found = {"namespace": ["aiq"], "name": "household", "type": "customer", "tableARN": TABLE, "versionToken": "1",
+    response = {"namespace": ["aiq"], "name": "household", "type": "customer", "tableARN": TABLE, "versionToken": "1",
              "warehouseLocation": "s3://made-up-bucket", "format": "ICEBERG"}  # fmt: skip
-    found |= dict.fromkeys(("createdAt", "modifiedAt"), "2026-11-22T00:00:00Z")
-    found |= dict.fromkeys(("createdBy", "modifiedBy", "ownerAccountId"), "111122223333")
-    stubber.add_response("get_table", found, WHERE)
+    response |= dict.fromkeys(("createdAt", "modifiedAt"), "2026-11-22T00:00:00Z")
+    response |= dict.fromkeys(("createdBy", "modifiedBy", "ownerAccountId"), "111122223333")
+    stubber.add_response("get_table", response, TABLE_PARAMS)
 
 
-def test_a_tables_grant_reads_both_policies_and_puts_what_changed(stubbed: tuple[Account, Stubber]):
+def test_a_grant_on_a_table_reads_both_policies_and_puts_those_that_change(stubbed: tuple[Account, Stubber]):
     account, stubber = stubbed
     stub_table(stubber)
-    stubber.add_client_error("get_table_policy", "NotFoundException", http_status_code=404, expected_params=WHERE)
-    standing = {"Version": "2012-10-17", "Statement": [OTHERS]}
+    stubber.add_client_error(
+        "get_table_policy", "NotFoundException", http_status_code=404, expected_params=TABLE_PARAMS
+    )
+    existing = {"Version": "2012-10-17", "Statement": [FOREIGN_STATEMENT]}
     stubber.add_response(
-        "get_table_bucket_policy", {"resourcePolicy": json.dumps(standing)}, {"tableBucketARN": BUCKET}
+        "get_table_bucket_policy", {"resourcePolicy": json.dumps(existing)}, {"tableBucketARN": BUCKET}
     )
     policies = changed_policies(account, grant())
     assert policies["aiq.household"]["Statement"] == table_statements(grant(), TABLE)
-    assert policies[None]["Statement"] == [OTHERS, *bucket_statements(ACCOUNT, grant())]
+    assert policies[None]["Statement"] == [FOREIGN_STATEMENT, *bucket_statements(ACCOUNT, grant())]
     text = {table: json.dumps(policy, separators=(",", ":")) for table, policy in policies.items()}
-    stubber.add_response("put_table_policy", {}, WHERE | {"resourcePolicy": text["aiq.household"]})
+    stubber.add_response("put_table_policy", {}, TABLE_PARAMS | {"resourcePolicy": text["aiq.household"]})
     stubber.add_response("put_table_bucket_policy", {}, {"tableBucketARN": BUCKET, "resourcePolicy": text[None]})
     put_policies(account, policies)
 
 
-def test_what_the_service_wrote_in_another_form_stands_already(stubbed: tuple[Account, Stubber]):
+def test_a_grant_that_the_service_returns_in_another_form_already_exists(stubbed: tuple[Account, Stubber]):
     account, stubber = stubbed
-    whole = grant("reader", None, None)
-    given = [
+    bucket_grant = grant("reader", None, None)
+    reformatted = [
         each | {"Action": each["Action"][::-1], "Principal": {"AWS": [ROLE]}, "Resource": [each["Resource"]]}
-        for each in bucket_statements(ACCOUNT, whole)
+        for each in bucket_statements(ACCOUNT, bucket_grant)
     ]
-    text = json.dumps({"Version": "2012-10-17", "Statement": given})
+    text = json.dumps({"Version": "2012-10-17", "Statement": reformatted})
     stubber.add_response("get_table_bucket_policy", {"resourcePolicy": text}, {"tableBucketARN": BUCKET})
-    assert changed_policies(account, whole) == {}
+    assert changed_policies(account, bucket_grant) == {}
 
 
-def test_a_policy_of_one_bare_statement_is_read(stubbed: tuple[Account, Stubber]):
+def test_a_policy_whose_statement_is_not_in_a_list_is_read(stubbed: tuple[Account, Stubber]):
     account, stubber = stubbed
-    text = json.dumps({"Version": "2012-10-17", "Statement": OTHERS})
+    text = json.dumps({"Version": "2012-10-17", "Statement": FOREIGN_STATEMENT})
     stubber.add_response("get_table_bucket_policy", {"resourcePolicy": text}, {"tableBucketARN": BUCKET})
-    assert read_policy(account, None)["Statement"] == [OTHERS]
+    assert read_policy(account, None)["Statement"] == [FOREIGN_STATEMENT]
 
 
-def test_the_last_statement_takes_the_policy_with_it(stubbed: tuple[Account, Stubber]):
+def test_a_policy_without_statements_is_deleted(stubbed: tuple[Account, Stubber]):
     account, stubber = stubbed
-    stubber.add_response("delete_table_policy", {}, WHERE)
+    stubber.add_response("delete_table_policy", {}, TABLE_PARAMS)
     stubber.add_response("delete_table_bucket_policy", {}, {"tableBucketARN": BUCKET})
     empty: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
     put_policies(account, {"aiq.household": empty, None: empty})
@@ -261,17 +273,17 @@ def test_the_last_statement_takes_the_policy_with_it(stubbed: tuple[Account, Stu
 
 def test_a_policy_over_the_services_limit_is_refused_before_it_is_sent(stubbed: tuple[Account, Stubber]):
     account, _ = stubbed
-    large = {"Version": "2012-10-17", "Statement": [OTHERS | {"Sid": f"S{number}"} for number in range(300)]}
+    large = {"Version": "2012-10-17", "Statement": [FOREIGN_STATEMENT | {"Sid": f"S{number}"} for number in range(300)]}
     with pytest.raises(ConfigurationError, match="at most 20,480 bytes"):
         put_policies(account, {None: large})
 
 
-def test_settings_are_put_as_the_service_model_has_them(stubbed: tuple[Account, Stubber]):
+def test_settings_are_put_in_the_form_of_the_service_model(stubbed: tuple[Account, Stubber]):
     account, stubber = stubbed
     values = {"targetFileSizeMB": 256, "strategy": "binpack"}
     value = {"status": "disabled", "settings": {"icebergCompaction": values}}
     stubber.add_response(
-        "put_table_maintenance_configuration", {}, WHERE | {"type": "icebergCompaction", "value": value}
+        "put_table_maintenance_configuration", {}, TABLE_PARAMS | {"type": "icebergCompaction", "value": value}
     )
     put_settings(account, "aiq.household", COMPACTION, LiveSettings(enabled=False, values=values))
     bucket = {"status": "enabled", "settings": {"icebergUnreferencedFileRemoval": dict(UNREFERENCED.defaults)}}
@@ -283,17 +295,17 @@ def test_settings_are_put_as_the_service_model_has_them(stubbed: tuple[Account, 
     put_settings(account, None, UNREFERENCED, LiveSettings(enabled=True, values=UNREFERENCED.defaults))
 
 
-# --- declared -----------------------------------------------------------------------------------------------------
+# --- declared grants ------------------------------------------------------------------------------------------------
 
 
-def test_the_example_of_the_folders_readme_is_a_grant(tmp_path: Path):
+def test_the_example_in_the_readme_of_the_policies_is_a_grant(tmp_path: Path):
     [example] = re.findall(r"```json\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "example.json").write_text(example, encoding="utf-8")
     role = "arn:aws:iam::111122223333:role/analytics-dev-analyst"
     assert declared_grants(tmp_path, ACCOUNT) == [grant(principal=role)]
 
 
-def test_the_folder_itself_can_be_read():
+def test_the_declared_grants_of_this_repository_can_be_read():
     assert all(isinstance(each, Grant) for each in declared_grants(README.parent, ACCOUNT))
 
 
@@ -308,7 +320,7 @@ def test_the_folder_itself_can_be_read():
      '{"principal": "role/a", "as": "reader", "namespace": "aiq.b2b"}',
      '{"principal": "role/a", "as": "reader", "table": ".b2b"}', '{"principal": "*", "as": "reader"}'],
 )  # fmt: skip
-def test_a_file_that_declares_no_grant_is_named(tmp_path: Path, text: str):
+def test_the_error_for_an_invalid_grant_file_names_the_file(tmp_path: Path, text: str):
     (tmp_path / "wrong.json").write_text(text, encoding="utf-8")
     with pytest.raises(DeclarationError, match=r"wrong\.json: "):
         declared_grants(tmp_path, ACCOUNT)

@@ -1,4 +1,4 @@
-"""The CreateTable request that a dry run shows, against AWS's own description of the API."""
+"""The CreateTable request that a dry run shows matches AWS's own description of the API."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def contracts() -> list[TableContract]:
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=lambda contract: contract.identifier)
-def test_every_schema_file_makes_a_request_of_the_service_models_shape(contract: TableContract):
+def test_the_request_of_every_schema_file_is_valid_in_the_service_model(contract: TableContract):
     model = botocore.session.get_session().get_service_model("s3tables").operation_model("CreateTable")
     report = ParamValidator().validate(create_request(contract, ARN), model.input_shape)
     assert not report.has_errors(), report.generate_report()
 
 
-def test_the_request_says_all_that_the_contract_says():
+def test_the_request_contains_everything_in_the_contract():
     request = create_request(read_ddl(EVERYTHING, provenance=False), ARN)
     assert {key: request[key] for key in ("tableBucketARN", "namespace", "name", "format")} == {
         "tableBucketARN": ARN, "namespace": "sales", "name": "sale", "format": "ICEBERG",

@@ -1,4 +1,4 @@
-"""The catalog is told all that the account says, and a missing credential is told before anything is asked."""
+"""The catalog gets all of the account's settings, and missing credentials are an error before any request."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ AWS = Account(
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing on this machine says who we are."""
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without AWS credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -31,27 +31,27 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
 
-@pytest.mark.usefixtures("nobody")
-def test_no_credentials():
+@pytest.mark.usefixtures("no_credentials")
+def test_no_credentials_are_an_error():
     with pytest.raises(ConfigurationError, match=r"no AWS credentials\. Next: set AWS_PROFILE"):
         open_catalog(AWS)
 
 
-@pytest.mark.usefixtures("nobody")
-def test_a_profile_that_does_not_exist(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.usefixtures("no_credentials")
+def test_a_profile_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(ConfigurationError, match=r"needs AWS credentials; found .*nobody"):
         open_catalog(AWS)
 
 
-def test_aws_is_asked_with_sigv4_for_s3tables_and_its_own_credential_chain():
+def test_requests_to_aws_use_sigv4_for_s3tables_and_the_default_credential_chain():
     properties = _properties(AWS)
     assert properties["warehouse"] == AWS.table_bucket_arn
     assert (properties["rest.signing-name"], properties["rest.signing-region"]) == ("s3tables", "eu-west-1")
     assert not [name for name in properties if "secret" in name or "endpoint" in name]
 
 
-def test_a_connections_key_pair_reaches_the_catalog_and_the_files():
+def test_a_connections_key_pair_is_used_for_the_catalog_and_for_files():
     keys = Credentials(access_key="AKIAMADEUP", secret_key="made up", token="token")
     properties = _properties(replace(AWS, credentials=keys, s3_endpoint="http://127.0.0.1:8333"))
     for service in ("client", "s3"):
@@ -61,22 +61,22 @@ def test_a_connections_key_pair_reaches_the_catalog_and_the_files():
     assert properties["s3.endpoint"] == "http://127.0.0.1:8333"
 
 
-def test_another_file_io_may_be_set():
+def test_a_different_file_io_can_be_set():
     assert _properties(AWS)["py-io-impl"] == f"{BoundedUploadFileIO.__module__}.{BoundedUploadFileIO.__name__}"
     assert _properties(replace(AWS, io_impl="pyiceberg.io.fsspec.FsspecFileIO"))["py-io-impl"].endswith("FsspecFileIO")
 
 
-def test_uploads_do_not_wait_in_memory():
+def test_background_writes_are_off():
     io = BoundedUploadFileIO({"s3.region": "eu-west-1", "s3.access-key-id": "a", "s3.secret-access-key": "b"})
     filesystem = io.fs_by_scheme("s3", "bucket")
     assert filesystem.__reduce__()[1][0]["background_writes"] is False
 
 
-def test_the_keeping_file_io_reads_and_writes_and_does_not_delete(tmp_path: Path):
+def test_the_no_delete_file_io_reads_and_writes_but_does_not_delete(tmp_path: Path):
     io: FileIO = NoDeleteFileIO(BoundedUploadFileIO())
-    place = f"{tmp_path}/file"
-    with io.new_output(place).create() as stream:
+    location = f"{tmp_path}/file"
+    with io.new_output(location).create() as stream:
         stream.write(b"kept")
-    io.delete(place)
-    with io.new_input(place).open() as stream:
+    io.delete(location)
+    with io.new_input(location).open() as stream:
         assert stream.read() == b"kept"

@@ -1,4 +1,4 @@
-"""The words of ./gv: help, exit codes, and that each command stands in the README."""
+"""The interface of ./gv: help, exit codes, error messages, and that the README names every command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def a_file(tmp_path: Path) -> str:
+def leads(tmp_path: Path) -> str:
     path = tmp_path / "leads.csv"
     path.write_text("first_name\nWillow\n")
     return str(path)
@@ -34,13 +34,13 @@ def test_every_command_is_in_the_readme(command: str):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main([command, "--help"])
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     assert "example: " in capsys.readouterr().out
 
 
-def test_sources_lists_all_with_what_is_due_next(capsys: pytest.CaptureFixture[str]):
+def test_sources_lists_every_source_with_its_next_due_period(capsys: pytest.CaptureFixture[str]):
     assert main(["sources", "--json"]) == 0
     rows = {row["source"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == {path.stem for path in SOURCES.glob("*.py")}
@@ -53,47 +53,49 @@ def test_sources_lists_all_with_what_is_due_next(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
-        (["load", "aiq_hous", "{file}"], "no source is called 'aiq_hous'; expected aiq_household"),
+        (["load", "aiq_hous", "{file}"], "there is no source 'aiq_hous'; expected aiq_household"),
         (["load", "ls_corp", "{file}", "--period", "2026Q4"], "expected a period such as 2026-11-22 (on demand)"),
         (["load", "ls_corp", "{file}", "--period", "2026-02-30"], "the period does not parse"),
     ],
 )
-def test_wrong_words_exit_with_2(words: list[str], said: str, a_file: str, capsys: pytest.CaptureFixture[str]):
-    assert main([word.format(file=a_file) for word in words]) == 2
-    assert said in capsys.readouterr().err
+def test_an_unknown_source_or_period_exits_with_2(
+    arguments: list[str], message: str, leads: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main([argument.format(file=leads) for argument in arguments]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [[], ["lode"], ["load"], ["load", "ls_corp"], ["load", "ls_corp", "no-such.csv"],
      ["load", "ls_corp", "{file}", "--expect-rows", "-1"], ["load", "ls_corp", "{file}", "--expect-rows", "many"]],
 )  # fmt: skip
-def test_words_that_argparse_refuses_exit_with_2_too(words: list[str], a_file: str):
-    with pytest.raises(SystemExit) as ended:
-        main([word.format(file=a_file) for word in words])
-    assert ended.value.code == 2
+def test_arguments_that_argparse_rejects_exit_with_2_too(arguments: list[str], leads: str):
+    with pytest.raises(SystemExit) as exit_info:
+        main([argument.format(file=leads) for argument in arguments])
+    assert exit_info.value.code == 2
 
 
-def test_without_an_account_the_missing_setting_and_the_next_step_are_named(
-    a_file: str, capsys: pytest.CaptureFixture[str]
+def test_without_an_account_the_error_names_the_missing_setting_and_the_next_step(
+    leads: str, capsys: pytest.CaptureFixture[str]
 ):
-    assert main(["load", "ls_corp", a_file]) == 1
+    assert main(["load", "ls_corp", leads]) == 1
     assert "GV_TABLE_BUCKET_ARN is not set. Next: " in capsys.readouterr().err
 
 
-def test_what_nobody_expected_shows_its_place_and_no_value(
+def test_an_unexpected_error_is_reported_with_its_location_and_without_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def surprise(_: object) -> int:
+    def fail(_: object) -> int:
         raise ValueError("Willow Rosenberg")
 
     monkeypatch.delenv("GV_DEBUG", raising=False)
-    monkeypatch.setattr(COMMANDS["sources"], "run", surprise)
+    monkeypatch.setattr(COMMANDS["sources"], "run", fail)
     assert main(["sources"]) == 1
     error = capsys.readouterr().err
-    assert f"unexpected ValueError in surprise ({__file__}:" in error
+    assert f"unexpected ValueError in fail ({__file__}:" in error
     assert "Next: run it again" in error
     assert "Willow" not in error
     monkeypatch.setenv("GV_DEBUG", "1")

@@ -1,4 +1,4 @@
-"""What the commands print: aligned and plain when piped, coloured at a terminal, never cut."""
+"""The output of the commands: aligned and plain when piped, colored on a terminal, never truncated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HEADER, ROWS = ("table", "rows", "job"), [("aiq.household", "1,200", "Failed: no key"), ("b", "7", "Successful")]
 
 
-def test_columns_are_aligned_and_numbers_to_the_right(capsys: pytest.CaptureFixture[str]):
+def test_columns_are_aligned_and_numbers_are_right_aligned(capsys: pytest.CaptureFixture[str]):
     print_table(HEADER, ROWS, right=("rows",))
     assert capsys.readouterr().out.splitlines() == [
         "table           rows  job",
@@ -23,7 +23,7 @@ def test_columns_are_aligned_and_numbers_to_the_right(capsys: pytest.CaptureFixt
     ]
 
 
-def test_a_terminal_sees_the_same_words_in_colours(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_a_terminal_shows_the_same_text_in_colors(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
@@ -35,34 +35,34 @@ def test_a_terminal_sees_the_same_words_in_colours(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "text"),
     [(None, "-"), (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536 * 2**20, "1.5 GiB"), (2**50, "1,024.0 TiB")],
 )
-def test_sizes(count: int | None, said: str):
-    assert size(count) == said
+def test_a_size_is_shown_in_a_readable_unit(count: int | None, text: str):
+    assert size(count) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_600, "1 h 0 min"), (86_399, "23 h 59 min"), (432_000, "5 d 0 h")],
 )
-def test_spans(seconds: int, said: str):
+def test_a_time_span_is_shown_in_at_most_two_units(seconds: int, text: str):
     span = timedelta(seconds=seconds)
-    assert ago(NOW - span, NOW) == f"{said} ago"
-    assert until(NOW + span, NOW) == (f"in {said}" if seconds else "now")
+    assert ago(NOW - span, NOW) == f"{text} ago"
+    assert until(NOW + span, NOW) == (f"in {text}" if seconds else "now")
 
 
-def test_what_is_past_or_unknown():
+def test_a_past_time_is_now_and_an_unknown_value_is_a_dash():
     assert until(NOW - timedelta(days=1), NOW) == "now"
     assert (ago(None), number(None), number(1234567)) == ("-", "-", "1,234,567")
 
 
-def test_json_holds_dataclasses_and_times_and_nothing_else(capsys: pytest.CaptureFixture[str]):
+def test_json_contains_dataclasses_and_times_and_rejects_other_types(capsys: pytest.CaptureFixture[str]):
     @dataclass
-    class Made:
+    class Event:
         at: datetime
 
-    print_json([Made(NOW)])
+    print_json([Event(NOW)])
     assert '"at": "2026-11-22T12:00:00+00:00"' in capsys.readouterr().out
     with pytest.raises(TypeError):
         print_json(object())

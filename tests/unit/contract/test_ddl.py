@@ -49,16 +49,16 @@ def test_a_table_with_every_clause():
     assert table.properties == (("owner", "data team"), ("x", "y"))
 
 
-@pytest.mark.parametrize(("spelling", "kept"), TYPES.items())
-def test_every_type_of_the_mapping_in_any_case(spelling: str, kept: str):
-    assert columns(f"CREATE TABLE t (a {spelling}, b {spelling.upper()})") == (
-        Column(name="a", type=kept),
-        Column(name="b", type=kept),
+@pytest.mark.parametrize(("sql_type", "iceberg_type"), TYPES.items())
+def test_every_sql_type_in_any_case(sql_type: str, iceberg_type: str):
+    assert columns(f"CREATE TABLE t (a {sql_type}, b {sql_type.upper()})") == (
+        Column(name="a", type=iceberg_type),
+        Column(name="b", type=iceberg_type),
     )
 
 
 @pytest.mark.parametrize(
-    ("spelling", "kept"),
+    ("sql_type", "iceberg_type"),
     [
         ("varchar(20)", "string"),
         ("CHAR(2)", "string"),
@@ -70,8 +70,8 @@ def test_every_type_of_the_mapping_in_any_case(spelling: str, kept: str):
         ("TIMESTAMP WITH TIME ZONE", "timestamptz"),
     ],
 )
-def test_types_with_arguments(spelling: str, kept: str):
-    assert columns(f"CREATE TABLE t (a {spelling})")[0].type == kept
+def test_types_with_arguments(sql_type: str, iceberg_type: str):
+    assert columns(f"CREATE TABLE t (a {sql_type})")[0].type == iceberg_type
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ def test_partitions_in_sparks_and_athenas_spellings(spelling: str, column: str, 
     assert table.partition_by == (PartitionField(column=column, transform=transform),)
 
 
-def test_a_table_without_provenance_may_use_its_names():
+def test_a_table_without_provenance_can_use_the_names_of_provenance_columns():
     table = read_ddl("CREATE TABLE t (staged_at date) PARTITIONED BY (staged_at)", provenance=False)
     assert [column.name for column in table.all_columns] == ["staged_at"]
-    with pytest.raises(DdlError, match="only the table of a declared source has it"):
+    with pytest.raises(DdlError, match="only a declared source's table has this provenance column"):
         read_ddl("CREATE TABLE t (a int) PARTITIONED BY (delivery_period)", provenance=False)
 
 
@@ -117,16 +117,16 @@ def test_a_table_without_provenance_may_use_its_names():
         ("-- /* no comment", "-- /* no comment"),
     ],
 )
-def test_strings_are_read_as_spark_and_athena_read_them(written: str, meant: str):
-    table = read_ddl(f"CREATE TABLE t (a int COMMENT '{written}') COMMENT 'behind'")
-    assert (table.columns[0].doc, table.doc) == (meant, "behind")
+def test_strings_are_parsed_as_in_spark_and_athena(written: str, meant: str):
+    table = read_ddl(f"CREATE TABLE t (a int COMMENT '{written}') COMMENT 'after'")
+    assert (table.columns[0].doc, table.doc) == (meant, "after")
 
 
-def test_the_table_that_a_text_names_is_known_before_the_rest_is_read():
+def test_the_identifier_is_read_without_parsing_the_rest():
     assert read_identifier("create table Sales.T (what ever") == "sales.t"
 
 
-def test_words_that_sql_reserves_may_name_columns():
+def test_columns_can_have_names_that_are_sql_keywords():
     names = [column.name for column in columns("create table t (state text, date date, comment text, user text)")]
     assert names == ["state", "date", "comment", "user"]
 
@@ -136,21 +136,21 @@ def test_unquoted_names_become_lower_case():
     assert (table.namespace, table.name, table.columns[0].name) == ("sales", "daily", "amount")
 
 
-def test_a_name_without_namespace_takes_the_callers():
+def test_a_name_without_namespace_gets_the_callers_namespace():
     assert read_ddl("CREATE TABLE t (a int)", namespace="sales").identifier == "sales.t"
 
 
 @pytest.mark.parametrize(
     ("text", "line", "column", "what"),
     [
-        ("", 1, 1, "cannot stand here"),
-        ("SELECT 1", 1, 1, "cannot stand here"),
-        ("CREATE TABLE t (a int); DROP TABLE t", 1, 25, "one statement"),
-        ("CREATE TABLE t AS SELECT 1", 1, 16, "declared by its columns"),
+        ("", 1, 1, "syntax error"),
+        ("SELECT 1", 1, 1, "syntax error"),
+        ("CREATE TABLE t (a int); DROP TABLE t", 1, 25, "only one statement"),
+        ("CREATE TABLE t AS SELECT 1", 1, 16, "list of columns is missing"),
         ("CREATE TABLE t (\n  a int,\n  b varchr(2)\n)", 3, 5, "unknown type"),
         ("CREATE TABLE t (a int, A string)", 1, 24, "declared twice"),
-        ("CREATE TABLE t (a int DEFAULT now())", 1, 23, "cannot stand here"),
-        ("CREATE TABLE t (a int, CHECK (a > 0))", 1, 30, "cannot stand here"),
+        ("CREATE TABLE t (a int DEFAULT now())", 1, 23, "syntax error"),
+        ("CREATE TABLE t (a int, CHECK (a > 0))", 1, 30, "syntax error"),
         ("CREATE TABLE t (a decimal(39,0))", 1, 19, "decimal"),
         ("CREATE TABLE t (a decimal(5,6))", 1, 19, "decimal"),
         ("CREATE TABLE t (a map<string,int>)", 1, 19, "unknown type"),
@@ -158,41 +158,46 @@ def test_a_name_without_namespace_takes_the_callers():
         ('CREATE TABLE t ("Name" string)', 1, 17, "hide or refuse"),
         ("CREATE TABLE t (_a string)", 1, 17, "hide or refuse"),
         ("CREATE TABLE t_ (a string)", 1, 14, "hide or refuse"),
-        ("CREATE TABLE awsdata.t (a string)", 1, 14, "may not start with 'aws'"),
+        ("CREATE TABLE awsdata.t (a string)", 1, 14, "must not start with 'aws'"),
         ("CREATE TABLE a.b.c (a string)", 1, 17, "one level"),
         ("CREATE TABLE t (staged_at timestamp)", 1, 17, "provenance"),
-        ("CREATE TABLE t (a int) PARTITIONED BY (b)", 1, 40, "no column of this name"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (b)", 1, 40, "no column with this name"),
         ("CREATE TABLE t (a int) PARTITIONED BY (week(a))", 1, 40, "unknown transform"),
-        ("CREATE TABLE t (a int) COMMENT 'x' COMMENT 'y'", 1, 36, "twice"),
-        ("CREATE TABLE t (a int", 1, 22, "cannot stand here"),
-        ("CREATE TABLE t (a string COMMENT 'never closed)", 1, 34, "cannot stand here"),
+        ("CREATE TABLE t (a int) COMMENT 'x' COMMENT 'y'", 1, 36, "appears twice"),
+        ("CREATE TABLE t (a int", 1, 22, "syntax error"),
+        ("CREATE TABLE t (a string COMMENT 'never closed)", 1, 34, "syntax error"),
         ("CREATE TABLE t (/* one\n two */ a\n intt)", 3, 2, "unknown type"),
-        ("CREATE TABLE t (a timestamp with zone)", 1, 34, "cannot stand here"),
-        ("CREATE TABLE t (a string COMMENT 'C:\\') COMMENT 'x'", 1, 50, "cannot stand here"),
+        ("CREATE TABLE t (a timestamp with zone)", 1, 34, "syntax error"),
+        ("CREATE TABLE t (a string COMMENT 'C:\\') COMMENT 'x'", 1, 50, "syntax error"),
         ("CREATE TABLE t (a int) PARTITIONED BY (day(a))", 1, 40, "day does not apply to int"),
         ("CREATE TABLE t (a date) PARTITIONED BY (hour(a))", 1, 41, "hour does not apply to date"),
         ("CREATE TABLE t (a double) PARTITIONED BY (bucket(4, a))", 1, 43, "bucket does not apply to double"),
         ("CREATE TABLE t (a date) PARTITIONED BY (truncate(4, a))", 1, 41, "truncate does not apply to date"),
         ("CREATE TABLE t (a map<string,string>) PARTITIONED BY (a)", 1, 55, "identity does not apply to map"),
-        ("CREATE TABLE t (a int) PARTITIONED BY (a, bucket(0, a))", 1, 50, "1 or more"),
-        ("CREATE TABLE t (a int) PARTITIONED BY (a, A)", 1, 43, "partitioned by this already"),
-        ("CREATE TABLE t (a int) PARTITIONED BY (bucket(2, a), bucket(4, a))", 1, 54, "partitioned by this already"),
-        ("CREATE TABLE t (a date) PARTITIONED BY (year(a), month(a))", 1, 50, "exclude each other"),
-        ("CREATE TABLE t (a date, a_year int) PARTITIONED BY (years(a))", 1, 53, "called a_year"),
-        ("CREATE TABLE t (a int) SORTED BY (a, a)", 1, 38, "sorted by this already"),
-        ("CREATE TABLE t (a map<string,string>) SORTED BY (a)", 1, 50, "no order"),
-        ("CREATE TABLE t (a int) USING parquet", 1, 30, "cannot stand here"),
-        ("CREATE OR REPLACE TABLE t (a int)", 1, 8, "cannot stand here"),
-        ("CREATE TABLE t (a int) LOCATION 's3://b'", 1, 24, "nothing behind it"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (a, bucket(0, a))", 1, 50, "must be 1 or more"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (a, A)", 1, 43, "already partitioned by this"),
+        ("CREATE TABLE t (a int) PARTITIONED BY (bucket(2, a), bucket(4, a))", 1, 54, "already partitioned by this"),
+        ("CREATE TABLE t (a date) PARTITIONED BY (year(a), month(a))", 1, 50, "only one of year, month, day and hour"),
+        (
+            "CREATE TABLE t (a date, a_year int) PARTITIONED BY (years(a))",
+            1,
+            53,
+            "a_year, is also a column's name",
+        ),
+        ("CREATE TABLE t (a int) SORTED BY (a, a)", 1, 38, "already sorted by this"),
+        ("CREATE TABLE t (a map<string,string>) SORTED BY (a)", 1, 50, "cannot be sorted by a map"),
+        ("CREATE TABLE t (a int) USING parquet", 1, 30, "syntax error"),
+        ("CREATE OR REPLACE TABLE t (a int)", 1, 8, "syntax error"),
+        ("CREATE TABLE t (a int) LOCATION 's3://b'", 1, 24, "nothing after it"),
     ],
 )
-def test_anything_else_is_refused_with_its_place(text: str, line: int, column: int, what: str):
+def test_anything_else_is_an_error_with_line_and_column(text: str, line: int, column: int, what: str):
     with pytest.raises(DdlError, match=what) as caught:
         read_ddl(text, file="t.sql")
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
-def test_the_message_points_with_a_caret():
+def test_the_message_shows_a_caret_under_the_error():
     with pytest.raises(DdlError) as caught:
         read_ddl("CREATE TABLE t (\n  a int,\n  b varchr(2)\n)", file="t.sql")
     message = str(caught.value)
@@ -200,20 +205,20 @@ def test_the_message_points_with_a_caret():
     assert message.endswith("\n      b varchr(2)\n        ^")
 
 
-def test_the_caret_is_right_behind_other_line_ends():
+def test_the_caret_is_correct_after_other_line_ends():
     with pytest.raises(DdlError) as caught:
         read_ddl("-- a form feed \f and a page \u2028 end\r\nCREATE TABLE t (\r\n\ta intt)")
     assert str(caught.value).endswith("\n     a intt)\n       ^")
 
 
-_PIECES = st.sampled_from(
+_FRAGMENTS = st.sampled_from(
     ["CREATE", "TABLE", "t", "(", ")", ",", "a", "b", "int", "decimal", "map", "<", ">", "5", "0", "NOT", "NULL",
      "COMMENT", "'x'", '"', "'", "`", ";", "--", "/*", "*/", "\n", "PARTITIONED", "BY", "SORTED", "TBLPROPERTIES", "=",
      "é", ".", "bucket", "days", "timestamp", "with", "time", "zone", "USING", "iceberg", "\\"]
 )  # fmt: skip
 
 
-_CLAUSES = st.lists(_PIECES).map(" ".join)
+_CLAUSES = st.lists(_FRAGMENTS).map(" ".join)
 
 
 @example("CREATE TABLE t (a int) PARTITIONED BY (")
@@ -224,7 +229,7 @@ _CLAUSES = st.lists(_PIECES).map(" ".join)
     | _CLAUSES.map("CREATE TABLE t (a int, b timestamp) PARTITIONED BY ({})".format)
     | st.text().map("CREATE TABLE t (a int COMMENT '{}')".format)
 )
-def test_any_text_gives_a_table_or_that_error(text: str):
+def test_any_text_gives_a_table_or_a_ddl_error(text: str):
     try:
         table = read_ddl(text)
     except DdlError as error:

@@ -1,4 +1,4 @@
-"""JSON schemas, as `create-table.sh` takes them."""
+"""The JSON schemas of `create-table.sh`."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def test_the_users_schema():
     )
 
 
-def test_types_are_those_of_the_sql_files_but_for_icebergs_timestamptz():
-    kinds = ["varchar(5)", "decimal(10,2)", "BIGINT", "timestamptz"]
-    fields = [{"name": f"c{number}", "type": kind} for number, kind in enumerate(kinds)]
+def test_types_are_those_of_the_sql_files_except_icebergs_timestamptz():
+    types = ["varchar(5)", "decimal(10,2)", "BIGINT", "timestamptz"]
+    fields = [{"name": f"c{number}", "type": sql_type} for number, sql_type in enumerate(types)]
     columns = read(json.dumps({"fields": fields})).columns
     assert [column.type for column in columns] == ["string", "decimal(10, 2)", "long", "timestamptz"]
     assert not any(column.required for column in columns)
@@ -47,7 +47,7 @@ def test_types_are_those_of_the_sql_files_but_for_icebergs_timestamptz():
 @pytest.mark.parametrize(
     ("text", "line", "column"), [("", 1, 1), ('{"fields": [\n  {"name": "a" "type": "int"}]}', 2, 16)]
 )
-def test_text_that_is_not_json_is_refused_with_its_place(text: str, line: int, column: int):
+def test_text_that_is_not_json_is_an_error_with_line_and_column(text: str, line: int, column: int):
     with pytest.raises(DdlError, match="not JSON") as caught:
         read(text)
     assert (caught.value.line, caught.value.column) == (line, column)
@@ -56,14 +56,18 @@ def test_text_that_is_not_json_is_refused_with_its_place(text: str, line: int, c
 @pytest.mark.parametrize(
     ("text", "path", "what"),
     [
-        ("[]", "fields", "list of its fields"),
-        ('{"fields": []}', "fields", "list of its fields"),
-        ('{"fields": [{"name": "a", "type": "int"}, 3]}', "fields[1]", "a field is an object"),
+        ("[]", "fields", "a list of fields"),
+        ('{"fields": []}', "fields", "a list of fields"),
+        ('{"fields": [{"name": "a", "type": "int"}, 3]}', "fields[1]", "a field must be an object"),
         ('{"fields": [{"name": "a", "type": "strng"}]}', "fields[0].type", "unknown type"),
-        ('{"fields": [{"name": "a"}]}', "fields[0].type", "has a type"),
+        ('{"fields": [{"name": "a"}]}', "fields[0].type", "must have a type"),
         ('{"fields": [{"type": "int"}]}', "fields[0].name", "hide this name"),
         ('{"fields": [{"name": "Id", "type": "int"}]}', "fields[0].name", "hide this name"),
-        ('{"fields": [{"name": "a", "type": "int", "required": "yes"}]}', "fields[0].required", "true or false"),
+        (
+            '{"fields": [{"name": "a", "type": "int", "required": "yes"}]}',
+            "fields[0].required",
+            "must be true or false",
+        ),
         ('{"fields": [{"name": "a", "type": "int", "requierd": true}]}', "fields[0]", "name, type and required"),
         (
             '{"fields": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]}',
@@ -72,7 +76,7 @@ def test_text_that_is_not_json_is_refused_with_its_place(text: str, line: int, c
         ),
     ],
 )
-def test_json_that_is_not_a_schema_is_refused_with_the_value_at_fault(text: str, path: str, what: str):
+def test_json_that_is_not_a_schema_is_an_error_with_the_path_of_the_invalid_value(text: str, path: str, what: str):
     with pytest.raises(ContractError, match=what) as caught:
         read(text)
     assert caught.value.column == path
@@ -86,7 +90,7 @@ _VALUES = st.recursive(
 
 
 @given(st.text() | _VALUES.map(json.dumps))
-def test_any_text_gives_a_table_or_that_error(text: str):
+def test_any_text_gives_a_table_or_a_contract_error(text: str):
     try:
         table = read(text)
     except ContractError as error:
@@ -95,7 +99,7 @@ def test_any_text_gives_a_table_or_that_error(text: str):
         assert table.columns
 
 
-def test_json_that_python_cannot_hold_is_refused_too():
+def test_json_that_is_too_large_for_python_is_an_error():
     for text in ("[" * 100_000, "9" * 10_000):
         with pytest.raises(ContractError):
             read(text)

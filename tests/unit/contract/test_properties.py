@@ -1,4 +1,4 @@
-"""TBLPROPERTIES are ignored, and those that someone may count on are warned about by name."""
+"""TBLPROPERTIES are ignored, with a warning for each property that users could rely on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def warnings(*keys: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("key", "instead"),
+    ("key", "replacement"),
     [
         ("history.expire.max-snapshot-age-ms", "maxSnapshotAgeHours"),
         ("history.expire.min-snapshots-to-keep", "minSnapshotsToKeep"),
@@ -27,17 +27,17 @@ def warnings(*keys: str) -> list[str]:
         ("location", "S3 Tables chooses"),
     ],
 )
-def test_a_property_that_does_nothing_is_named_with_what_does(key: str, instead: str):
+def test_a_warning_names_the_property_that_does_nothing_and_its_replacement(key: str, replacement: str):
     (warning,) = warnings(key)
     assert f"the property {key} does nothing" in warning
-    assert instead in warning
+    assert replacement in warning
 
 
-def test_the_setting_of_a_longer_name_is_the_one_that_is_told():
+def test_an_exact_name_has_precedence_over_a_prefix():
     first, second = warnings("history.expire.max-ref-age-ms", "history.expire.max-snapshot-age-ms")
-    assert "switches it off" in first
+    assert "turns it off" in first
     assert "maxSnapshotAgeHours" in second
 
 
-def test_other_properties_are_ignored_without_a_word():
+def test_other_properties_cause_no_warning():
     assert warnings("table_type", "owner", "location_of_office", "gc.enabled.not") == []

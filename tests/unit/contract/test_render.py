@@ -1,4 +1,4 @@
-"""SQL in, contract, SQL out: nothing is lost on the way, nor on the way through Iceberg."""
+"""A contract is the same after a round trip through SQL or through Iceberg."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def contracts(draw: st.DrawFn) -> TableContract:
     pii = st.sampled_from([None, "D", "N"])
     columns = []
     for name in names:
-        letter, doc = draw(pii), draw(_TEXTS)
-        # A class is written in front of the doc, and the blanks between them mean nothing.
-        doc = doc.lstrip() if letter else doc.replace("[", "(")
+        pii_class, doc = draw(pii), draw(_TEXTS)
+        # The PII class is written before the doc, and whitespace between them is ignored.
+        doc = doc.lstrip() if pii_class else doc.replace("[", "(")
         columns.append(
-            Column(name=name, type=draw(_TYPES), required=draw(st.booleans()), doc=doc, pii=letter)  # type: ignore[arg-type]
+            Column(name=name, type=draw(_TYPES), required=draw(st.booleans()), doc=doc, pii=pii_class)  # type: ignore[arg-type]
         )
     provenance = draw(st.booleans())
-    plain = [column.name for column in columns if not column.type.startswith("map")]
-    usable = plain + ([column.name for column in PROVENANCE] if provenance else [])
+    sortable = [column.name for column in columns if not column.type.startswith("map")]
+    usable = sortable + ([column.name for column in PROVENANCE] if provenance else [])
     chosen = st.lists(st.sampled_from(usable), max_size=3, unique=True) if usable else st.just([])
     return TableContract(
         namespace=draw(st.sampled_from(["default", "aiq", "sorted"])),
@@ -60,14 +60,14 @@ def contracts(draw: st.DrawFn) -> TableContract:
 
 
 @given(contracts())
-def test_a_rendered_contract_reads_back_to_itself(contract: TableContract):
+def test_a_rendered_contract_parses_to_the_same_contract(contract: TableContract):
     assert read_ddl(render_ddl(contract), provenance=contract.provenance) == contract
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.sql")), ids=lambda path: path.stem)
-def test_every_sql_file_survives_iceberg_and_back(path: Path):
-    seeds = path.stem in ("daily_sales", "user_events")
-    contract = read_ddl(path.read_text(), provenance=not seeds)
+def test_the_contract_of_every_sql_file_is_the_same_after_conversion_to_iceberg_and_back(path: Path):
+    is_example = path.stem in ("daily_sales", "user_events")
+    contract = read_ddl(path.read_text(), provenance=not is_example)
     schema = iceberg_schema(contract)
     live = contract_of_table(
         contract.identifier, schema, partition_spec(contract, schema), sort_order(contract, schema), contract.doc
@@ -75,7 +75,7 @@ def test_every_sql_file_survives_iceberg_and_back(path: Path):
     assert live == TableContract(**{**vars(contract), "properties": ()})
 
 
-def test_the_text_is_laid_out_for_people():
+def test_the_rendered_text_is_aligned_for_readers():
     text = """CREATE TABLE aiq.person (
     id     BIGINT         NOT NULL  COMMENT '[Q] Person''s id',
     seen   TIMESTAMP,
@@ -94,7 +94,7 @@ def live(
     return contract_of_table("a.t", Schema(*fields), spec or PartitionSpec(), order, "")
 
 
-def test_a_table_made_by_hand_keeps_all_its_columns():
+def test_the_contract_of_a_table_without_provenance_has_all_of_its_columns():
     contract = live(NestedField(1, "staged_at", StringType()), NestedField(2, "id", StringType(), required=True))
     assert not contract.provenance
     assert [column.name for column in contract.columns] == ["staged_at", "id"]
@@ -113,7 +113,7 @@ ID = NestedField(1, "id", StringType())
         ({"fields": [ID], "order": SortOrder(SortField(1, IdentityTransform(), SortDirection.DESC))}, "DESC"),
     ],
 )  # fmt: skip
-def test_what_no_sql_file_can_declare_is_refused(table: dict[str, object], found: str):
+def test_a_table_that_no_sql_file_can_declare_is_an_error(table: dict[str, object], found: str):
     fields = table.pop("fields")
     with pytest.raises(ContractError, match="no SQL file can declare") as raised:
         live(*fields, **table)  # type: ignore[misc, arg-type]

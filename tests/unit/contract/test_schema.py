@@ -1,4 +1,4 @@
-"""A contract as Arrow and as Iceberg."""
+"""A contract's Arrow and Iceberg schemas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DDL = """CREATE TABLE people.list (
 ) PARTITIONED BY (delivery_period, month(seen)) SORTED BY (born)"""
 
 
-def test_the_arrow_schema_holds_the_values():
+def test_the_arrow_schema_has_the_types_of_the_values():
     schema = arrow_schema(read_ddl(DDL).columns)
     assert schema.types == [
         pa.int64(),
@@ -32,7 +32,7 @@ def test_the_arrow_schema_holds_the_values():
     assert [field.nullable for field in schema] == [False, True, True, True, True]
 
 
-def test_the_iceberg_schema_adds_provenance_and_keeps_comments():
+def test_the_iceberg_schema_adds_provenance_columns_and_keeps_comments():
     schema = iceberg_schema(read_ddl(DDL))
     assert [field.name for field in schema.fields[-5:]] == [
         "delivery_period", "source_file", "source_file_sha256", "source_row", "staged_at",
@@ -43,18 +43,17 @@ def test_the_iceberg_schema_adds_provenance_and_keeps_comments():
     assert len(ids) == len(set(ids))
 
 
-def test_both_schemas_agree_on_types():
+def test_both_schemas_have_the_same_types():
     contract = read_ddl(
         DDL.replace(", extra MAP<STRING,STRING>", "").replace("    extra MAP<STRING,STRING>", "    x int")
     )
-    by_iceberg = schema_to_pyarrow(iceberg_schema(contract), include_field_ids=False)
-    ours = arrow_schema(contract.all_columns)
-    for field in ours:
-        theirs = by_iceberg.field(field.name).type
-        assert theirs == field.type or (pa.types.is_large_string(theirs) and pa.types.is_string(field.type))
+    iceberg = schema_to_pyarrow(iceberg_schema(contract), include_field_ids=False)
+    for field in arrow_schema(contract.all_columns):
+        iceberg_type = iceberg.field(field.name).type
+        assert iceberg_type == field.type or (pa.types.is_large_string(iceberg_type) and pa.types.is_string(field.type))
 
 
-def test_partitions_and_order():
+def test_the_partition_spec_and_sort_order_are_those_of_the_contract():
     contract = read_ddl(DDL)
     schema = iceberg_schema(contract)
     assert [(f.name, str(f.transform)) for f in partition_spec(contract, schema).fields] == [
@@ -71,23 +70,23 @@ def source(**changes: object) -> Source:
     return Source(**(values | changes))  # type: ignore[arg-type]
 
 
-def test_the_sql_file_of_a_source_is_found_by_its_name(tmp_path: Path):
+def test_the_sql_file_of_a_source_has_the_sources_name(tmp_path: Path):
     (tmp_path / "people.sql").write_text(DDL)
     assert contract_of(source(), tmp_path).identifier == "people.list"
 
 
-def test_a_missing_sql_file_is_named(tmp_path: Path):
+def test_the_error_for_a_missing_sql_file_names_it(tmp_path: Path):
     with pytest.raises(ContractError, match=r"people\.sql: the source has no SQL file"):
         contract_of(source(), tmp_path)
 
 
-def test_sql_file_and_declaration_must_name_one_table(tmp_path: Path):
+def test_the_sql_file_and_the_declaration_must_name_the_same_table(tmp_path: Path):
     (tmp_path / "people.sql").write_text(DDL)
     with pytest.raises(ContractError, match="name different tables"):
         contract_of(source(table="people.other"), tmp_path)
 
 
-def test_extra_columns_are_kept_only_where_there_is_a_place(tmp_path: Path):
+def test_extra_columns_need_a_column_in_the_contract(tmp_path: Path):
     (tmp_path / "people.sql").write_text("CREATE TABLE people.list (id bigint)")
-    with pytest.raises(ContractError, match="no place for them"):
+    with pytest.raises(ContractError, match="has no column for them"):
         contract_of(source(extra_columns="keep"), tmp_path)

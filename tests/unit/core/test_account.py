@@ -1,4 +1,4 @@
-"""The account's settings come from the environment, and a missing one is named."""
+"""The account's settings are read from environment variables, and an error names the one that is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENVIRONMENT = {
 }
 
 
-def test_on_aws_the_regions_own_endpoints_are_used():
+def test_without_endpoint_variables_the_endpoints_of_the_region_are_used():
     account = Account.from_environment(ENVIRONMENT)
     assert account.region == "us-west-2"
     assert account.catalog_uri == "https://s3tables.us-west-2.amazonaws.com/iceberg"
@@ -22,7 +22,7 @@ def test_on_aws_the_regions_own_endpoints_are_used():
     assert account.s3tables_endpoint is None
 
 
-def test_aws_variables_name_other_endpoints():
+def test_environment_variables_set_other_endpoints():
     account = Account.from_environment(
         ENVIRONMENT
         | {
@@ -40,14 +40,14 @@ def test_aws_variables_name_other_endpoints():
     )
 
 
-def test_raw_copies_and_the_inbox_lie_under_the_landing_zone():
+def test_landed_copies_and_the_inbox_are_in_the_landing_zone():
     account = Account.from_environment(ENVIRONMENT)
     assert account.landing_prefix("aiq_b2b", Quarterly().parse("2026Q3")) == "s3://landing/raw/aiq_b2b/2026Q3"
     assert account.inbox_prefix("ls_corp") == "s3://landing/raw/inbox/ls_corp"
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
-def test_a_missing_setting_is_named_with_the_next_step(name: str):
+def test_an_error_names_the_missing_setting_and_the_next_step(name: str):
     with pytest.raises(ConfigurationError, match=rf"{name} is not set\. Next: "):
         Account.from_environment({key: value for key, value in ENVIRONMENT.items() if key != name})
 
@@ -61,12 +61,12 @@ def test_a_missing_setting_is_named_with_the_next_step(name: str):
         ("GV_LANDING_URI", "s3://"),
     ],
 )
-def test_a_setting_of_another_form_is_refused(name: str, value: str):
+def test_an_invalid_setting_is_refused(name: str, value: str):
     with pytest.raises(ConfigurationError, match=name):
         Account.from_environment(ENVIRONMENT | {name: value})
 
 
-def test_no_secret_is_shown():
+def test_repr_contains_no_secret():
     account = Account.from_environment(ENVIRONMENT, Credentials(access_key="AK", secret_key="hush", token="quiet"))
     assert "hush" not in repr(account)
     assert "quiet" not in repr(account)

@@ -1,4 +1,4 @@
-"""Periods: how they are named, when they open, when they are due."""
+"""Periods: their keys, when they open, and when they are due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from growth_verticals.errors import DeclarationError, PeriodError
         (OnDemand(), "2026-11-22", date(2026, 11, 22), date(2026, 11, 22)),
     ],
 )
-def test_a_key_names_a_period(cadence: Cadence, key: str, first: date, last: date):
+def test_a_key_is_parsed_into_its_period(cadence: Cadence, key: str, first: date, last: date):
     period = cadence.parse(key)
     assert (period.key, period.first, period.last) == (key, first, last)
     assert cadence.containing(last) == period
@@ -44,8 +44,8 @@ def test_a_key_names_a_period(cadence: Cadence, key: str, first: date, last: dat
         (OnDemand(), ""),
     ],
 )
-def test_any_other_text_is_refused_with_the_form_that_is_meant(cadence: Cadence, key: str):
-    with pytest.raises(PeriodError, match=cadence.form):
+def test_an_invalid_key_is_refused_with_an_example_of_a_valid_one(cadence: Cadence, key: str):
+    with pytest.raises(PeriodError, match=cadence.example):
         cadence.parse(key)
 
 
@@ -54,11 +54,11 @@ def test_business_days_skip_weekends_and_federal_holidays():
     assert business_day_after(date(2026, 11, 25), 1) == date(2026, 11, 27)  # Thanksgiving
 
 
-def test_a_quarter_opens_on_the_first_business_day_after_it_and_is_due_on_the_declared_one():
+def test_a_quarter_opens_on_the_first_business_day_after_it_and_is_due_on_the_declared_business_day():
     cadence = Quarterly(due_business_day=15)
     period = cadence.parse("2026Q3")
     assert cadence.opens(period).isoformat() == "2026-10-01T06:00:00-04:00"
-    assert cadence.due(period).isoformat() == "2026-10-22T18:00:00-04:00"  # Columbus Day lies between
+    assert cadence.due(period).isoformat() == "2026-10-22T18:00:00-04:00"  # Columbus Day is between these days
 
 
 def test_a_day_opens_the_next_morning_even_on_a_weekend():
@@ -67,7 +67,7 @@ def test_a_day_opens_the_next_morning_even_on_a_weekend():
     assert cadence.due(cadence.parse("2026-11-20")).isoformat() == "2026-11-23T18:00:00-05:00"
 
 
-def test_the_latest_open_period_and_the_next_one_due():
+def test_latest_open_and_next_due_return_the_expected_periods():
     now = datetime(2026, 11, 22, 15, tzinfo=UTC)
     assert Quarterly(due_business_day=15).latest_open(now).key == "2026Q3"
     assert Quarterly(due_business_day=15).next_due(now).key == "2026Q4"
@@ -75,6 +75,6 @@ def test_the_latest_open_period_and_the_next_one_due():
     assert Daily().latest_open(now).key == "2026-11-21"
 
 
-def test_a_due_day_out_of_reason_is_refused():
+def test_a_due_day_out_of_range_is_refused():
     with pytest.raises(DeclarationError, match="1 to 60"):
         Monthly(due_business_day=0)

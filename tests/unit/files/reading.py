@@ -1,4 +1,4 @@
-"""What the tests of this room share: a source, a contract, and a file read to its end."""
+"""Helpers of the tests of `files/`: make a source and a contract, and read a file to its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Read:
+class ReadResult:
     """A file's rows as dicts, and its rejects."""
 
     rows: list[dict[str, Any]]
@@ -30,41 +30,44 @@ class Read:
         return [(each["source_row"], each["column_name"], each["reason"]) for each in self.rejects]
 
 
-def source(form: Format | None = None, **more: Any) -> Source:
+def source(form: Format | None = None, **options: Any) -> Source:
     return Source(
         name="probe",
         table="probe.person",
         cadence=OnDemand(),
         delivery=Inbox(),
         format=form or Delimited(),
-        **more,
+        **options,
     )
 
 
 def contract(**columns: str) -> TableContract:
-    """Make a contract of `name="type"`; a `!` behind the type is NOT NULL."""
+    """Return a contract with the columns `name="type"`; a `!` after the type means NOT NULL."""
     return TableContract(
         namespace="probe",
         name="person",
         columns=tuple(
-            Column(name=name, type=kind.removesuffix("!"), required=kind.endswith("!"))
-            for name, kind in columns.items()
+            Column(name=name, type=type_name.removesuffix("!"), required=type_name.endswith("!"))
+            for name, type_name in columns.items()
         ),
     )
 
 
-def drain(reader: Reader) -> Read:
-    read = Read([], [])
+def drain(reader: Reader) -> ReadResult:
+    """Read a file to its end."""
+    result = ReadResult([], [])
     for block in reader.blocks():
         parsed = reader.parse(block)
         assert parsed.rows_read == parsed.rows.num_rows + parsed.rejects.num_rows
         parsed.rows.validate(full=True)
         parsed.rejects.validate(full=True)
-        read.rows += parsed.rows.to_pylist()
-        read.rejects += parsed.rejects.to_pylist()
-    return read
+        result.rows += parsed.rows.to_pylist()
+        result.rejects += parsed.rejects.to_pylist()
+    return result
 
 
-def read(data: bytes | str, table: TableContract, form: Format | None = None, name: str = "f.txt", **more: Any) -> Read:
+def read(
+    data: bytes | str, table: TableContract, form: Format | None = None, name: str = "f.txt", **options: Any
+) -> ReadResult:
     raw = data.encode() if isinstance(data, str) else data
-    return drain(open_reader(io.BytesIO(raw), name, source(form, **more), table))
+    return drain(open_reader(io.BytesIO(raw), name, source(form, **options), table))

@@ -1,4 +1,4 @@
-"""Delimited text: what becomes of each kind of good and bad input (the vendors' files table is the law)."""
+"""Delimited text: the rows, rejects and errors that each type of valid and invalid input gives."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.unit.files.reading import contract, drain, read, source
 PEOPLE = contract(id="int!", name="string", zip5="string")
 
 
-def cell(kind: str, text: str, form: Delimited | None = None) -> object:
-    """Return what a one-cell file loads, or the reason of its rejection in angle brackets."""
-    got = read(f"id,value\n1,{text}\n", contract(id="int", value=kind), form)
+def cell(column_type: str, text: str, form: Delimited | None = None) -> object:
+    """Return the value loaded from a file with one cell, or the reason for its rejection in angle brackets."""
+    got = read(f"id,value\n1,{text}\n", contract(id="int", value=column_type), form)
     return got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>"
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "loaded"),
+    ("column_type", "text", "loaded"),
     [
         ("string", "01234", "01234"),
         ("string", " spaces kept ", " spaces kept "),
@@ -101,8 +101,8 @@ def cell(kind: str, text: str, form: Delimited | None = None) -> object:
         ("binary", "abc", b"abc"),
     ],
 )
-def test_a_cell_is_loaded_exactly_or_rejected_with_its_reason(kind: str, text: str, loaded: object) -> None:
-    assert cell(kind, text) == loaded
+def test_a_cell_is_loaded_exactly_or_rejected_with_its_reason(column_type: str, text: str, loaded: object) -> None:
+    assert cell(column_type, text) == loaded
 
 
 DECLARED = Delimited(
@@ -115,7 +115,7 @@ DECLARED = Delimited(
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "loaded"),
+    ("column_type", "text", "loaded"),
     [
         ("string", "NULL", None),
         ("string", '"N/A"', None),
@@ -142,8 +142,8 @@ DECLARED = Delimited(
         ("timestamp", "2026-02-03 13:05:09", "<not_a_timestamp>"),
     ],
 )
-def test_spellings_and_formats_are_taken_as_declared_only(kind: str, text: str, loaded: object) -> None:
-    assert cell(kind, text, DECLARED) == loaded
+def test_only_declared_spellings_and_formats_are_accepted(column_type: str, text: str, loaded: object) -> None:
+    assert cell(column_type, text, DECLARED) == loaded
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_spellings_and_formats_are_taken_as_declared_only(kind: str, text: str, 
         ("%Y%m%d %H:%M", "20260203 10:00", "<not_a_date>"),
     ],
 )
-def test_a_declared_date_format_is_read_exactly(form: str, text: str, loaded: object) -> None:
+def test_a_declared_date_format_is_parsed_exactly(form: str, text: str, loaded: object) -> None:
     assert cell("date", text, Delimited(dates={"value": form})) == loaded
 
 
 @pytest.mark.parametrize("form", ["%Q", "%Y-%m", "%Y%Y%m%d", "%j %Y"])
-def test_a_date_format_that_names_no_day_is_a_wrong_declaration(form: str) -> None:
+def test_an_invalid_date_format_is_a_declaration_error(form: str) -> None:
     with pytest.raises(DeclarationError):
         cell("date", "x", Delimited(dates={"value": form}))
 
@@ -183,7 +183,7 @@ def test_source_row_is_the_line_where_the_record_starts() -> None:
 
 @pytest.mark.parametrize("eol", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("final", [True, False])
-def test_line_ends_of_any_kind_are_the_same(eol: str, final: bool) -> None:
+def test_all_line_ends_give_the_same_rows(eol: str, final: bool) -> None:
     text = eol.join(["id,name,zip5", "1,a,01234", "", '2,"b,c",x', "bad,d,e"]) + (eol if final else "")
     got = read(text, PEOPLE)
     assert got.rows == [
@@ -199,14 +199,14 @@ def test_line_ends_of_any_kind_are_the_same(eol: str, final: bool) -> None:
     }
 
 
-def test_short_and_long_records_are_rejected_with_their_line() -> None:
+def test_records_with_too_few_or_too_many_cells_are_rejected_with_their_line() -> None:
     got = read("id,name,zip5\n1,a\n2,b,c\n3,d,e,f\n", PEOPLE)
     assert got.column("id") == [2]
     assert got.reasons == [(2, None, "too_few_columns"), (4, None, "too_many_columns")]
     assert [each["raw_record"] for each in got.rejects] == ["1,a", "3,d,e,f"]
 
 
-def test_two_bad_cells_make_one_rejected_record_in_column_order() -> None:
+def test_several_bad_cells_make_one_rejected_record_in_column_order() -> None:
     table = contract(id="int!", born="date", score="decimal(5, 2)")
     got = read("score,id,born\n1.234,,2026-02-30\n1,1,2026-01-01\n", table)
     assert got.reasons == [(2, "id; born; score", "missing_required; not_a_date; too_precise")]
@@ -220,13 +220,13 @@ def test_a_nul_byte_rejects_the_record_even_in_an_ignored_column() -> None:
     assert got.reasons == [(2, "name", "nul_byte"), (3, "other", "nul_byte")]
 
 
-def test_a_raw_record_is_cut_and_marked() -> None:
+def test_a_long_raw_record_is_truncated_and_marked() -> None:
     got = read("id,name,zip5\nx," + "n" * 20_000 + ",0\n", PEOPLE)
     assert got.rejects[0]["raw_record"] == "x," + "n" * 16_382 + " …[cut]"
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_a_record_over_the_limit_is_rejected_without_being_held(quote: str) -> None:
+def test_a_record_over_the_limit_is_rejected(quote: str) -> None:
     long = quote + "n" * 40_000_000 + quote
     got = read(f"id,name,zip5\n1,a,0\n2,{long},0\n3,c,0\n", PEOPLE)
     assert got.column("id") == [1, 3]
@@ -249,7 +249,7 @@ def test_an_unclosed_quote_refuses_the_file_and_names_its_line(text: str) -> Non
     assert refused.value.line == 3
 
 
-def test_quotes_are_text_where_none_is_declared() -> None:
+def test_quotes_are_text_if_no_quote_is_declared() -> None:
     got = read('id|name|zip5\n1|"a|0\n2|b"|0\n', PEOPLE, Delimited(delimiter="|", quote=None))
     assert got.column("name") == ['"a', 'b"']
 
@@ -257,17 +257,17 @@ def test_quotes_are_text_where_none_is_declared() -> None:
 # --- headers ------------------------------------------------------------------------------------------------------
 
 
-def test_columns_are_mapped_by_name_whatever_their_order_and_spelling() -> None:
+def test_columns_are_matched_by_name_in_any_order_and_spelling() -> None:
     got = read("\ufeff Zip5 ,NAME,Id\n01234,a,1\n", PEOPLE)
     assert got.rows == [{"id": 1, "name": "a", "zip5": "01234", "source_row": 2}]
 
 
-def test_an_alias_maps_a_vendors_name() -> None:
+def test_an_alias_maps_a_vendors_column_name() -> None:
     got = read("Person Id,name,zip5\n1,a,0\n", PEOPLE, aliases={"Person ID": "id"})
     assert got.column("id") == [1]
 
 
-def test_a_nullable_column_that_is_not_there_is_null() -> None:
+def test_a_missing_nullable_column_is_null() -> None:
     assert read("id,name\n1,a\n", PEOPLE).rows[0]["zip5"] is None
 
 
@@ -282,12 +282,12 @@ def test_a_nullable_column_that_is_not_there_is_null() -> None:
         "id,name,postcode",  # renamed
     ],
 )
-def test_a_header_that_does_not_fit_refuses_the_file(header: str) -> None:
+def test_a_header_that_does_not_match_the_contract_refuses_the_file(header: str) -> None:
     with pytest.raises(FileRefusedError):
         read(f"{header}\n1,a,0\n", PEOPLE)
 
 
-def test_extra_columns_are_treated_by_policy() -> None:
+def test_extra_columns_follow_the_declared_policy() -> None:
     text = "id,name,zip5,Shoe Size,hat\n1,a,0,9.50,\n2,b,0,,7\n"
     assert read(text, PEOPLE, extra_columns="ignore").column("id") == [1, 2]
     with pytest.raises(FileRefusedError):
@@ -301,7 +301,7 @@ def test_extra_columns_are_treated_by_policy() -> None:
 # --- files --------------------------------------------------------------------------------------------------------
 
 
-def test_a_header_alone_is_a_file_of_no_rows() -> None:
+def test_a_file_with_only_a_header_has_no_rows() -> None:
     assert read("id,name,zip5\n", PEOPLE).rows == []
     assert read("id,name,zip5", PEOPLE).rows == []
 
@@ -328,26 +328,26 @@ def test_a_declared_encoding_is_decoded(encoding: str) -> None:
         ("utf-16", "id,name,zip5\n1,a,0\n".encode("utf-16")[:-1], 2),
     ],
 )
-def test_bytes_that_are_not_the_declared_encoding_refuse_the_file(encoding: str, data: bytes, line: int) -> None:
+def test_bytes_outside_the_declared_encoding_refuse_the_file(encoding: str, data: bytes, line: int) -> None:
     with pytest.raises(FileRefusedError) as refused:
         read(data, PEOPLE, Delimited(encoding=encoding))
     assert refused.value.line == line
 
 
-def test_no_message_holds_a_value_of_a_row() -> None:
+def test_the_message_contains_no_value_of_a_row() -> None:
     with pytest.raises(FileRefusedError) as refused:
         read(b"id,name,zip5\n1,secretword\xff,0\n", PEOPLE)
     assert "secretword" not in str(refused.value)
 
 
-def test_bad_cells_in_turn_are_each_rejected_alone_whatever_came_before() -> None:
-    """Blocks of a few rows, clean and spoilt in one column, in several, and by NUL: how one is read leaves no trace."""
+def test_bad_cells_in_one_block_do_not_change_how_the_next_is_read() -> None:
+    """Blocks of a few rows are clean, or have bad cells in one column, in several columns, or because of a NUL."""
     table = contract(id="int", a="int", b="date", c="double", d="boolean")
     good, lines, bad = "{},1,2026-01-01,0.5,true,x", [], []
     for number in range(200):
         cells = good.format(number).split(",")
-        for place in {3: [1], 4: [1, 2], 5: [1, 2, 3, 4], 6: [5]}.get(number % 20, []):
-            cells[place] = "\0" if place == 5 else "bad"
+        for index in {3: [1], 4: [1, 2], 5: [1, 2, 3, 4], 6: [5]}.get(number % 20, []):
+            cells[index] = "\0" if index == 5 else "bad"
             bad.append(number)
         lines.append(",".join(cells))
     data = ("id,a,b,c,d,other\n" + "\n".join(lines)).encode()
@@ -363,7 +363,7 @@ def test_bad_cells_in_turn_are_each_rejected_alone_whatever_came_before() -> Non
     assert got == read(data, table)
 
 
-def test_an_unclosed_quote_is_not_swallowed_by_a_record_over_the_limit() -> None:
+def test_an_unclosed_quote_in_a_record_over_the_limit_refuses_the_file() -> None:
     data = b'id,name,zip5\n1,a,0\n2,"b,0\n' + b"3,c,0\n" * 100 + b'4,"d",0\n5,e,0\n'
     sizes = {"block_bytes": 64, "max_record_bytes": 128}
     with pytest.raises(FileRefusedError) as refused:
@@ -372,7 +372,7 @@ def test_an_unclosed_quote_is_not_swallowed_by_a_record_over_the_limit() -> None
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "loaded"),
+    ("column_type", "text", "loaded"),
     [
         ("string", "  Willow ", "Willow"),
         ("string", "   ", None),
@@ -385,16 +385,16 @@ def test_an_unclosed_quote_is_not_swallowed_by_a_record_over_the_limit() -> None
         ("int!", " ", "<missing_required>"),
     ],
 )
-def test_spaces_around_cells_go_where_that_is_declared(kind: str, text: str, loaded: object):
-    assert cell(kind, text, Delimited(trim=True, dates={"*": "%Y%m%d"})) == loaded
+def test_trim_removes_spaces_around_cells(column_type: str, text: str, loaded: object):
+    assert cell(column_type, text, Delimited(trim=True, dates={"*": "%Y%m%d"})) == loaded
 
 
-def test_spaces_around_a_date_of_a_declared_format_never_count():
+def test_spaces_around_a_date_in_a_declared_format_are_ignored():
     assert cell("date", " 19081209 ", Delimited(dates={"*": "%Y%m%d"})) == date(1908, 12, 9)
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "loaded"),
+    ("column_type", "text", "loaded"),
     [
         ("decimal(9, 2)", "1234,5", Decimal("1234.50")),
         ("decimal(9, 2)", "1.234,5", Decimal("1234.50")),
@@ -412,13 +412,13 @@ def test_spaces_around_a_date_of_a_declared_format_never_count():
         ("string", "1.234,5", "1.234,5"),
     ],
 )
-def test_numbers_of_a_declared_notation_are_exact_and_no_others_are_taken(kind: str, text: str, loaded: object) -> None:
+def test_numbers_are_read_only_with_the_declared_separators(column_type: str, text: str, loaded: object) -> None:
     form = Delimited(delimiter="|", decimal=",", thousands=".")
-    got = read(f"id|value\n1|{text}\n", contract(id="int", value=kind), form)
+    got = read(f"id|value\n1|{text}\n", contract(id="int", value=column_type), form)
     assert (got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>") == loaded
 
 
-def test_a_decimal_comma_alone_takes_no_point() -> None:
+def test_a_decimal_comma_without_a_thousands_separator_rejects_a_point() -> None:
     form = Delimited(delimiter=";", decimal=",")
     got = read("id;value\n1;1.000\n2;1,5\n", contract(id="int", value="decimal(9, 2)"), form)
     assert got.column("value") == [Decimal("1.50")]
@@ -439,6 +439,6 @@ def test_a_decimal_comma_alone_takes_no_point() -> None:
         (b"", False),
     ],
 )
-def test_hexadecimal_is_seen_at_any_place_where_a_cell_may_start(data: bytes, expected: bool) -> None:
+def test_hexadecimal_is_detected_wherever_a_cell_can_start(data: bytes, expected: bool) -> None:
     assert may_be_hexadecimal(data) is expected
     assert may_be_hexadecimal(b"," + data) is expected

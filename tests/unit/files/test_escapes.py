@@ -1,4 +1,4 @@
-"""Escaped characters are text, wherever blocks are cut, and come back as they were written."""
+"""Escaped characters are text wherever a block ends, and raw records keep their escapes."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ def test_an_escaped_character_is_text(written: str, note: str) -> None:
     assert read(f"id,note\n1,{written}\n", NOTES, ESCAPED).column("note") == [note]
 
 
-def test_a_declared_null_with_an_escape_in_it_is_null() -> None:
+def test_a_declared_null_that_contains_an_escape_is_null() -> None:
     form = Delimited(escape="\\", nulls=(r"\N",))
     assert read("id,note\n1,\\N\n", NOTES, form).column("note") == [None]
 
 
-def test_a_rejected_record_is_kept_as_it_was_written() -> None:
+def test_the_raw_record_keeps_its_escapes() -> None:
     got = read('id,note\nx,"a \\"b\\""\n1,a\\,b,c\n', NOTES, ESCAPED)
     assert [each["raw_record"] for each in got.rejects] == ['x,"a \\"b\\""', "1,a\\,b,c"]
 
 
-def test_bytes_that_are_no_utf8_are_refused_with_their_line() -> None:
+def test_bytes_that_are_not_utf8_are_refused_with_their_line() -> None:
     with pytest.raises(FileRefusedError, match=r"line 3") as refused:
         read(b"id,note\n1,a\n2,\xff\n", NOTES, ESCAPED)
     assert "encoding" in str(refused.value)
 
 
 @pytest.mark.parametrize("size", [7, 2**20])
-def test_a_file_that_holds_what_stands_for_escapes_is_refused(size: int) -> None:
+def test_a_file_that_contains_a_placeholder_for_escapes_is_refused(size: int) -> None:
     data = io.BytesIO("id,note\n1,a\ufdd1\n".encode())
-    with pytest.raises(FileRefusedError, match="no character"):
+    with pytest.raises(FileRefusedError, match="Unicode noncharacter"):
         drain(DelimitedReader([("f", data)], source(ESCAPED), ESCAPED, NOTES, block_bytes=size))
 
 
 @pytest.mark.parametrize("quote", ['"', None])
 @given(notes=st.lists(st.text(st.sampled_from('a,"\\é '), max_size=8), max_size=6), size=st.integers(1, 12))
-def test_any_text_that_a_vendor_escapes_comes_back(quote: str | None, notes: list[str], size: int) -> None:
+def test_any_text_that_a_vendor_escapes_is_read_back(quote: str | None, notes: list[str], size: int) -> None:
     def escaped(text: str) -> str:
         for character in filter(None, ("\\", ",", quote)):
             text = text.replace(character, f"\\{character}")

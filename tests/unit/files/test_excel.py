@@ -1,4 +1,4 @@
-"""Excel workbooks, made here part by part: no library in the house writes them."""
+"""Excel workbooks, written here part by part, because no installed library writes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.excel import ExcelReader
 from growth_verticals.source import Excel
-from tests.unit.files.reading import Read, contract, drain, read, source
+from tests.unit.files.reading import ReadResult, contract, drain, read, source
 
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -42,56 +42,56 @@ ERROR = '<c {at} t="e"><f>1/0</f><v>#DIV/0!</v></c>'
 
 
 def workbook(first_row: int = 1, /, **sheets: list[list[str | None]]) -> bytes:
-    """Make a workbook; a cell is one of the above or None."""
+    """Return a workbook; a cell is made by one of the functions above, or is `ERROR` or None."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr("[Content_Types].xml", f'<Types xmlns="{PACKAGE}/content-types"/>')
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("[Content_Types].xml", f'<Types xmlns="{PACKAGE}/content-types"/>')
         names = enumerate(sheets, start=1)
-        listed = [f'<sheet name="{name}" sheetId="{place}" r:id="rId{place}"/>' for place, name in names]
-        made.writestr(
-            "xl/workbook.xml", f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>{"".join(listed)}</sheets></workbook>'
+        entries = [f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>' for number, name in names]
+        package.writestr(
+            "xl/workbook.xml", f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>{"".join(entries)}</sheets></workbook>'
         )
-        made.writestr("xl/styles.xml", f"<styleSheet {MAIN}>{STYLES}</styleSheet>")
-        parts = [f"worksheets/sheet{place}.xml" for place in range(1, len(sheets) + 1)]
+        package.writestr("xl/styles.xml", f"<styleSheet {MAIN}>{STYLES}</styleSheet>")
+        parts = [f"worksheets/sheet{number}.xml" for number in range(1, len(sheets) + 1)]
         links = [
-            f'<Relationship Target="{part}" Type="{OFFICE}/worksheet" Id="rId{place}"/>'
-            for place, part in enumerate(parts, start=1)
+            f'<Relationship Target="{part}" Type="{OFFICE}/worksheet" Id="rId{number}"/>'
+            for number, part in enumerate(parts, start=1)
         ]
         links.append(f'<Relationship Id="rIdS" Type="{OFFICE}/styles" Target="styles.xml"/>')
-        made.writestr(
+        package.writestr(
             "xl/_rels/workbook.xml.rels",
             f'<Relationships xmlns="{PACKAGE}/relationships">{"".join(links)}</Relationships>',
         )
-        made.writestr(
+        package.writestr(
             "_rels/.rels",
             f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
             f'Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         )
         for part, rows in zip(parts, sheets.values(), strict=True):
-            made.writestr(
+            package.writestr(
                 f"xl/{part}", f"<worksheet {MAIN}><sheetData>{sheet_rows(rows, first_row)}</sheetData></worksheet>"
             )
     return buffer.getvalue()
 
 
 def sheet_rows(rows: list[list[str | None]], first_row: int) -> str:
-    made = ""
+    xml = ""
     for row, cells in enumerate(rows, start=first_row):
         filled = [
             cell.replace("{at}", f'r="{chr(65 + column)}{row}"')
             for column, cell in enumerate(cells)
             if cell is not None
         ]
-        made += f'<row r="{row}">{"".join(filled)}</row>'
-    return made
+        xml += f'<row r="{row}">{"".join(filled)}</row>'
+    return xml
 
 
-def sheet(*rows: list[str | None], form: Excel | None = None, **columns: str) -> Read:
+def sheet(*rows: list[str | None], form: Excel | None = None, **columns: str) -> ReadResult:
     return read(workbook(People=list(rows)), contract(**columns), form or Excel(), name="f.xlsx")
 
 
 @pytest.mark.parametrize(
-    ("kind", "cell", "loaded"),
+    ("column_type", "cell", "loaded"),
     [
         ("string", text("01234"), "01234"),
         ("string", text(" kept "), " kept "),
@@ -102,7 +102,7 @@ def sheet(*rows: list[str | None], form: Excel | None = None, **columns: str) ->
         ("int", text("12"), 12),
         ("int", ERROR, "<wrong_type>"),
         ("string", ERROR, "<wrong_type>"),
-        ("long", number("12345678901234567"), "<not_an_integer>"),  # beyond what a double tells apart
+        ("long", number("12345678901234567"), "<not_an_integer>"),  # a double cannot represent it exactly
         ("decimal(5, 2)", number("12.5"), Decimal("12.50")),
         ("decimal(5, 2)", number("12.555"), "<too_precise>"),
         ("double", number("1E-3"), 0.001),
@@ -117,12 +117,12 @@ def sheet(*rows: list[str | None], form: Excel | None = None, **columns: str) ->
         ("timestamp", number("46000.5", style=2), datetime(2025, 12, 9, 12)),  # noqa: DTZ001
     ],
 )
-def test_a_cell_is_loaded_exactly_or_rejected_with_its_reason(kind: str, cell: str | None, loaded: Any) -> None:
-    got = sheet([text("id"), text("value")], [number("1"), cell], id="int", value=kind)
+def test_a_cell_is_loaded_exactly_or_rejected_with_its_reason(column_type: str, cell: str | None, loaded: Any) -> None:
+    got = sheet([text("id"), text("value")], [number("1"), cell], id="int", value=column_type)
     assert (got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>") == loaded
 
 
-def test_declared_formats_and_spellings_are_for_text_cells_and_excels_own_are_known() -> None:
+def test_declared_formats_apply_to_text_cells_and_typed_cells_need_none() -> None:
     form = Excel(dates={"*": "%m/%d/%Y"}, true=("Y",), false=("N",), nulls=("N/A",))
     got = sheet(
         [text("born"), text("member")],
@@ -137,7 +137,7 @@ def test_declared_formats_and_spellings_are_for_text_cells_and_excels_own_are_kn
     assert got.column("member") == [True, False, None]
 
 
-def test_source_row_is_the_sheets_row_and_empty_rows_are_none() -> None:
+def test_source_row_is_the_sheets_row_and_empty_rows_are_skipped() -> None:
     rows = [[None, text("Id"), text("Name")], [None, None, None], [None, number("1"), text("a")], [None, ERROR, None]]
     got = read(workbook(3, People=rows), contract(id="int", name="string"), Excel(), name="f.xlsx")
     assert got.rows == [{"id": 1, "name": "a", "source_row": 5}]
@@ -159,7 +159,7 @@ def test_blocks_of_any_size_give_the_same_rows() -> None:
 FILLED: list[list[str | None]] = [[text("id")], [number("1")]]
 
 
-def test_the_sheet_is_the_named_one_or_the_only_filled_one() -> None:
+def test_the_sheet_is_the_declared_one_or_the_only_one_that_is_not_empty() -> None:
     table = contract(id="int")
     assert read(workbook(Notes=[], People=FILLED), table, Excel()).column("id") == [1]
     assert read(workbook(Notes=[[text("x")]], People=FILLED), table, Excel(sheet="People")).column("id") == [1]
@@ -173,12 +173,12 @@ def test_the_sheet_is_the_named_one_or_the_only_filled_one() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"id,name\n1,a\n", workbook(People=FILLED)[:-40], b"PK\x03\x04" + bytes(100)])
-def test_what_is_not_a_whole_workbook_is_refused(data: bytes) -> None:
+def test_anything_but_a_complete_workbook_is_refused(data: bytes) -> None:
     with pytest.raises(FileRefusedError):
         read(data, contract(id="int"), Excel(), name="f.xlsx")
 
 
-#: What Excel itself can hold: 15 digits of a number, days since 1900, and text that XML allows.
+#: Values that Excel can store: numbers of 15 digits, days since 1900, and text that XML allows.
 WRITTEN = st.fixed_dictionaries(
     {
         "words": st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF), min_size=1, max_size=12),
@@ -191,8 +191,8 @@ WRITTEN = st.fixed_dictionaries(
 
 
 @given(st.lists(WRITTEN, max_size=8))
-def test_typed_values_in_are_typed_values_out(rows: list[dict[str, Any]]):
-    kinds = {"words": "string", "whole": "long", "exact": "decimal(9, 3)", "day": "date", "flag": "boolean"}
+def test_typed_values_are_read_back_unchanged(rows: list[dict[str, Any]]):
+    column_types = {"words": "string", "whole": "long", "exact": "decimal(9, 3)", "day": "date", "flag": "boolean"}
 
     def cell_of(value: Any) -> str | None:
         if isinstance(value, bool):
@@ -203,8 +203,8 @@ def test_typed_values_in_are_typed_values_out(rows: list[dict[str, Any]]):
             return number(str((value - date(1899, 12, 30)) // timedelta(days=1)), 1)
         return None if value is None else number(str(value))
 
-    written = [[text(name) for name in kinds], *([cell_of(row[name]) for name in kinds] for row in rows)]
-    got = sheet(*written, **kinds)
+    written = [[text(name) for name in column_types], *([cell_of(row[name]) for name in column_types] for row in rows)]
+    got = sheet(*written, **column_types)
     filled = [row for row in rows if any(value is not None for value in row.values())]
     assert got.rejects == []
-    assert [{name: row[name] for name in kinds} for row in got.rows] == filled
+    assert [{name: row[name] for name in column_types} for row in got.rows] == filled

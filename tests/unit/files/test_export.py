@@ -1,4 +1,4 @@
-"""Rejected records go back in their vendor's format, and run nothing in a spreadsheet on the way."""
+"""Rejected records are exported in the vendor's format, and without formulas that a spreadsheet would run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growth_verticals.files.export import export_rejects, suffix_of
-from growth_verticals.files.rejects import CUT_MARK
+from growth_verticals.files.rejects import TRUNCATION_MARK
 from growth_verticals.source import Delimited, Excel, Format, JsonLines, Parquet
 
 HEADER = "id,note\n"
@@ -29,31 +29,31 @@ def cells(text: str, delimiter: str = ",") -> list[list[str]]:
 
 
 @pytest.mark.parametrize("start", RISKY)
-def test_a_cell_that_a_spreadsheet_would_run_is_text(start: str):
+def test_a_cell_that_a_spreadsheet_would_run_becomes_text(start: str):
     record = f'1,"{start}cmd|x"'
     assert cells(written(record)) == [["1", f"'{start}cmd|x"]]
     assert cells(written(f'"{start}",2')) == [[f"'{start}", "2"]]
     assert written(record, exact=True) == f"{record}\n"
 
 
-def test_records_without_such_a_cell_are_as_they_came():
+def test_records_without_a_formula_are_unchanged():
     records = ('1,"a ""quoted"" word"', '"2","two\nlines"', "3,a=b", "too,many,cells", "4", '5,a"b', "6, =1")
     assert written(*records, header=HEADER) == HEADER + "".join(f"{record}\n" for record in records)
 
 
-def test_the_header_says_how_lines_end():
+def test_line_ends_are_those_of_the_header():
     assert written("1,x", header="id,note\r\n") == "id,note\r\n1,x\r\n"
     assert written("1,x", header="id,note\r") == "id,note\r1,x\r"
     assert written("1,x", header="id,note") == "id,note\n1,x\n"
 
 
-def test_without_quotes_the_delimiter_alone_parts_cells():
+def test_without_a_quote_only_the_delimiter_separates_cells():
     form = Delimited(delimiter="|", quote=None)
     assert written('1|"=x|=y', form=form) == "1|\"=x|'=y\n"
 
 
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1), max_size=5))
-def test_any_record_comes_back_cell_for_cell_but_for_the_apostrophe(rows: list[list[str]]):
+def test_any_record_is_written_cell_for_cell_except_for_the_apostrophe(rows: list[list[str]]):
     records = []
     for row in rows:
         text = io.StringIO(newline="")
@@ -63,17 +63,17 @@ def test_any_record_comes_back_cell_for_cell_but_for_the_apostrophe(rows: list[l
     assert cells(written(*records, form=Delimited(delimiter="|")), "|") == expected
 
 
-def test_what_is_left_of_a_cut_record_swallows_no_other():
-    cut = f'1,"opened and not closed{CUT_MARK}'
-    assert cells(written(cut, "2,x")) == [["1", f"opened and not closed{CUT_MARK}"], ["2", "x"]]
-    assert written(cut, "2,x", exact=True) == "2,x\n"
-    assert written('{"id": "1', f'{{"id": {CUT_MARK}', form=JsonLines()) == '{"id": "1\n'
+def test_a_truncated_record_does_not_swallow_the_next():
+    truncated = f'1,"opened and not closed{TRUNCATION_MARK}'
+    assert cells(written(truncated, "2,x")) == [["1", f"opened and not closed{TRUNCATION_MARK}"], ["2", "x"]]
+    assert written(truncated, "2,x", exact=True) == "2,x\n"
+    assert written('{"id": "1', f'{{"id": {TRUNCATION_MARK}', form=JsonLines()) == '{"id": "1\n'
 
 
 @pytest.mark.parametrize("form", [Excel(), Parquet()])
-def test_what_is_kept_as_json_goes_back_as_csv(form: Format):
+def test_records_stored_as_json_are_written_as_csv(form: Format):
     records = [{"id": 1, "note": "=x"}, {"id": 2, "born": None, "extra": "a,b"}]
-    texts = [*map(json.dumps, records), f'{{"id": {CUT_MARK}']
+    texts = [*map(json.dumps, records), f'{{"id": {TRUNCATION_MARK}']
     assert cells(written(*texts, form=form)) == [
         ["id", "note", "born", "extra"],
         ["1", "'=x", "", ""],
@@ -86,11 +86,11 @@ def test_what_is_kept_as_json_goes_back_as_csv(form: Format):
     ("form", "suffix"),
     [(Delimited(), ".csv"), (Delimited(delimiter="|"), ".txt"), (JsonLines(), ".jsonl"), (Excel(), ".csv")],
 )
-def test_the_name_says_what_is_in_it(form: Format, suffix: str):
+def test_the_suffix_matches_the_format(form: Format, suffix: str):
     assert suffix_of(form) == suffix
 
 
-def test_escaped_records_go_back_in_the_vendors_way_of_writing():
+def test_escaped_records_are_written_with_the_vendors_escapes():
     form = Delimited(escape="\\", delimiter="|")
     assert written(r"1|a\|b|\"c\"", form=form) == '1|a\\|b|\\"c\\"\n'
     assert written(r"1|=a\|b", form=form) == '1|"\'=a|b"\n'

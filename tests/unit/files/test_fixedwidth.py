@@ -1,4 +1,4 @@
-"""Fixed width text: each column in its place, padding dropped, and every line of the one length."""
+"""Fixed-width text: columns at their positions, padding removed, and all lines of the same length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from growth_verticals.errors import DeclarationError, DeliveryRefusedError, FileRefusedError
 from growth_verticals.files.fixedwidth import FixedWidthReader
 from growth_verticals.source import FixedWidth
-from tests.unit.files.reading import Read, contract, drain, read, source
+from tests.unit.files.reading import ReadResult, contract, drain, read, source
 
 PEOPLE = contract(id="int!", name="string", zip5="string", born="date", paid="decimal(7, 2)")
 FORM = FixedWidth(
@@ -23,7 +23,7 @@ FORM = FixedWidth(
 LINE = "   7Willow  01234  19620229 1234,50"
 
 
-def test_columns_are_cut_from_their_places_and_cast() -> None:
+def test_columns_are_read_at_their_positions_and_cast() -> None:
     assert read(f"{LINE}\n", PEOPLE, FORM).reasons == [(1, "born", "not_a_date")]
     good = LINE.replace("1962", "1964")
     assert read(f"{good}\n", PEOPLE, FORM).rows == [
@@ -38,12 +38,12 @@ def test_columns_are_cut_from_their_places_and_cast() -> None:
     ]
 
 
-def test_characters_count_and_not_bytes() -> None:
+def test_widths_count_characters_not_bytes() -> None:
     form = FixedWidth(columns={"id": 2, "name": 4})
     assert read(" 1Zoë \n 2Anna\n", contract(id="int", name="string"), form).column("name") == ["Zoë", "Anna"]
 
 
-def test_padding_is_kept_where_that_is_declared() -> None:
+def test_padding_is_kept_without_trim() -> None:
     form = FixedWidth(columns={"id": 2, "name": 4}, trim=False)
     assert read(" 1 ab \n", contract(id="int", name="string"), form).column("name") == [" ab "]
 
@@ -67,7 +67,7 @@ def test_a_bad_line_is_rejected_and_the_others_are_loaded(line: str, reason: str
     assert [each["raw_record"] for each in got.rejects] == [line]
 
 
-def test_a_preamble_and_a_trailer_are_no_records() -> None:
+def test_skipped_lines_and_the_trailer_are_not_records() -> None:
     form = FixedWidth(columns={"id": 2, "name": 4}, skip_lines=1, trailer="T{rows}")
     table = contract(id="int!", name="string")
     assert read("HEAD\n 1abcd\nT1\n", table, form).column("source_row") == [2]
@@ -75,18 +75,18 @@ def test_a_preamble_and_a_trailer_are_no_records() -> None:
         read("HEAD\n 1abcd\nT2\n", table, form)
 
 
-def test_an_empty_file_and_bytes_of_another_encoding_are_refused() -> None:
+def test_an_empty_file_and_bytes_in_another_encoding_are_refused() -> None:
     form = FixedWidth(columns={"id": 2, "name": 4})
     table = contract(id="int!", name="string")
-    for data, told in ((b"", "empty"), (b" 1abcd\n 2ab\xe9d\n", "line 2")):
-        with pytest.raises(FileRefusedError, match=told):
+    for data, message in ((b"", "empty"), (b" 1abcd\n 2ab\xe9d\n", "line 2")):
+        with pytest.raises(FileRefusedError, match=message):
             read(data, table, form)
     latin = FixedWidth(columns={"id": 2, "name": 4}, encoding="latin-1")
     assert read(b" 2ab\xe9d\n", table, latin).column("name") == ["ab\u00e9d"]
 
 
 @pytest.mark.parametrize("columns", [{}, {"id": 0}, {"id": (0, 3)}])
-def test_places_that_cannot_be_are_refused(columns: dict[str, Any]) -> None:
+def test_impossible_column_positions_are_a_declaration_error(columns: dict[str, Any]) -> None:
     with pytest.raises(DeclarationError):
         FixedWidth(columns=columns)
 
@@ -95,14 +95,14 @@ CELLS = st.text(st.characters(exclude_characters="\0\r\n \t", exclude_categories
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(-99_999, 999_999), CELLS), max_size=12), st.integers(1, 50))
-def test_typed_values_in_are_typed_values_out_however_blocks_are_cut(
+def test_typed_values_are_read_back_unchanged_with_blocks_of_any_size(
     rows: list[tuple[int | None, str]], size: int
 ) -> None:
     form = FixedWidth(columns={"number": 6, "text": 6})
     lines = "".join(f"{'' if number is None else number:>6}{text:<6}\n" for number, text in rows)
     table = contract(number="int", text="string")
 
-    def got(block_bytes: int) -> Read:
+    def got(block_bytes: int) -> ReadResult:
         stream = io.BytesIO(lines.encode())
         return drain(FixedWidthReader([("f", stream)], source(form), form, table, block_bytes=block_bytes))
 

@@ -1,4 +1,4 @@
-"""JSON lines: strict about JSON, exact about values, whichever way a block is read."""
+"""JSON lines: strict JSON and exact values, whether Arrow or Python reads a block."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.jsonlines import JsonLinesReader
 from growth_verticals.source import JsonLines
-from tests.unit.files.reading import Read, contract, drain, read, source
+from tests.unit.files.reading import ReadResult, contract, drain, read, source
 
 EVENTS = contract(id="int!", name="string", at="timestamp", score="decimal(7, 3)", seen="boolean")
 
 
-def cell(kind: str, text: str, form: JsonLines | None = None) -> object:
-    got = read(f'{{"id": 1, "value": {text}}}\n', contract(id="int", value=kind), form or JsonLines())
+def cell(column_type: str, text: str, form: JsonLines | None = None) -> object:
+    got = read(f'{{"id": 1, "value": {text}}}\n', contract(id="int", value=column_type), form or JsonLines())
     return got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>"
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "loaded"),
+    ("column_type", "text", "loaded"),
     [
         ("int", "12", 12),
         ("int", '"12"', 12),
@@ -62,11 +62,11 @@ def cell(kind: str, text: str, form: JsonLines | None = None) -> object:
         ("boolean", "1", "<not_a_boolean>"),
     ],
 )
-def test_a_value_is_loaded_exactly_or_rejected_with_its_reason(kind: str, text: str, loaded: object) -> None:
-    assert cell(kind, text) == loaded
+def test_a_value_is_loaded_exactly_or_rejected_with_its_reason(column_type: str, text: str, loaded: object) -> None:
+    assert cell(column_type, text) == loaded
 
 
-def test_spellings_are_taken_as_declared_and_json_keeps_its_own_booleans() -> None:
+def test_declared_spellings_apply_to_strings_and_json_booleans_need_none() -> None:
     form = JsonLines(nulls=("N/A",), true=("Y",), false=("N",))
     assert cell("int", '"N/A"', form) is None
     assert cell("string", '"N/A"', form) is None
@@ -75,7 +75,7 @@ def test_spellings_are_taken_as_declared_and_json_keeps_its_own_booleans() -> No
     assert cell("boolean", '"true"', form) == "<not_a_boolean>"
 
 
-def test_a_missing_key_is_null_and_a_required_one_rejects() -> None:
+def test_a_missing_key_is_null_or_rejects_the_record_if_required() -> None:
     got = read('{"id": 1}\n{"name": "a"}\n', EVENTS, JsonLines())
     assert got.rows == [{"id": 1, "name": None, "at": None, "score": None, "seen": None, "source_row": 1}]
     assert got.reasons == [(2, "id", "missing_required")]
@@ -85,13 +85,13 @@ def test_a_missing_key_is_null_and_a_required_one_rejects() -> None:
 @pytest.mark.parametrize(
     "bad", ['{"id": 2', "[2]", "2", "id,name", '{"id": 2} {"id": 3}', '{"id": 2, "id": 3}', "[" * 9999]
 )
-def test_a_line_that_is_not_one_object_is_rejected_alone(bad: str) -> None:
+def test_only_the_line_that_is_not_one_object_is_rejected(bad: str) -> None:
     got = read(f'{{"id": 1}}\n\n{bad}\n{{"id": 4}}', EVENTS, JsonLines())
     assert [(row["id"], row["source_row"]) for row in got.rows] == [(1, 1), (4, 4)]
     assert got.reasons == [(3, None, "not_json")]
 
 
-def test_an_object_over_two_lines_is_two_rejects() -> None:
+def test_an_object_on_two_lines_is_two_rejects() -> None:
     assert read('{"id":\n1}\n{"id": 2}\n', EVENTS, JsonLines()).reasons == [
         (1, None, "not_json"),
         (2, None, "not_json"),
@@ -99,17 +99,17 @@ def test_an_object_over_two_lines_is_two_rejects() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", '{"id": "x"}\n'])
-def test_keys_are_normalised_and_aliased_on_both_ways(bad: str) -> None:
+def test_keys_are_normalized_and_aliased_by_both_parsers(bad: str) -> None:
     got = read('{"Event ID": 1, "NAME": "a"}\n' + bad, EVENTS, JsonLines(), aliases={"event id": "id"})
     assert (got.rows[0]["id"], got.rows[0]["name"]) == (1, "a")
 
 
-def test_two_keys_of_one_column_refuse_the_file() -> None:
+def test_two_keys_for_one_column_refuse_the_file() -> None:
     with pytest.raises(FileRefusedError):
         read('{"id": 1, "ID": 2}\n', EVENTS, JsonLines())
 
 
-def test_unknown_keys_are_treated_by_policy() -> None:
+def test_unknown_keys_follow_the_declared_policy() -> None:
     text = '{"id": 1, "Shoe Size": 9.50, "tags": ["a", {"b": 1.0}]}\n{"id": 2, "tags": null}\n'
     assert read(text, EVENTS, JsonLines(), extra_columns="ignore").column("id") == [1, 2]
     with pytest.raises(FileRefusedError) as refused:
@@ -122,7 +122,7 @@ def test_unknown_keys_are_treated_by_policy() -> None:
     ]
 
 
-def test_one_bad_line_among_many_changes_nothing_for_the_others() -> None:
+def test_one_bad_line_among_many_does_not_change_the_others() -> None:
     lines = [json.dumps({"id": number, "name": f"n{number}", "score": 1.5, "seen": True}) for number in range(1_000)]
     clean = read("\n".join(lines), EVENTS, JsonLines())
     lines[500] = '{"id": "x"}'
@@ -137,7 +137,7 @@ def test_an_empty_or_undecodable_file_is_refused(data: bytes) -> None:
         read(data, EVENTS, JsonLines())
 
 
-def test_a_line_over_the_limit_is_rejected_without_being_held() -> None:
+def test_a_line_over_the_limit_is_rejected() -> None:
     data = b'{"id": 1}\n{"id": 2, "name": "' + b"n" * 500_000 + b'"}\n{"id": 3}\n'
     members = [("f", io.BytesIO(data))]
     got = drain(JsonLinesReader(members, source(), JsonLines(), EVENTS, block_bytes=1_000, max_record_bytes=10_000))
@@ -146,7 +146,7 @@ def test_a_line_over_the_limit_is_rejected_without_being_held() -> None:
     assert len(got.rejects[0]["raw_record"]) < 20_000
 
 
-def test_numbers_that_come_as_strings_and_as_numbers_by_turns_are_the_same() -> None:
+def test_alternating_number_and_string_values_give_the_same_rows() -> None:
     lines = [json.dumps({"id": number if number // 50 % 2 else str(number)}) for number in range(400)]
     data = "\n".join(lines).encode()
     reader = JsonLinesReader([("f", io.BytesIO(data))], source(), JsonLines(), EVENTS, block_bytes=400)
@@ -157,11 +157,11 @@ USERS = contract(id="int!", zip5="string", score="int")
 NESTED = {"user.address.zip": "zip5", "user.score": "score"}
 
 
-def users(*lines: str, **more: object) -> Read:
-    return read("\n".join(lines) + "\n", USERS, JsonLines(), aliases=NESTED, **more)
+def users(*lines: str, **options: object) -> ReadResult:
+    return read("\n".join(lines) + "\n", USERS, JsonLines(), aliases=NESTED, **options)
 
 
-def test_a_value_within_is_a_column_where_an_alias_names_its_path():
+def test_an_alias_maps_the_path_of_a_nested_value_to_a_column():
     got = users(
         '{"id": 1, "user": {"address": {"zip": "01234"}, "score": 7}}',
         '{"id": 2, "user": {"address": null, "score": null}}',
@@ -182,14 +182,14 @@ def test_a_value_within_is_a_column_where_an_alias_names_its_path():
         ('{"id": 2, "user": {"address": {"zip": "1", "zip": "2"}}}', "not_json"),
     ],
 )
-def test_a_bad_value_within_rejects_its_record_alone(line: str, reason: str):
+def test_a_bad_nested_value_rejects_only_its_record(line: str, reason: str):
     good = '{"id": 1, "user": {"address": {"zip": "01234"}, "score": 7}}'
     got = users(good, line, good)
     assert got.column("source_row") == [1, 3]
     assert [each["reason"] for each in got.rejects] == [reason]
 
 
-def test_what_else_is_within_goes_by_the_policy_for_extra_columns():
+def test_other_nested_values_follow_the_policy_for_extra_columns():
     line = '{"id": 1, "user": {"address": {"zip": "01234", "city": "Elm"}}}'
     assert users(line).column("zip5") == ["01234"]
     with pytest.raises(FileRefusedError, match=r"user\.address\.city"):
@@ -199,6 +199,6 @@ def test_what_else_is_within_goes_by_the_policy_for_extra_columns():
     assert got.column("extra") == [[("user.address.city", "Elm")]]
 
 
-def test_a_column_that_stands_within_and_without_is_told():
+def test_a_column_with_a_nested_and_a_top_level_value_refuses_the_file():
     with pytest.raises(FileRefusedError, match="zip5"):
         users('{"id": 1, "zip5": "1", "user": {"address": {"zip": "2"}}}')

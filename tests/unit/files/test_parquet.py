@@ -1,4 +1,4 @@
-"""Parquet: columns by name, and no value changed by a cast."""
+"""Parquet: columns are matched by name, and no cast changes a value."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def parquet(**columns: pa.Array) -> bytes:
     return buffer.getvalue()
 
 
-def value(kind: str, array: pa.Array) -> Any:
-    """Return what one value loads as, or the reason of its rejection."""
-    table = contract(id="int", value=kind)
+def value(column_type: str, array: pa.Array) -> Any:
+    """Return the value loaded from a file with one value, or the reason for its rejection in angle brackets."""
+    table = contract(id="int", value=column_type)
     got = read(parquet(id=pa.array([1]), value=array), table, Parquet(), name="f.parquet")
     return got.rows[0]["value"] if got.rows else f"<{got.rejects[0]['reason']}>"
 
 
 @pytest.mark.parametrize(
-    ("kind", "array", "loaded"),
+    ("column_type", "array", "loaded"),
     [
         ("string", pa.array(["01234"]), "01234"),
         ("string", pa.array([""]), ""),
@@ -73,12 +73,12 @@ def value(kind: str, array: pa.Array) -> Any:
         ("boolean", pa.array([True]), True),
     ],
 )
-def test_a_value_is_loaded_exactly_or_rejected_with_its_reason(kind: str, array: pa.Array, loaded: Any) -> None:
-    assert value(kind, array) == loaded
+def test_a_value_is_loaded_exactly_or_rejected_with_its_reason(column_type: str, array: pa.Array, loaded: Any) -> None:
+    assert value(column_type, array) == loaded
 
 
 @pytest.mark.parametrize(
-    ("kind", "array"),
+    ("column_type", "array"),
     [
         ("decimal(5, 2)", pa.array([0.1])),
         ("float", pa.array([0.1])),
@@ -90,13 +90,13 @@ def test_a_value_is_loaded_exactly_or_rejected_with_its_reason(kind: str, array:
         ("date", pa.array([20261122])),
     ],
 )
-def test_a_type_that_could_change_values_refuses_the_file(kind: str, array: pa.Array) -> None:
+def test_a_type_that_could_change_values_refuses_the_file(column_type: str, array: pa.Array) -> None:
     with pytest.raises(FileRefusedError) as refused:
-        value(kind, array)
+        value(column_type, array)
     assert refused.value.column == "value"
 
 
-def test_columns_are_mapped_by_name_and_unknown_ones_kept_as_declared() -> None:
+def test_columns_are_matched_by_name_and_extra_columns_are_kept() -> None:
     table = contract(id="int!", name="string", extra="map<string, string>")
     data = parquet(Name=pa.array(["a", "b"]), ID=pa.array([1, None]), size=pa.array([9.5, None]))
     got = read(data, table, Parquet(), extra_columns="keep")
@@ -113,7 +113,7 @@ def test_blocks_of_any_size_give_the_same_rows() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"id,name\n1,a\n", parquet(id=pa.array([1]))[:-6], b"PAR1" + bytes(100)])
-def test_what_is_not_whole_parquet_is_refused(data: bytes) -> None:
+def test_anything_but_a_complete_parquet_file_is_refused(data: bytes) -> None:
     with pytest.raises(FileRefusedError):
         read(data, contract(id="int"), Parquet(), name="f.parquet")
 

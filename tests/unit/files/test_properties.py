@@ -1,4 +1,4 @@
-"""What holds for any file: exact or rejected, nothing lost, and no matter how it is cut into blocks."""
+"""Properties of every file: each record is loaded exactly or rejected, with blocks of any size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.files.jsonlines import JsonLinesReader
 from growth_verticals.files.records import BoundaryFinder
 from growth_verticals.source import Delimited, Excel, FixedWidth, JsonLines, Parquet
-from tests.unit.files.reading import Read, contract, drain, read, source
+from tests.unit.files.reading import ReadResult, contract, drain, read, source
 from tests.unit.files.test_excel import number as number_cell
 from tests.unit.files.test_excel import text as text_cell
 from tests.unit.files.test_excel import workbook
@@ -42,7 +42,7 @@ TYPED = contract(
     moment="timestamp",
     flag="boolean",
 )
-#: Any character but NUL (rejected) and lone surrogates (no text).
+#: Any character except NUL (rejected) and lone surrogates (not text).
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -62,9 +62,9 @@ ROWS = st.lists(
 
 
 def written(rows: list[dict[str, Any]], delimiter: str = ",") -> str:
-    """Write rows as a vendor would: NULL as nothing, and an empty text in quotes."""
+    """Write rows as a vendor would: NULL as an empty cell, and empty text in quotes."""
 
-    def shown(value: Any) -> str:
+    def cell(value: Any) -> str:
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -73,37 +73,37 @@ def written(rows: list[dict[str, Any]], delimiter: str = ",") -> str:
             return '"' + value.replace('"', '""') + '"'
         return str(value)
 
-    lines = [delimiter.join(shown(row[column.name]) for column in TYPED.columns) for row in rows]
+    lines = [delimiter.join(cell(row[column.name]) for column in TYPED.columns) for row in rows]
     return "\n".join([delimiter.join(column.name for column in TYPED.columns), *lines]) + "\n"
 
 
-def values(got: Read) -> list[dict[str, Any]]:
+def values(got: ReadResult) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "source_row"} for row in got.rows]
 
 
 @given(ROWS, st.sampled_from(",|\t;"))
-def test_typed_values_in_are_typed_values_out_of_delimited_text(rows: list[dict[str, Any]], delimiter: str) -> None:
+def test_typed_values_are_read_back_unchanged_from_delimited_text(rows: list[dict[str, Any]], delimiter: str) -> None:
     got = read(written(rows, delimiter), TYPED, Delimited(delimiter=delimiter))
     assert got.rejects == []
     assert values(got) == rows
 
 
 @given(ROWS)
-def test_typed_values_in_are_typed_values_out_of_json_lines(rows: list[dict[str, Any]]) -> None:
-    def shown(value: Any) -> Any:
+def test_typed_values_are_read_back_unchanged_from_json_lines(rows: list[dict[str, Any]]) -> None:
+    def json_value(value: Any) -> Any:
         return value if isinstance(value, int | str | float | None) else str(value)
 
-    lines = "".join(json.dumps({name: shown(value) for name, value in row.items()}) + "\n" for row in rows)
+    lines = "".join(json.dumps({name: json_value(value) for name, value in row.items()}) + "\n" for row in rows)
     got = read(lines or "\n", TYPED, JsonLines())
     assert got.rejects == []
     assert values(got) == rows
 
 
 @given(ROWS)
-def test_typed_values_in_are_typed_values_out_of_parquet(rows: list[dict[str, Any]]) -> None:
-    kinds = [pa.string(), pa.int64(), pa.int64(), pa.decimal128(20, 5), pa.float64(), pa.date32()]
+def test_typed_values_are_read_back_unchanged_from_parquet(rows: list[dict[str, Any]]) -> None:
+    column_types = [pa.string(), pa.int64(), pa.int64(), pa.decimal128(20, 5), pa.float64(), pa.date32()]
     schema = pa.schema(
-        zip([each.name for each in TYPED.columns], [*kinds, pa.timestamp("us"), pa.bool_()], strict=True)
+        zip([each.name for each in TYPED.columns], [*column_types, pa.timestamp("us"), pa.bool_()], strict=True)
     )
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
@@ -118,26 +118,26 @@ ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NUMBER_LIKE = st.text("0123456789.+-eExX \tnaif", max_size=8)
 
 
-def exactly(kind: str, text: str) -> Any:
-    """Return what a text means in a column of a type, by Python's own exact means; raise ValueError with the reason."""
-    if kind == "string":
+def exactly(column_type: str, text: str) -> Any:
+    """Return the value of a text in a column of a type, by Python's exact types; raise ValueError with the reason."""
+    if column_type == "string":
         return text
     bare = text.strip(" \t")
-    if kind == "int":
+    if column_type == "int":
         if not INTEGER.fullmatch(text):
             raise ValueError("not_an_integer")
         if not -(2**31) <= int(bare) < 2**31:
             raise ValueError("out_of_range")
         return int(bare)
-    if kind == "date":
+    if column_type == "date":
         try:
             return dt.date.fromisoformat(ISO_DAY.fullmatch(bare)[0])  # type: ignore[index]
         except (TypeError, ValueError):
             raise ValueError("not_a_date") from None
     if not NUMBER.fullmatch(bare):
-        raise ValueError("not_a_number" if kind == "double" else "not_a_decimal")
+        raise ValueError("not_a_number" if column_type == "double" else "not_a_decimal")
     number = decimal.Decimal(bare)
-    if kind == "double":
+    if column_type == "double":
         if float(number) in (float("inf"), float("-inf")):
             raise ValueError("out_of_range")
         return float(bare)
@@ -148,57 +148,57 @@ def exactly(kind: str, text: str) -> Any:
     return number
 
 
-def in_delimited(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+def in_delimited(column_type: str, cells: list[str]) -> tuple[ReadResult, list[str]]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerows([["id", "value"], *enumerate(cells)])
-    return read(buffer.getvalue(), contract(id="int", value=kind)), cells
+    return read(buffer.getvalue(), contract(id="int", value=column_type)), cells
 
 
-def in_json(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+def in_json(column_type: str, cells: list[str]) -> tuple[ReadResult, list[str]]:
     lines = "".join(json.dumps({"id": number, "value": text}) + "\n" for number, text in enumerate(cells))
-    return read(lines or "\n", contract(id="int", value=kind), JsonLines()), cells
+    return read(lines or "\n", contract(id="int", value=column_type), JsonLines()), cells
 
 
-def in_parquet(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+def in_parquet(column_type: str, cells: list[str]) -> tuple[ReadResult, list[str]]:
     buffer = io.BytesIO()
     ids, texts = pa.array(range(len(cells)), pa.int64()), pa.array(cells, pa.string())
     pq.write_table(pa.table({"id": ids, "value": texts}), buffer)
-    return read(buffer.getvalue(), contract(id="int", value=kind), Parquet()), cells
+    return read(buffer.getvalue(), contract(id="int", value=column_type), Parquet()), cells
 
 
-def in_fixed_width(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+def in_fixed_width(column_type: str, cells: list[str]) -> tuple[ReadResult, list[str]]:
     padded = [re.sub(r"[\r\n]", "_", text)[:14].ljust(14) for text in cells]
     lines = "".join(f"{number:>4}{text}\n" for number, text in enumerate(padded))
     form = FixedWidth(columns={"id": 4, "value": 14}, trim=False)
-    return read(lines or "\n", contract(id="int", value=kind), form), padded
+    return read(lines or "\n", contract(id="int", value=column_type), form), padded
 
 
-def in_excel(kind: str, cells: list[str]) -> tuple[Read, list[str]]:
+def in_excel(column_type: str, cells: list[str]) -> tuple[ReadResult, list[str]]:
     cells = [text for text in (re.sub(r"[^\x20-\ud7ff]", "", text) for text in cells) if text]
     rows = [[number_cell(str(number)), text_cell(html.escape(text))] for number, text in enumerate(cells)]
     data = workbook(People=[[text_cell("id"), text_cell("value")], *rows])
-    return read(data, contract(id="int", value=kind), Excel(), name="f.xlsx"), cells
+    return read(data, contract(id="int", value=column_type), Excel(), name="f.xlsx"), cells
 
 
 @pytest.mark.parametrize("written_as", [in_delimited, in_json, in_parquet, in_fixed_width, in_excel])
 @given(
-    kind=st.sampled_from(["string", "int", "decimal(5, 2)", "double", "date"]),
+    column_type=st.sampled_from(["string", "int", "decimal(5, 2)", "double", "date"]),
     cells=st.lists(
         TEXT | NUMBER_LIKE | st.dates().map(str) | st.from_regex(r"20[0-9]{2}-[0-3][0-9]-[0-3][0-9]", fullmatch=True)
     ),
 )
 def test_any_text_in_a_cell_is_loaded_exactly_or_rejected_with_the_right_reason(
-    written_as: Callable[[str, list[str]], tuple[Read, list[str]]], kind: str, cells: list[str]
+    written_as: Callable[[str, list[str]], tuple[ReadResult, list[str]]], column_type: str, cells: list[str]
 ) -> None:
-    got, cells = written_as(kind, cells)
+    got, cells = written_as(column_type, cells)
     loaded = {row["id"]: row["value"] for row in got.rows}
     reasons = dict(
         zip(sorted(set(range(len(cells))) - loaded.keys()), (each["reason"] for each in got.rejects), strict=True)
     )
     for number, text in enumerate(cells):
         try:
-            means = exactly(kind, text)
+            means = exactly(column_type, text)
         except ValueError as reason:
             assert reasons[number] == str(reason)
         else:
@@ -206,26 +206,39 @@ def test_any_text_in_a_cell_is_loaded_exactly_or_rejected_with_the_right_reason(
     assert len(got.rows) + len(got.rejects) == len(cells)
 
 
-KINDS = ["string", "int", "long", "decimal(5, 2)", "float", "double", "date", "timestamp", "timestamptz", "boolean"]
+COLUMN_TYPES = [
+    "string",
+    "int",
+    "long",
+    "decimal(5, 2)",
+    "float",
+    "double",
+    "date",
+    "timestamp",
+    "timestamptz",
+    "boolean",
+]
 TIME_LIKE = st.from_regex(
     r"\A[02][0-9]{3}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9](:[0-5][0-9]){0,2}(\.[0-9]{1,8})?(Z|-05:?00)?)?\Z"
 )
 
 
 @given(
-    st.sampled_from(KINDS),
+    st.sampled_from(COLUMN_TYPES),
     NUMBER_LIKE | TIME_LIKE | st.sampled_from(["true", "TRUE", " true", "NULL", ""]),
     st.booleans(),
 )
-def test_a_cell_means_the_same_whether_its_block_is_read_typed_or_as_text(kind: str, text: str, quoted: bool) -> None:
-    table = contract(id="int", value=kind)
+def test_a_cell_has_the_same_value_whether_its_block_is_read_typed_or_as_text(
+    column_type: str, text: str, quoted: bool
+) -> None:
+    table = contract(id="int", value=column_type)
     typed = "id,value\n1," + (f'"{text}"' if quoted else text) + "\n"
     as_text = typed + "2,\0\n"  # with a NUL in it, a block is read as text
     one, other = read(typed, table), read(as_text, table)
     assert (one.rows, one.rejects) == (other.rows, other.rejects[:-1])
 
 
-#: Files with every nuisance at once: quotes in and around text, line ends of all kinds, short and long and bad records.
+#: Files with everything at once: quotes in and around text, all line ends, and short, long and bad records.
 MESSY = st.lists(
     st.sampled_from(
         [
@@ -264,7 +277,7 @@ def test_blocks_of_any_size_and_in_any_order_give_the_same_rows_and_rejects(text
 @given(
     st.lists(st.sampled_from(['{"id": 1}', '{"id": "2"}', '{"id": "x"}', "[]", "", '{"id":', "}"])), st.integers(1, 40)
 )
-def test_blocks_of_any_size_give_the_same_json(lines: list[str], size: int) -> None:
+def test_blocks_of_any_size_give_the_same_rows_of_json_lines(lines: list[str], size: int) -> None:
     data, table = ("\n".join(lines) + "\n").encode(), contract(id="int!")
     small = JsonLinesReader([("f", io.BytesIO(data))], source(), JsonLines(), table, block_bytes=size)
     got = drain(small)
@@ -273,7 +286,7 @@ def test_blocks_of_any_size_give_the_same_json(lines: list[str], size: int) -> N
 
 
 @given(st.text('a,"\n\r', max_size=40))
-def test_a_file_of_any_quotes_is_read_as_the_standard_reader_does_or_refused(body: str) -> None:
+def test_any_use_of_quotes_is_read_as_by_the_csv_module_or_refused(body: str) -> None:
     table = contract(a="string", b="string")
     try:
         got = read("a,b\n" + body, table)
@@ -286,19 +299,19 @@ def test_a_file_of_any_quotes_is_read_as_the_standard_reader_does_or_refused(bod
 
 
 @given(st.text('a,"\n', max_size=60), st.integers(1, 20))
-def test_counting_quotes_gives_what_walking_them_gives_or_refuses_the_file(body: str, size: int) -> None:
+def test_counting_quotes_gives_the_same_rows_as_scanning_them_or_refuses_the_file(body: str, size: int) -> None:
     table = contract(a="string", b="string")
     data = f"a,b\n{body}".encode()
 
-    def outcome(few: int) -> Read | None:
+    def outcome(few_quotes: int) -> ReadResult | None:
         reader = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
         try:
-            with patch.object(BoundaryFinder, "FEW", few):
+            with patch.object(BoundaryFinder, "FEW_QUOTES", few_quotes):
                 return drain(reader)
         except FileRefusedError:
             return None
 
-    assert outcome(few=0) in (outcome(few=1_000), None)
+    assert outcome(few_quotes=0) in (outcome(few_quotes=1_000), None)
 
 
 LONG = st.lists(
@@ -307,7 +320,7 @@ LONG = st.lists(
 
 
 @given(LONG, st.integers(1, 9), st.integers(5, 30))
-def test_records_over_the_limit_are_rejected_and_the_others_read_as_ever(body: str, size: int, limit: int) -> None:
+def test_records_over_the_limit_do_not_change_the_other_rows(body: str, size: int, limit: int) -> None:
     table = contract(a="string", b="string")
     data = f"a,b\n{body}".encode()
     sizes = {"block_bytes": size, "max_record_bytes": limit}
@@ -315,8 +328,8 @@ def test_records_over_the_limit_are_rejected_and_the_others_read_as_ever(body: s
     try:
         everything = read(data, table)
     except FileRefusedError:
-        return  # the limited reader refuses it too, or passes over the quote with a record that is too long
+        return  # the limited reader refuses it too, or skips the quote with a record that is too long
     got = drain(reader)
     assert all(row in everything.rows for row in got.rows)
-    places = [{each["source_row"] for each in [*one.rows, *one.rejects]} for one in (got, everything)]
-    assert places[0] == places[1]
+    source_rows = [{each["source_row"] for each in [*one.rows, *one.rejects]} for one in (got, everything)]
+    assert source_rows[0] == source_rows[1]

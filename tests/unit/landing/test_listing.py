@@ -1,4 +1,4 @@
-"""Which files are a period's delivery. The vendor's folder is a real one, of this machine."""
+"""Which files belong to a period's delivery. The vendor's folder is a real local folder."""
 
 import os
 from dataclasses import replace
@@ -38,25 +38,25 @@ def names(files: list[RemoteFile]) -> list[str]:
     return [file.name for file in files]
 
 
-def test_files_are_those_whose_name_fits_the_period_in_order_of_name(tmp_path: Path) -> None:
+def test_a_delivery_has_the_files_whose_names_match_the_period_sorted_by_name(tmp_path: Path) -> None:
     put(tmp_path, "b_2026-11-22.csv", "a_2026-11-22.csv", "a_2026-11-23.csv", "a_2026-11-22.txt")
     files = list_delivery(ORIGIN, daily(tmp_path, "*_{period}.csv"), DAY)
     assert names(files) == ["a_2026-11-22.csv", "b_2026-11-22.csv"]
     assert {file.size for file in files} == {1}
 
 
-def test_every_token_may_stand_in_folder_and_pattern(tmp_path: Path) -> None:
+def test_folder_and_pattern_can_contain_every_token(tmp_path: Path) -> None:
     put(tmp_path / "2026" / "Q4", "1122.csv", "1123.csv")
     source = daily(tmp_path / "{year}" / "Q{quarter}", "{month}{day}.csv")
     assert names(list_delivery(ORIGIN, source, DAY)) == ["1122.csv"]
 
 
-def test_case_counts_in_a_pattern(tmp_path: Path) -> None:
+def test_patterns_are_case_sensitive(tmp_path: Path) -> None:
     put(tmp_path, "A_2026-11-22.CSV")
     assert list_delivery(ORIGIN, daily(tmp_path, "a_{period}.csv"), DAY) == []
 
 
-def test_unfinished_and_hidden_files_folders_links_and_the_marker_are_not_files(tmp_path: Path) -> None:
+def test_unfinished_and_hidden_files_folders_links_and_the_marker_are_not_listed(tmp_path: Path) -> None:
     put(tmp_path, "2026-11-22", "2026-11-22.part", "2026-11-22.filepart", "2026-11-22.TMP", ".2026-11-22")
     put(tmp_path, "2026-11-22.done")
     (tmp_path / "2026-11-22.folder").mkdir()
@@ -65,7 +65,7 @@ def test_unfinished_and_hidden_files_folders_links_and_the_marker_are_not_files(
     assert names(list_delivery(ORIGIN, source, DAY)) == ["2026-11-22"]
 
 
-def test_without_a_token_a_period_s_files_are_those_modified_from_its_opening_to_the_next(tmp_path: Path) -> None:
+def test_without_a_token_a_period_has_the_files_modified_between_its_opening_and_the_next(tmp_path: Path) -> None:
     cadence = Quarterly(due_business_day=15)
     source = replace(daily(tmp_path, "*_HH.txt"), cadence=cadence)
     quarter = cadence.parse("2026Q3")
@@ -77,7 +77,7 @@ def test_without_a_token_a_period_s_files_are_those_modified_from_its_opening_to
     assert names(list_delivery(ORIGIN, source, quarter)) == ["2_HH.txt", "3_HH.txt"]
 
 
-def test_a_missing_folder_is_told_unless_it_comes_with_the_period(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_unless_its_name_contains_the_period(tmp_path: Path) -> None:
     assert list_delivery(ORIGIN, daily(tmp_path / "{period}", "*"), DAY) == []
     assert marker_present(ORIGIN, daily(tmp_path / "{period}", "*", "done"), DAY) is False
     with pytest.raises(DeliveryError, match="there is no folder"):
@@ -90,7 +90,7 @@ def test_the_inbox_is_not_watched() -> None:
         list_delivery(ORIGIN, source, DAY)
 
 
-def test_a_marker_is_there_or_not_or_not_declared(tmp_path: Path) -> None:
+def test_a_marker_is_present_absent_or_not_declared(tmp_path: Path) -> None:
     put(tmp_path, "a.csv")
     source = daily(tmp_path, "*.csv", done_marker="{period}.done")
     assert marker_present(ORIGIN, source, DAY) is False
@@ -102,13 +102,13 @@ def test_a_marker_is_there_or_not_or_not_declared(tmp_path: Path) -> None:
 FILE = RemoteFile(name="a", uri="sftp://c/a", size=1, modified=2.0, version="v")
 
 
-def test_a_delivery_is_complete_when_two_looks_see_the_same() -> None:
+def test_a_delivery_is_complete_when_two_listings_are_the_same() -> None:
     other = replace(FILE, name="b", uri="sftp://c/b")
     assert is_complete([FILE, other], [other, FILE], None)
 
 
 @pytest.mark.parametrize(
-    "before",
+    "previous",
     [
         [],
         [replace(FILE, size=0)],
@@ -118,28 +118,28 @@ def test_a_delivery_is_complete_when_two_looks_see_the_same() -> None:
         [FILE, replace(FILE, name="b")],
     ],
 )
-def test_a_delivery_that_changes_between_two_looks_is_not_complete(before: list[RemoteFile]) -> None:
-    assert not is_complete(before, [FILE], None)
+def test_a_delivery_that_changes_between_two_listings_is_not_complete(previous: list[RemoteFile]) -> None:
+    assert not is_complete(previous, [FILE], None)
 
 
-def test_where_a_marker_is_declared_it_alone_decides() -> None:
+def test_if_a_marker_is_declared_only_the_marker_decides() -> None:
     assert is_complete([], [FILE], marker_seen=True)
     assert not is_complete([FILE], [FILE], marker_seen=False)
 
 
 @pytest.mark.parametrize("marker_seen", [True, False, None])
-def test_no_file_is_never_a_delivery(marker_seen: bool | None) -> None:
+def test_an_empty_listing_is_never_complete(marker_seen: bool | None) -> None:
     assert not is_complete([], [], marker_seen)
 
 
-def test_a_local_file_that_is_not_there_or_no_file_is_told_by_its_path(tmp_path: Path) -> None:
+def test_a_missing_local_path_or_one_that_is_not_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         ORIGIN.file(tmp_path / "absent.csv")
     with pytest.raises(ConfigurationError, match="not a file"):
         ORIGIN.file(tmp_path)
 
 
-def test_a_local_file_whose_name_is_not_utf8_is_found_again_and_read(tmp_path: Path) -> None:
+def test_a_local_file_whose_name_is_not_utf8_can_be_checked_again_and_read(tmp_path: Path) -> None:
     path = Path(os.fsdecode(bytes(tmp_path) + b"/na\xefve #1?.csv"))
     path.write_bytes(b"1,2\n")
     file = ORIGIN.file(path)

@@ -1,4 +1,4 @@
-"""What a person is told when the stand-in's commands do not come to their end."""
+"""The messages of the stand-in's commands when they fail or are interrupted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from local.__main__ import main
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "exit_code", "message"),
     [
-        (httpx.ConnectError("connection refused"), 1, "local: Airflow failed: connection refused. Next: look at "),
-        (KeyboardInterrupt(), 130, "local: interrupted; what was started keeps running. Next: make stop"),
+        (httpx.ConnectError("connection refused"), 1, "local: Airflow failed: connection refused. Next: read "),
+        (KeyboardInterrupt(), 130, "local: interrupted; the servers that were started keep running. Next: make stop"),
     ],
 )
-def test_a_demo_that_ends_early_says_what_to_do(
-    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_demo_that_fails_or_is_interrupted_says_what_to_do_next(
+    error: BaseException,
+    exit_code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def end(_: object) -> int:
+    def fail(_: object) -> int:
         raise error
 
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    monkeypatch.setattr(demo, "demo", end)
-    assert main(["demo"]) == code
-    assert said in capsys.readouterr().err
+    monkeypatch.setattr(demo, "demo", fail)
+    assert main(["demo"]) == exit_code
+    assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The sources: the fourteen that the platform was made for, and what holds for each and for any new one."""
+"""The declared sources: the fourteen that the platform was built for, and rules for every source."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from growth_verticals.source import Inbox, Source, expand_tokens
 
 SAMPLES = Path(__file__).parents[3] / "include" / "samples"
 SOURCES = read_sources()
-EXAMPLES = {"daily_sales", "user_events"}  # SQL files that people try create_table.py with; no source loads them
+EXAMPLES = {"daily_sales", "user_events"}  # sample SQL files for create_table.py; no source loads them
 
-WHAT_THERE_IS = [
+EXPECTED_SOURCES = [
     ("aiq_household", "quarterly", "SFTP", "delimited", "aiq.household"),
     ("aiq_zip4", "quarterly", "SFTP", "delimited", "aiq.zip4"),
     ("aiq_b2b", "quarterly", "SFTP", "delimited", "aiq.b2b"),
@@ -38,59 +38,59 @@ WHAT_THERE_IS = [
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
 
 
-def test_these_sources_are_declared() -> None:
+def test_the_expected_sources_are_declared() -> None:
     declared = {(s.name, s.cadence.label, s.delivery.label, s.format.label, s.table) for s in SOURCES.values()}
-    assert set(WHAT_THERE_IS) <= declared
+    assert set(EXPECTED_SOURCES) <= declared
 
 
-def test_a_source_is_a_declaration_a_sql_file_and_a_sample() -> None:
+def test_every_source_has_a_declaration_a_sql_file_and_a_sample() -> None:
     assert {path.stem for path in SCHEMAS.glob("*.sql")} - EXAMPLES == SOURCES.keys()
     assert {path.name for path in SAMPLES.iterdir() if path.is_dir()} == SOURCES.keys()
     assert json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8")).keys() == SOURCES.keys()
 
 
-def test_only_the_source_that_nobody_uses_is_paused() -> None:
-    assert [name for name, *_ in WHAT_THERE_IS if SOURCES[name].paused] == ["aiq_zip4"]
+def test_only_the_unused_source_is_paused() -> None:
+    assert [name for name, *_ in EXPECTED_SOURCES if SOURCES[name].paused] == ["aiq_zip4"]
 
 
-def test_vendor_deliveries_say_their_period_and_manual_ones_do_not() -> None:
-    unnamed = {name for name, source in SOURCES.items() if not source.delivery.names_period}
-    assert unnamed == {name for name, source in SOURCES.items() if isinstance(source.delivery, Inbox)}
+def test_only_deliveries_to_the_inbox_have_no_period_token() -> None:
+    without_token = {name for name, source in SOURCES.items() if not source.delivery.has_period_token}
+    assert without_token == {name for name, source in SOURCES.items() if isinstance(source.delivery, Inbox)}
 
 
-def test_a_sample_file_belongs_to_its_own_source_and_to_no_other() -> None:
+def test_a_sample_file_matches_only_its_own_source() -> None:
     for name, sample in json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8")).items():
         for file in sample["files"]:
             if file["drop"] == "inbox" or "marker" in file:
                 continue
-            takers = [source.name for source in SOURCES.values() if takes(source, sample["period"], file["drop"])]
-            assert takers == [name], file["drop"]
+            matching = [source.name for source in SOURCES.values() if matches(source, sample["period"], file["drop"])]
+            assert matching == [name], file["drop"]
 
 
-def takes(source: Source, period: str, uri: str) -> bool:
-    """Whether `uri` lies where `source` looks for the files of `period`."""
+def matches(source: Source, period: str, uri: str) -> bool:
+    """Whether `uri` matches the folder and the pattern of `source` for `period`."""
     if isinstance(source.delivery, Inbox) or not re.fullmatch(source.cadence.pattern, period):
         return False
     folder, _, name = uri.partition("://")[2].partition("/")[2].rpartition("/")
     parsed = source.cadence.parse(period)
-    place = expand_tokens(source.delivery.place, parsed).strip("/")
-    return folder == place and fnmatchcase(name, expand_tokens(source.delivery.pattern, parsed))
+    declared_folder = expand_tokens(source.delivery.folder, parsed).strip("/")
+    return folder == declared_folder and fnmatchcase(name, expand_tokens(source.delivery.pattern, parsed))
 
 
 @every_source
-def test_airflow_would_parse_the_file(source: Source) -> None:
+def test_airflow_recognizes_the_file_as_a_dag_file(source: Source) -> None:
     text = (SOURCES_FOLDER / f"{source.name}.py").read_text(encoding="utf-8")
-    assert "airflow" in text, "Airflow skips a file without this word"
+    assert "airflow" in text, "Airflow skips files that do not contain this word"
     assert "dag" in text
 
 
 @every_source
-def test_the_page_tells_a_person_what_to_do(source: Source) -> None:
+def test_the_dag_s_page_has_the_required_sections(source: Source) -> None:
     text = (SOURCES_FOLDER / f"{source.name}.py").read_text(encoding="utf-8")
     page = text.split('"""')[1]
     assert page.startswith("# ")
-    for word in ("One row", "Late", "Refused"):
-        assert f"**{word}**" in page
+    for heading in ("One row", "Late", "Refused"):
+        assert f"**{heading}**" in page
     assert "Sensitivity" in page or "PHI" in page
 
 
@@ -102,30 +102,30 @@ def test_every_column_has_a_pii_class_and_a_description(source: Source) -> None:
 
 
 @every_source
-def test_tables_are_partitioned_by_delivery_alone_and_sorted_by_compaction(source: Source) -> None:
+def test_tables_are_partitioned_only_by_delivery_period_and_sorted_by_compaction(source: Source) -> None:
     contract = contract_of(source)
     assert contract.partition_by == (PartitionField(column="delivery_period"),)
     assert (source.maintenance.strategy == "sort") == bool(contract.sort_by)
 
 
 @every_source
-def test_codes_that_may_start_with_a_zero_are_text(source: Source) -> None:
+def test_codes_that_can_start_with_a_zero_are_strings(source: Source) -> None:
     codes = re.compile(r".*(zip[45]?(_code)?|postal_code|fips|county_code|npi|nces_id|license_number|_id|dist)")
     columns = [column for column in contract_of(source).columns if codes.fullmatch(column.name)]
     assert {column.type for column in columns} <= {"string"}
 
 
-def test_direct_identifiers_are_classed_as_such() -> None:
-    said = re.compile(r".*(last_name|email|phone|address_line_1|npi|device_ifa|maid)")
-    allowed = {"business_address_line_1": "Q", "practice_address_line_1": "Q"}
+def test_direct_identifiers_have_the_pii_class_d() -> None:
+    direct = re.compile(r".*(last_name|email|phone|address_line_1|npi|device_ifa|maid)")
+    exceptions = {"business_address_line_1": "Q", "practice_address_line_1": "Q"}
     for source in SOURCES.values():
         for column in contract_of(source).columns:
-            if said.fullmatch(column.name):
-                assert column.pii == allowed.get(column.name, "D"), f"{source.name}.{column.name}"
+            if direct.fullmatch(column.name):
+                assert column.pii == exceptions.get(column.name, "D"), f"{source.name}.{column.name}"
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_the_example_sql_files_are_tables(name: str) -> None:
+def test_the_sample_sql_files_define_tables(name: str) -> None:
     contract = read_ddl((SCHEMAS / f"{name}.sql").read_text(encoding="utf-8"), file=f"{name}.sql")
     assert contract.name == name
     assert contract.partition_by[0].transform in {"month", "day"}

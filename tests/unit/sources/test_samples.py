@@ -1,4 +1,4 @@
-"""The samples: made again they are the same, they hold what expected.json says, and nobody real is in them."""
+"""The samples: they can be reproduced, match expected.json, and contain no data of real people."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ every_file = pytest.mark.parametrize(("name", "file"), FILES, ids=[file["path"] 
 
 
 def content(path: Path) -> dict[str, bytes]:
-    """A file's bytes behind its compression, by member: what compression makes of them depends on the zlib at hand."""
+    """A file's uncompressed bytes, by member. The compressed bytes depend on the installed zlib version."""
     if path.suffix in {".zip", ".xlsx"}:
         with zipfile.ZipFile(path) as archive:
             return {entry.filename: archive.read(entry) for entry in archive.infolist()}
@@ -45,14 +45,14 @@ def content(path: Path) -> dict[str, bytes]:
 
 
 def text_of(path: Path, source: Source) -> str:
-    """A delimited file's one member, decoded as declared."""
+    """The text of a delimited file's only member, in the declared encoding."""
     assert isinstance(source.format, Delimited)
     [data] = [data for member, data in content(path).items() if member != "README.txt"]
     return data.removeprefix(codecs.BOM_UTF8).decode(source.format.encoding)
 
 
 def records_of(path: Path, source: Source) -> list[list[str]]:
-    """A file's header and records, read by other means than the platform's own."""
+    """A file's header and records, read without the platform's own readers."""
     match source.format:
         case Delimited(delimiter=delimiter, quote=quote):
             quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
@@ -72,7 +72,7 @@ def sheet_rows(xml: bytes) -> Iterator[list[str]]:
         yield ["".join(cell.itertext()) for cell in row.iter(f"{space}c")]
 
 
-def test_made_again_they_are_the_same(tmp_path: Path) -> None:
+def test_the_script_generates_the_same_samples_again(tmp_path: Path) -> None:
     script = ROOT / "include" / "scripts" / "make_samples.py"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "plugins")}
     subprocess.run([sys.executable, script, tmp_path], check=True, env=environment)
@@ -83,23 +83,23 @@ def test_made_again_they_are_the_same(tmp_path: Path) -> None:
     assert [path for path in files if content(tmp_path / path) != content(SAMPLES / path)] == []
 
 
-def test_every_file_there_is_listed() -> None:
+def test_every_sample_file_is_listed_in_expected_json() -> None:
     listed = {file["path"] for sample in EXPECTED.values() for file in sample["files"]}
     assert listed == {str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*.*")} - {"expected.json"}
 
 
-def test_they_are_small() -> None:
+def test_the_samples_are_small() -> None:
     assert sum(path.stat().st_size for path in SAMPLES.rglob("*.*")) < 3_000_000
 
 
 @every_file
-def test_a_file_holds_as_many_rows_as_expected(name: str, file: dict[str, int]) -> None:
+def test_a_file_contains_the_expected_number_of_records(name: str, file: dict[str, int]) -> None:
     _, *records = records_of(SAMPLES / str(file["path"]), SOURCES[name])
     assert len(records) == file["rows_read"]
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_expected_rejects_add_up_and_stay_under_the_limit(name: str) -> None:
+def test_expected_rejects_add_up_and_are_below_the_limit(name: str) -> None:
     sample = EXPECTED[name]
     read = sum(file["rows_read"] for file in sample["files"])
     rejected = sum(file["rows_rejected"] for file in sample["files"])
@@ -113,24 +113,24 @@ def test_the_header_has_every_required_column(name: str, file: dict[str, str]) -
     header, *records = records_of(SAMPLES / file["path"], source)
     if isinstance(source.format, JsonLines):
         header = list(json.loads(records[0][0]))
-    found = {re.sub(r"[ .-]", "_", column.strip().lower()) for column in header}
-    ours = {source.aliases.get(column, column) for column in found}
+    normalized = {re.sub(r"[ .-]", "_", column.strip().lower()) for column in header}
+    columns = {source.aliases.get(column, column) for column in normalized}
     contract = contract_of(source)
-    assert {column.name for column in contract.columns if column.required} <= ours
-    unknown = ours - {column.name for column in contract.columns}
+    assert {column.name for column in contract.columns if column.required} <= columns
+    unknown = columns - {column.name for column in contract.columns}
     assert not unknown or source.extra_columns in {"ignore", "keep"}
 
 
 @every_file
-def test_nobody_real_is_in_a_file(name: str, file: dict[str, str]) -> None:
+def test_a_file_contains_no_real_email_addresses_or_phone_numbers(name: str, file: dict[str, str]) -> None:
     text = "\n".join("\t".join(row) for row in records_of(SAMPLES / file["path"], SOURCES[name]))
-    mail = set(re.findall(r"[\w.+'-]+@([\w.-]+)", text))
+    email_domains = set(re.findall(r"[\w.+'-]+@([\w.-]+)", text))
     phones = set(re.findall(r"(?<![\w-])\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}(?![\w-])", text))
-    assert mail <= {"example.com"}
+    assert email_domains <= {"example.com"}
     assert all(re.fullmatch(r"\d{3}-555-01\d\d", phone) for phone in phones)
 
 
-def test_the_samples_hold_what_trips_readers() -> None:
+def test_the_samples_contain_cases_that_are_difficult_to_read() -> None:
     files = {file["path"].rpartition("/")[2]: SAMPLES / file["path"] for _, file in FILES}
     raw = {name: path.read_bytes() for name, path in files.items()}
     part1, part2 = (records_of(files[f"AIQ_HH_2026Q3_part{n}.txt.gz"], SOURCES["aiq_household"]) for n in (1, 2))
@@ -143,9 +143,11 @@ def test_the_samples_hold_what_trips_readers() -> None:
     with pytest.raises(UnicodeDecodeError):
         raw["causeway_people.csv"].decode("utf-8")
     assert set(part1[0]) == set(part2[0])
-    assert part1[0] != part2[0], "columns in another order"
-    assert {row[georgia[0].index("dob")] for row in georgia[1:]} == {""}, "no value in one state's file"
-    assert any(row[ohio[0].index("dob")] for row in ohio[1:-1] if len(row) == len(ohio[0])), "and some in another's"
+    assert part1[0] != part2[0], "columns in a different order"
+    assert {row[georgia[0].index("dob")] for row in georgia[1:]} == {""}, "no value in the file of one state"
+    assert any(row[ohio[0].index("dob")] for row in ohio[1:-1] if len(row) == len(ohio[0])), (
+        "some values in the file of another state"
+    )
     cells = [cell for row in leads for cell in row]
     assert any("\n" in cell for cell in cells)
     assert any("," in cell for cell in cells)
@@ -153,18 +155,18 @@ def test_the_samples_hold_what_trips_readers() -> None:
     assert any("'" in cell for cell in cells)
     assert any(re.fullmatch(r"0\d{4}", cell) for cell in cells), "a ZIP code with its leading zero"
     log = records_of(files["campaign_log_20261120.tsv.gz"], SOURCES["popsycle_campaign_ad_log"])
-    assert len({tuple(row) for row in log}) < len(log), "exact repeats are real"
+    assert len({tuple(row) for row in log}) < len(log), "identical rows are real"
 
 
 @every_file
-def test_the_platform_reads_what_is_expected(name: str, file: dict[str, int]) -> None:
+def test_the_platform_reads_the_expected_number_of_rows_and_rejects(name: str, file: dict[str, int]) -> None:
     rows, reasons = read_by_platform(name, str(file["path"]))
     assert sum(reasons.values()) == file["rows_rejected"]
     assert rows + sum(reasons.values()) == file["rows_read"]
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_rows_are_rejected_for_the_reasons_expected(name: str) -> None:
+def test_records_are_rejected_for_the_expected_reasons(name: str) -> None:
     reasons: Counter[str] = Counter()
     for file in EXPECTED[name]["files"]:
         if "marker" not in file:
@@ -174,7 +176,7 @@ def test_rows_are_rejected_for_the_reasons_expected(name: str) -> None:
 
 @cache
 def read_by_platform(name: str, path: str) -> tuple[int, Counter[str]]:
-    """How many rows of a file are good, and why the others are not."""
+    """Return the number of valid rows of a file, and the number of rejected records by reason."""
     rows, reasons = 0, Counter[str]()
     with (SAMPLES / path).open("rb") as raw:
         reader = open_reader(raw, path.rpartition("/")[2], SOURCES[name], contract_of(SOURCES[name]))

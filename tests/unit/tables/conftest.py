@@ -1,4 +1,4 @@
-"""Real Iceberg tables in a temporary folder: no server, no socket."""
+"""Real Iceberg tables in a temporary folder, without a server or a socket."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ def make_table(tmp_path: Path) -> MakeTable:
         properties: dict[str, str] | None = None,
     ) -> tuple[Table, TableContract]:
         """Create a table; `partition_by` is `column` or `column:transform`."""
-        parts = (text.partition(":") for text in partition_by)
+        fields = (text.partition(":") for text in partition_by)
         contract = TableContract(
             namespace="toy",
             name=f"t{uuid.uuid4().hex}",
             columns=columns,
             sort_by=sort_by,
-            partition_by=tuple(PartitionField(column=name, transform=how or "identity") for name, _, how in parts),
+            partition_by=tuple(
+                PartitionField(column=name, transform=transform or "identity") for name, _, transform in fields
+            ),
         )
         schema = iceberg_schema(contract)
         table = catalog.create_table(

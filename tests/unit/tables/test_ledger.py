@@ -1,4 +1,4 @@
-"""The table answers which files it holds, from its rows alone: whatever became of snapshots, files and bounds."""
+"""A table's rows show which files it holds, regardless of compaction, snapshot expiry and truncated bounds."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from growth_verticals.tables.writer import DataFileWriter
 from .conftest import MakeTable
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
-#: Equal in the 16 characters that manifests keep of a string by default, and one between the two.
+#: Equal in the first 16 characters, which are all that manifests keep of a string by default. MIDDLE is between them.
 TWIN, MIDDLE, OTHER_TWIN = ("5e" * 8 + tail * 48 for tail in "059")
 
 
 def load(table: Table, contract: TableContract, period: str, *digests: str, rows: int = 3) -> None:
-    """Append one data file a digest, as a commit does."""
+    """Append one data file per digest, as a commit does."""
     with table.transaction() as transaction, transaction.update_snapshot().fast_append() as append:
         for digest in digests:
-            constants = {
+            provenance = {
                 "delivery_period": period,
                 "source_file": "toy.csv",
                 "source_file_sha256": digest,
                 "staged_at": datetime(2026, 11, 22, tzinfo=UTC),
             }
-            sink = DataFileWriter(table, contract)
-            sink.write(
+            writer = DataFileWriter(table, contract)
+            writer.write(
                 pa.record_batch(
                     {"n": pa.array(range(rows), pa.int32()), "source_row": pa.array(range(rows), pa.int64())}
                 ),
-                constants,
+                provenance,
             )
-            for data_file in sink.close():
+            for data_file in writer.close():
                 append.append_data_file(data_file)
     table.refresh()
 
 
 def compact(table: Table) -> None:
-    """Rewrite all files as one, as managed compaction does."""
+    """Rewrite all data files as one, as managed compaction does."""
     table.overwrite(table.scan().to_arrow().sort_by("n"))
     table.refresh()
 
 
-@pytest.fixture(params=["whole digests in the manifests", "digests cut to 16 characters"])
+@pytest.fixture(params=["whole digests in the manifests", "digests truncated to 16 characters"])
 def ledger(make_table: MakeTable, request: pytest.FixtureRequest) -> tuple[Table, TableContract]:
     mode = "full" if request.param.startswith("whole") else "truncate(16)"
     return make_table(
@@ -62,12 +62,12 @@ def test_a_table_without_a_snapshot_holds_nothing(ledger: Ledger):
     assert loaded_digests(ledger[0], "2026Q4", {A}) == set()
 
 
-def test_of_no_files_none_is_loaded(ledger: Ledger):
+def test_an_empty_request_finds_no_loaded_files(ledger: Ledger):
     load(*ledger, "2026Q4", A)
     assert loaded_digests(ledger[0], "2026Q4", set()) == set()
 
 
-def test_files_are_told_apart_by_period_and_digest(ledger: Ledger):
+def test_files_are_identified_by_period_and_digest(ledger: Ledger):
     load(*ledger, "2026Q4", A, B)
     load(*ledger, "2026Q3", C)
     assert loaded_digests(ledger[0], "2026Q4", {A, B, C}) == {A, B}
@@ -75,13 +75,13 @@ def test_files_are_told_apart_by_period_and_digest(ledger: Ledger):
     assert loaded_digests(ledger[0], "2026Q2", {A, B, C}) == set()
 
 
-def test_digests_with_the_same_beginning_are_different_files(ledger: Ledger):
+def test_digests_with_the_same_prefix_are_different_files(ledger: Ledger):
     load(*ledger, "2026Q4", TWIN, OTHER_TWIN)
     assert loaded_digests(ledger[0], "2026Q4", {TWIN, MIDDLE, OTHER_TWIN}) == {TWIN, OTHER_TWIN}
     assert loaded_digests(ledger[0], "2026Q4", {MIDDLE}) == set()
 
 
-def test_compaction_changes_no_answer(ledger: Ledger):
+def test_compaction_changes_no_result(ledger: Ledger):
     load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN)
     load(*ledger, "2026Q3", C)
     compact(ledger[0])
@@ -90,7 +90,7 @@ def test_compaction_changes_no_answer(ledger: Ledger):
     assert count_loaded_rows(ledger[0], "2026Q4", {A, B, C, MIDDLE}) == 3
 
 
-def test_snapshot_expiry_changes_no_answer(ledger: Ledger):
+def test_snapshot_expiry_changes_no_result(ledger: Ledger):
     load(*ledger, "2026Q4", A)
     first = ledger[0].current_snapshot()
     load(*ledger, "2026Q4", B)
@@ -101,13 +101,13 @@ def test_snapshot_expiry_changes_no_answer(ledger: Ledger):
     assert loaded_digests(ledger[0], "2026Q4", {A, B}) == {A, B}
 
 
-def test_deleted_rows_are_not_loaded_any_more(ledger: Ledger):
+def test_deleted_rows_do_not_count_as_loaded(ledger: Ledger):
     load(*ledger, "2026Q4", A, B)
     ledger[0].delete(f"source_file_sha256 = '{A}'")
     assert loaded_digests(ledger[0].refresh(), "2026Q4", {A, B}) == {B}
 
 
-def test_a_table_that_is_not_partitioned_by_period_answers_too(make_table: MakeTable):
+def test_a_table_that_is_not_partitioned_by_period_is_a_ledger_too(make_table: MakeTable):
     table, contract = make_table(Column(name="n", type="int"), partition_by=())
     load(table, contract, "2026Q4", A)
     load(table, contract, "2026Q3", B)
@@ -124,7 +124,7 @@ def test_rows_are_counted(ledger: Ledger):
     assert count_loaded_rows(ledger[0], "2026Q4", set()) == 0
 
 
-def test_rows_are_told_one_by_one(ledger: Ledger):
+def test_the_row_numbers_of_each_file_are_found(ledger: Ledger):
     load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN, rows=5)
     load(*ledger, "2026Q3", B, rows=2)
     for _ in range(2):
@@ -136,6 +136,6 @@ def test_rows_are_told_one_by_one(ledger: Ledger):
 
 
 @pytest.mark.parametrize("numbers", [[], [1], [3, 2, 2**40]])
-def test_row_numbers_are_those_of_the_array_and_not_of_the_one_that_it_is_cut_from(numbers: list[int]):
-    cut = pa.array([7, *numbers, 9], pa.int64()).slice(1, len(numbers))
-    assert list(row_numbers(cut)) == numbers
+def test_row_numbers_of_a_slice_are_those_of_the_slice_alone(numbers: list[int]):
+    sliced = pa.array([7, *numbers, 9], pa.int64()).slice(1, len(numbers))
+    assert list(row_numbers(sliced)) == numbers

@@ -1,4 +1,4 @@
-"""Rows are split by partition exactly as Iceberg's transforms say, whatever the partition spec."""
+"""Rows are split by partition exactly as Iceberg's transforms define, for any partition spec."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def split(*partition_by: tuple[str, str]) -> dict[Record, list[int]]:
         partition_by=tuple(PartitionField(column=column, transform=transform) for column, transform in partition_by),
     )
     schema = iceberg_schema(contract)
-    parts = split_by_partition(ROWS, partition_spec(contract, schema), schema)
-    return {record: sorted(part.column("n").to_pylist()) for record, part in parts}
+    partitions = split_by_partition(ROWS, partition_spec(contract, schema), schema)
+    return {record: sorted(rows.column("n").to_pylist()) for record, rows in partitions}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def split(*partition_by: tuple[str, str]) -> dict[Record, list[int]]:
         ([], {Record(): [0, 1, 2, 3, 4, 5]}),
         ([("state", "identity")], {Record("NY"): [0, 2, 5], Record("OH"): [1, 4], Record(None): [3]}),
         ([("state", "truncate[1]")], {Record("N"): [0, 2, 5], Record("O"): [1, 4], Record(None): [3]}),
-        # Years and months since 1970; before it they are negative.
+        # Years and months since 1970; negative before 1970.
         ([("day", "year")], {Record(-1): [0], Record(56): [1, 2, 4], Record(None): [3], Record(-1969): [5]}),
         (
             [("day", "month")],
@@ -72,17 +72,17 @@ def test_every_row_goes_to_its_partition(partition_by: list[tuple[str, str]], ex
     assert split(*partition_by) == expected
 
 
-def test_a_bucket_is_a_number_below_its_count_and_a_value_has_one_bucket():
-    parts = split(("state", "bucket[4]"))
-    assert sorted(row for rows in parts.values() for row in rows) == [0, 1, 2, 3, 4, 5]
-    assert all(record[0] is None or 0 <= record[0] < 4 for record in parts)
-    assert sum({0, 2, 5} <= set(rows) for rows in parts.values()) == 1
+def test_a_bucket_is_a_number_below_the_bucket_count_and_equal_values_share_one_bucket():
+    partitions = split(("state", "bucket[4]"))
+    assert sorted(row for rows in partitions.values() for row in rows) == [0, 1, 2, 3, 4, 5]
+    assert all(record[0] is None or 0 <= record[0] < 4 for record in partitions)
+    assert sum({0, 2, 5} <= set(rows) for rows in partitions.values()) == 1
 
 
-def test_rows_of_one_partition_are_not_copied():
+def test_rows_of_a_single_partition_are_not_copied():
     schema = iceberg_schema(TableContract(namespace="toy", name="t", columns=COLUMNS))
     contract = TableContract(
         namespace="toy", name="t", columns=COLUMNS, partition_by=(PartitionField(column="at", transform="day"),)
     )
-    [(_, part)] = split_by_partition(ROWS, partition_spec(contract, schema), schema)
-    assert part is ROWS
+    [(_, rows)] = split_by_partition(ROWS, partition_spec(contract, schema), schema)
+    assert rows is ROWS

@@ -1,4 +1,4 @@
-"""Small files are opened ahead, large ones are not, and every one that was opened is closed."""
+"""Small files are opened ahead, large files are not, and every opened file is closed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from growth_verticals.delivery import SMALL_BYTES, LandedFile
+from growth_verticals.delivery import SMALL_FILE_BYTES, LandedFile
 from growth_verticals.errors import TransferError
-from growth_verticals.tables.prefetch import AHEAD, readers
+from growth_verticals.tables.prefetch import MAX_OPEN_FILES, open_ahead
 
 
 def landed(number: int, size: int = 1) -> LandedFile:
@@ -20,31 +20,31 @@ def landed(number: int, size: int = 1) -> LandedFile:
 
 
 class Opener:
-    """Opens files; a reader here is a file's name."""
+    """Opens files. In these tests a reader is just the file's name."""
 
     def __init__(self, *broken: str) -> None:
         self.broken = broken
         self.opened: list[str] = []
         self.closed: list[str] = []
-        self.enough = Event()
+        self.all_opened = Event()
 
     @contextmanager
     def __call__(self, file: LandedFile) -> Iterator[Any]:
         if file.name in self.broken:
-            raise TransferError("gone", file=file.name)
+            raise TransferError("missing", file=file.name)
         self.opened.append(file.name)
-        if len(self.opened) == AHEAD:
-            self.enough.set()
+        if len(self.opened) == MAX_OPEN_FILES:
+            self.all_opened.set()
         try:
             yield file.name
         finally:
             self.closed.append(file.name)
 
 
-def test_files_come_in_their_order_and_each_is_closed_behind_its_reader():
+def test_files_are_yielded_in_order_and_each_is_closed_after_its_reader():
     opener, files = Opener(), [landed(number) for number in range(30)]
-    for number, entered in enumerate(readers(files, opener)):
-        with entered as reader:
+    for number, opened in enumerate(open_ahead(files, opener)):
+        with opened as reader:
             assert reader == files[number].name
             assert reader not in opener.closed
         assert opener.closed[-1] == reader
@@ -53,41 +53,41 @@ def test_files_come_in_their_order_and_each_is_closed_behind_its_reader():
 
 def test_small_files_are_opened_while_the_first_is_read():
     opener = Opener()
-    coming = readers([landed(number) for number in range(30)], opener)
-    with next(coming):
-        assert opener.enough.wait(timeout=60)
-    coming.close()
+    opened = open_ahead([landed(number) for number in range(30)], opener)
+    with next(opened):
+        assert opener.all_opened.wait(timeout=60)
+    opened.close()
 
 
-def test_a_large_file_is_opened_when_it_is_its_turn_and_nothing_is_opened_beside_it():
+def test_a_large_file_is_opened_only_when_it_is_next_and_no_other_file_with_it():
     opener = Opener()
-    coming = readers([landed(0), landed(1, SMALL_BYTES + 1), landed(2)], opener)
-    with next(coming):
+    opened = open_ahead([landed(0), landed(1, SMALL_FILE_BYTES + 1), landed(2)], opener)
+    with next(opened):
         assert opener.opened == ["toy-00.csv"]
-    with next(coming):
+    with next(opened):
         assert opener.opened == ["toy-00.csv", "toy-01.csv"]
-    with next(coming) as reader:
+    with next(opened) as reader:
         assert reader == "toy-02.csv"
 
 
-def test_what_was_opened_in_vain_is_closed():
+def test_files_that_were_opened_but_not_read_are_closed():
     opener = Opener()
-    coming = readers([landed(number) for number in range(30)], opener)
-    with next(coming):
+    opened = open_ahead([landed(number) for number in range(30)], opener)
+    with next(opened):
         pass
-    coming.close()
+    opened.close()
     assert len(opener.opened) >= 1
     assert sorted(opener.closed) == sorted(opener.opened)
 
 
-def test_a_file_that_cannot_be_opened_fails_in_its_turn_and_the_others_are_closed():
+def test_a_file_that_cannot_be_opened_fails_when_it_is_next_and_the_others_are_closed():
     opener = Opener("toy-02.csv")
-    coming = readers([landed(number) for number in range(30)], opener)
+    opened = open_ahead([landed(number) for number in range(30)], opener)
     for _ in range(2):
-        with next(coming):
+        with next(opened):
             pass
-    third = next(coming)
-    with pytest.raises(TransferError, match="gone"):
+    third = next(opened)
+    with pytest.raises(TransferError, match="missing"):
         third.__enter__()
-    coming.close()
+    opened.close()
     assert sorted(opener.closed) == sorted(opener.opened)

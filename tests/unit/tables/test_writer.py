@@ -1,4 +1,4 @@
-"""What `DataFileWriter` writes is what Iceberg readers expect, and its memory has a bound."""
+"""`DataFileWriter` writes the files that Iceberg readers expect, in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from growth_verticals.tables.writer import DataFileWriter
 from .conftest import MakeTable
 
 SHA = "5e" * 32
-REPEATED = ("source_file", "source_file_sha256", "delivery_period")
-CONSTANTS = {
+FILE_COLUMNS = ("source_file", "source_file_sha256", "delivery_period")
+PROVENANCE = {
     "delivery_period": "2026Q4",
     "source_file": "toy.csv",
     "source_file_sha256": SHA,
@@ -41,14 +41,14 @@ def strings(values: list[str | None]) -> pa.Array:
 
 
 def write(table: Table, contract: TableContract, *batches: pa.RecordBatch) -> list[DataFile]:
-    sink = DataFileWriter(table, contract)
+    file_writer = DataFileWriter(table, contract)
     for rows in batches:
-        sink.write(rows, CONSTANTS)
-    return sink.close()
+        file_writer.write(rows, PROVENANCE)
+    return file_writer.close()
 
 
 def append(table: Table, data_files: list[DataFile]) -> list[dict[str, Any]]:
-    """Make the files part of the table and return its rows as pyiceberg reads them."""
+    """Append the files to the table and return its rows as pyiceberg reads them."""
     with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:
         for data_file in data_files:
             snapshot.append_data_file(data_file)
@@ -63,7 +63,7 @@ def bounds(table: Table, data_file: DataFile, column: str) -> tuple[Any, Any] | 
     return from_bytes(field.field_type, lower), from_bytes(field.field_type, upper)
 
 
-def test_every_type_comes_back_as_it_was_given(make_table: MakeTable):
+def test_values_of_every_type_are_read_back_unchanged(make_table: MakeTable):
     values: dict[str, tuple[str, pa.DataType, Any]] = {
         "a_string": ("string", pa.string(), "01234"),
         "an_int": ("int", pa.int32(), -(2**31)),
@@ -79,24 +79,24 @@ def test_every_type_comes_back_as_it_was_given(make_table: MakeTable):
         "a_large_decimal": ("decimal(38, 4)", pa.decimal128(38, 4), Decimal("-" + "9" * 34 + ".0001")),
         "a_map": ("map<string, string>", pa.map_(pa.string(), pa.string()), [("key", "value"), ("none", None)]),
     }
-    columns = [Column(name=name, type=kind) for name, (kind, _, _) in values.items()]
+    columns = [Column(name=name, type=iceberg_type) for name, (iceberg_type, _, _) in values.items()]
     table, contract = make_table(*columns)
-    rows = batch(**{name: pa.array([value, None], kind) for name, (_, kind, value) in values.items()})
+    rows = batch(**{name: pa.array([value, None], arrow_type) for name, (_, arrow_type, value) in values.items()})
     [data_file] = write(table, contract, rows)
     first, second = append(table, [data_file])
     assert {name: first[name] for name in values} == {name: value for name, (_, _, value) in values.items()}
     assert all(second[name] is None for name in values)
-    assert {name: second[name] for name in CONSTANTS} == CONSTANTS
+    assert {name: second[name] for name in PROVENANCE} == PROVENANCE
     assert (first["source_row"], second["source_row"]) == (2, 3)
 
 
-def test_a_uuid_is_one_for_every_reader(make_table: MakeTable):
+def test_a_uuid_column_is_read_back_as_uuids(make_table: MakeTable):
     table, contract = make_table(Column(name="id", type="uuid"))
     [data_file] = write(table, contract, batch(id=pa.array([b"\x01" * 16], pa.binary(16))))
     assert [str(row["id"]) for row in append(table, [data_file])] == ["01010101-0101-0101-0101-010101010101"]
 
 
-def test_a_data_file_carries_counts_bounds_and_its_partition(make_table: MakeTable):
+def test_a_data_file_has_counts_bounds_and_its_partition(make_table: MakeTable):
     full = {"write.metadata.metrics.column.source_file_sha256": "full"}
     table, contract = make_table(Column(name="state", type="string"), Column(name="n", type="int"), properties=full)
     rows = batch(state=strings(["NY", None, "OH"]), n=pa.array([3, -1, 2], pa.int32()))
@@ -112,14 +112,14 @@ def test_a_data_file_carries_counts_bounds_and_its_partition(make_table: MakeTab
     assert "/delivery_period=2026Q4/" in data_file.file_path
 
 
-def test_columns_are_found_by_field_id(make_table: MakeTable):
+def test_columns_have_the_tables_field_ids(make_table: MakeTable):
     table, contract = make_table(Column(name="state", type="string"), Column(name="m", type="map<string, string>"))
     maps = pa.array([[("a", "b")]], pa.map_(pa.string(), pa.string()))
     [data_file] = write(table, contract, batch(state=strings(["NY"]), m=maps))
     with table.io.new_input(data_file.file_path).open() as stream:
         schema = pq.ParquetFile(stream).schema_arrow
-    found = {field.name: int(field.metadata[b"PARQUET:field_id"]) for field in schema}
-    assert found == {field.name: field.field_id for field in table.schema().fields}
+    field_ids = {field.name: int(field.metadata[b"PARQUET:field_id"]) for field in schema}
+    assert field_ids == {field.name: field.field_id for field in table.schema().fields}
     key = schema.field("m").type.key_field
     assert int(key.metadata[b"PARQUET:field_id"]) == table.schema().find_field("m.key").field_id
 
@@ -127,7 +127,7 @@ def test_columns_are_found_by_field_id(make_table: MakeTable):
 def test_a_column_with_a_value_too_long_for_parquet_statistics_has_no_bounds(
     make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
 ):
-    # Row group 1 has bounds, row group 2 none: the first one's bounds are not the file's.
+    # Row group 1 has bounds and row group 2 has none, so the bounds of row group 1 are not those of the file.
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 1)
     table, contract = make_table(Column(name="text", type="string"), Column(name="other", type="string"))
     [data_file] = write(
@@ -142,14 +142,12 @@ def test_a_column_with_a_value_too_long_for_parquet_statistics_has_no_bounds(
     assert table.scan(row_filter=f"text = '{'z' * 5000}'").to_arrow().num_rows == 1
 
 
-def test_no_row_makes_no_file(make_table: MakeTable):
+def test_without_rows_there_is_no_file(make_table: MakeTable):
     table, contract = make_table(Column(name="state", type="string"))
     assert write(table, contract) == []
 
 
-def test_a_file_that_reaches_the_target_size_is_followed_by_another(
-    make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_new_file_starts_when_one_reaches_the_target_size(make_table: MakeTable, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 10)
     table, contract = make_table(Column(name="state", type="string"), properties={"write.target-file-size-bytes": "1"})
     data_files = write(table, contract, *(batch(state=strings(["NY"] * 10)) for _ in range(3)))
@@ -157,7 +155,7 @@ def test_a_file_that_reaches_the_target_size_is_followed_by_another(
     assert len(append(table, data_files)) == 30
 
 
-def test_row_groups_are_bounded_by_bytes(make_table: MakeTable, monkeypatch: pytest.MonkeyPatch):
+def test_row_groups_are_limited_by_bytes(make_table: MakeTable, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 4000)
     table, contract = make_table(Column(name="text", type="string"))
     [data_file] = write(table, contract, *(batch(text=strings(["x" * 1000] * 2)) for _ in range(6)))
@@ -173,7 +171,7 @@ def read_back(table: Table, data_file: DataFile, column: str) -> list[list[Any]]
         return [file.read_row_group(group).column(column).to_pylist() for group in range(file.num_row_groups)]
 
 
-def test_rows_are_sorted_within_a_row_group_and_a_file_of_one_says_so(
+def test_rows_are_sorted_within_a_row_group_and_a_file_with_one_row_group_is_marked_as_sorted(
     make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 4)
@@ -204,13 +202,15 @@ def test_rows_of_several_files_in_one_row_group_keep_their_provenance(
     make_table: MakeTable, partition_by: tuple[str, ...], sort_by: tuple[str, ...]
 ):
     table, contract = make_table(Column(name="state", type="string"), partition_by=partition_by, sort_by=sort_by)
-    sink = DataFileWriter(table, contract)
+    file_writer = DataFileWriter(table, contract)
     rows = batch(state=strings(["TX", "NY"]))
     for number in (3, 1, 2, 1):
-        sink.write(rows, CONSTANTS | {"source_file": f"toy-{number}.csv", "source_file_sha256": f"{number}e" * 32})
-    found = append(table, sink.close())
+        file_writer.write(
+            rows, PROVENANCE | {"source_file": f"toy-{number}.csv", "source_file_sha256": f"{number}e" * 32}
+        )
+    found = append(table, file_writer.close())
     expected = sorted((f"toy-{n}.csv", f"{n}e" * 32, "2026Q4", state) for n in (1, 1, 2, 3) for state in ("NY", "TX"))
-    assert sorted(tuple(row[n] for n in (*REPEATED, "state")) for row in found) == expected
+    assert sorted(tuple(row[n] for n in (*FILE_COLUMNS, "state")) for row in found) == expected
     if sort_by[:1] == ("source_file",) and partition_by == ("delivery_period",):
         assert [(row["source_file"], row["state"]) for row in found] == [
             (file, state) for file, _, _, state in expected
@@ -224,11 +224,11 @@ def test_a_table_without_a_sort_order_keeps_the_order_of_its_rows(make_table: Ma
     assert data_file.sort_order_id is None
 
 
-@pytest.mark.parametrize(("sample", "of_unique"), [(100, False), (101, True)])
-def test_dictionaries_are_kept_for_columns_that_repeat_and_in_small_files_for_all(
-    make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, sample: int, of_unique: bool
+@pytest.mark.parametrize(("sample_rows", "unique_has_dictionary"), [(100, False), (101, True)])
+def test_columns_with_repeated_values_are_dictionary_encoded_and_in_small_files_all_columns(
+    make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, sample_rows: int, unique_has_dictionary: bool
 ):
-    monkeypatch.setattr(dictionaries, "_SAMPLE_ROWS", sample)
+    monkeypatch.setattr(dictionaries, "_SAMPLE_ROWS", sample_rows)
     table, contract = make_table(Column(name="state", type="string"), Column(name="person_id", type="string"))
     rows = batch(state=strings(["NY", "OH"] * 50), person_id=strings([f"P{n}" for n in range(100)]))
     [data_file] = write(table, contract, rows)
@@ -237,61 +237,61 @@ def test_dictionaries_are_kept_for_columns_that_repeat_and_in_small_files_for_al
     has_dictionary = {
         group.column(n).path_in_schema: group.column(n).has_dictionary_page for n in range(group.num_columns)
     }
-    assert (has_dictionary["state"], has_dictionary["person_id"]) == (True, of_unique)
+    assert (has_dictionary["state"], has_dictionary["person_id"]) == (True, unique_has_dictionary)
     assert has_dictionary["source_file_sha256"]
 
 
 @pytest.fixture
-def tight(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 100)
-    monkeypatch.setattr(writer, "WAITING_BYTES", 2000)
-    monkeypatch.setattr(writer, "OPEN_FILES", 2)
+    monkeypatch.setattr(writer, "MAX_BUFFERED_BYTES", 2000)
+    monkeypatch.setattr(writer, "MAX_OPEN_UPLOADS", 2)
 
 
-@pytest.mark.usefixtures("tight")
-def test_many_partitions_hold_few_files_open_and_lose_no_row(make_table: MakeTable):
+@pytest.mark.usefixtures("low_limits")
+def test_many_partitions_keep_few_files_open_and_lose_no_row(make_table: MakeTable):
     table, contract = make_table(Column(name="state", type="string"), partition_by=("delivery_period", "state"))
-    sink, most_open = DataFileWriter(table, contract), 0
+    file_writer, most_open = DataFileWriter(table, contract), 0
     for block in range(20):
-        sink.write(batch(state=strings([f"S{(block + n) % 12}" for n in range(60)])), CONSTANTS)
-        most_open = max(most_open, len(sink._open))
-    data_files = sink.close()
+        file_writer.write(batch(state=strings([f"S{(block + n) % 12}" for n in range(60)])), PROVENANCE)
+        most_open = max(most_open, len(file_writer._open_files))
+    data_files = file_writer.close()
     assert most_open == 2
     rows = append(table, data_files)
     assert len(rows) == 20 * 60
     assert {data_file.partition for data_file in data_files} == {Record("2026Q4", f"S{n}") for n in range(12)}
-    # Each partition, read by itself, is what the rows say: no row lies in another's file.
+    # A read of one partition returns exactly its rows: no row is in another partition's file.
     for state in ("S0", "S11"):
         found = table.scan(row_filter=f"state = '{state}'").to_arrow().num_rows
         assert found == sum(row["state"] == state for row in rows) > 0
 
 
-def test_abandoned_uploads_leave_no_open_file(make_table: MakeTable, monkeypatch: pytest.MonkeyPatch):
+def test_aborted_uploads_leave_no_open_file(make_table: MakeTable, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 1)
     table, contract = make_table(Column(name="state", type="string"))
-    sink = DataFileWriter(table, contract)
-    sink.write(batch(state=strings(["NY"])), CONSTANTS)
-    [file] = sink._open.values()
-    assert sink.abandon() == [file.location]
+    file_writer = DataFileWriter(table, contract)
+    file_writer.write(batch(state=strings(["NY"])), PROVENANCE)
+    [file] = file_writer._open_files.values()
+    assert file_writer.abort() == [file.location]
     assert file._stream.closed
-    assert sink.abandon() == []
+    assert file_writer.abort() == []
 
 
 @pytest.mark.parametrize("partition_by", [("delivery_period",), ("delivery_period", "state")])
-def test_memory_does_not_grow_with_the_rows(
+def test_memory_does_not_grow_with_the_number_of_rows(
     make_table: MakeTable, monkeypatch: pytest.MonkeyPatch, partition_by: tuple[str, ...]
 ):
     monkeypatch.setattr(writer, "ROW_GROUP_BYTES", 2**20)
-    monkeypatch.setattr(writer, "WAITING_BYTES", 2**20)
+    monkeypatch.setattr(writer, "MAX_BUFFERED_BYTES", 2**20)
     table, contract = make_table(
         Column(name="state", type="string"), Column(name="text", type="string"), partition_by=partition_by
     )
     rows = batch(state=strings([f"S{n % 30}" for n in range(500)]), text=strings([f"{n:01000}" for n in range(500)]))
-    pool, own = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
-    pa.set_memory_pool(own)
+    pool, measured_pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(measured_pool)
     try:
         data_files = write(table, contract, *[rows] * 100)
     finally:
         pa.set_memory_pool(pool)
     assert sum(data_file.record_count for data_file in data_files) == 50_000
-    assert 2**20 < own.max_memory() < 15 * 2**20 < 100 * rows.nbytes  # 50 MB went through
+    assert 2**20 < measured_pool.max_memory() < 15 * 2**20 < 100 * rows.nbytes  # 50 MB were written

@@ -1,6 +1,6 @@
-"""Create, describe, configure and share the tables of a table bucket: `gv tables COMMAND`.
+"""Create, inspect, configure and share the tables of a table bucket: `gv tables COMMAND`.
 
-One module a command, each with `EXAMPLE`, `add_arguments` and `run`; `common.py` holds the options that all take.
+One module per command, each with `EXAMPLE`, `add_arguments` and `run`; `common.py` has the options that all share.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COMMANDS = tuple(sorted(module.name for module in iter_modules(__path__) if modu
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands, with the options that all of them take."""
+    """Add the commands, each with the common options."""
     commands = parser.add_subparsers(dest="tables_command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = import_module(f"{__name__}.{name}")
@@ -34,6 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the chosen command and return its exit code."""
+    """Run the selected command and return its exit code."""
     code: int = arguments.run(arguments)
     return code

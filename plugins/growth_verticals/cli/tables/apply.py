@@ -1,4 +1,4 @@
-"""Make tables, maintenance settings and grants as they are declared; what would be lost must be allowed by name."""
+"""Apply the declared tables, maintenance settings and grants; a change that loses data must be allowed by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from growth_verticals.cli.output import print_json
-from growth_verticals.cli.tables.plan import as_json, planned, show
+from growth_verticals.cli.tables.plan import SOURCES_HELP, build_plan, print_plan, step_as_json
 
 if TYPE_CHECKING:
     import argparse
@@ -19,39 +19,39 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", nargs="*", help="only these sources (default: all, or those of --namespace)")
+    parser.add_argument("source", nargs="*", help=SOURCES_HELP)
     parser.add_argument(
         "--allow",
         action="append",
-        type=allowance,
+        type=parse_allow,
         default=[],
-        metavar="WORD",
-        help="drop:NAMESPACE.TABLE.COLUMN lets a column be dropped, or replaced by one of a narrower type; "
-        "revoke:PRINCIPAL takes back what no file grants; may be repeated",
+        metavar="CHANGE",
+        help="drop:NAMESPACE.TABLE.COLUMN allows dropping a column, or replacing it with one of a narrower type; "
+        "revoke:PRINCIPAL allows revoking access that no file declares; can be repeated",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Apply the plan; 0 if all is as declared afterwards, 1 if a change is refused. Then nothing was changed."""
+    """Apply the plan; exit code 0 if everything is as declared afterwards, 1 if a refused change left all unchanged."""
     from growth_verticals.bucket.plan import refused_changes
 
-    plan = planned(arguments)
+    plan = build_plan(arguments)
     refused = refused_changes(plan, arguments.allow)
     if not arguments.json:
-        show(plan, arguments.allow)
+        print_plan(plan, arguments.allow)
     for step in [] if refused else plan:
-        step.make()
+        step.apply()
     if arguments.json:
-        print_json({"made": not refused, "steps": [as_json(step) for step in plan]})
+        print_json({"applied": not refused, "steps": [step_as_json(step) for step in plan]})
     elif refused:
-        print("a change is refused, so nothing was changed. Next: mend the SQL file, or allow what may be lost")
+        print("a change is refused, so nothing was changed. Next: fix the declaration, or permit the change by --allow")
     else:
-        print("made" if plan else "everything is as declared")
+        print("applied" if plan else "everything is as declared")
     return 1 if refused else 0
 
 
-def allowance(text: str) -> str:
-    """Return `text` if it names a column to drop or a principal. Raises `ArgumentTypeError`."""
+def parse_allow(text: str) -> str:
+    """Return `text` if it is a valid value of `--allow`. Raises `ArgumentTypeError`."""
     if not re.fullmatch(r"drop:[a-z0-9_]+\.[a-z0-9_]+\.[^.]+|revoke:arn:\S+", text):
         raise ArgumentTypeError(f"{text[:80]!r} is neither drop:NAMESPACE.TABLE.COLUMN nor revoke:PRINCIPAL")
     return text

@@ -1,4 +1,4 @@
-"""Create a table from a SQL file, SQL text or a JSON schema; --dry-run shows what would be made."""
+"""Create a table from a SQL file, SQL text or a JSON schema; --dry-run shows what would be created."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    given = parser.add_mutually_exclusive_group(required=True)
-    given.add_argument("-s", "--schema", type=Path, metavar="FILE", help="SQL file, or JSON schema if it ends in .json")
-    given.add_argument("--sql", metavar="TEXT", help="one CREATE TABLE statement; - reads it from standard input")
-    parser.add_argument("-t", "--table", metavar="NAME", help="the table's name (default: as the SQL says)")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be made, and ask no server")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show what is made, as a dry run does")
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("-s", "--schema", type=Path, metavar="FILE", help="SQL file, or JSON schema if it ends in .json")
+    group.add_argument("--sql", metavar="TEXT", help="one CREATE TABLE statement; - reads it from standard input")
+    parser.add_argument("-t", "--table", metavar="NAME", help="the table's name (default: the name in the SQL)")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be created, without calling a server")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also show what is created, as --dry-run does")
     parser.set_defaults(usage_error=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Create the table; 0 if it is there as declared afterwards, 1 if another is."""
+    """Create the table; exit code 0 if it exists as declared afterwards, 1 if a different one exists."""
     contract = read_contract(arguments)
     warnings = warnings_of(contract)
     if not arguments.json:
@@ -65,24 +65,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 _STATES = {
     "created": "created",
-    "exists": "already there, and as declared",
-    "differs": "already there, and different; nothing was changed",
+    "exists": "already exists, as declared",
+    "differs": "already exists and differs; nothing was changed",
 }
 
 
 def read_contract(arguments: argparse.Namespace) -> TableContract:
     """Return the table that the arguments declare.
 
-    A table that a declared source loads, by the SQL's own name, has the provenance columns, without which it cannot be
-    loaded. Any other has the columns of the SQL and no more. `-n` and `-t` go before what the SQL says. Raises
-    `DdlError`, or `ConfigurationError` for a file that cannot be read; ends with 2 for a bad name or none.
+    If the SQL's own table name is that of a declared source's table, the contract has the provenance columns, without
+    which the table cannot be loaded. Any other table has only the columns of the SQL. `-n` and `-t` override the SQL.
+    Raises `DdlError`, or `ConfigurationError` for a file that cannot be read; a bad or missing name is a usage error.
     """
     _check_name(arguments, "-n/--namespace", arguments.namespace, is_namespace)
     _check_name(arguments, "-t/--table", arguments.table, is_table_name)
     text, file = _read(arguments)
     if arguments.schema and arguments.schema.suffix == ".json":
         if arguments.table is None:
-            arguments.usage_error("a JSON schema does not name its table; name it: -t NAME")
+            arguments.usage_error("a JSON schema does not contain the table's name; add -t NAME")
         identifier = f"{arguments.namespace or NO_NAMESPACE}.{arguments.table}"
         return read_json_schema(text, file=file, identifier=identifier)
     loaded = read_identifier(text, file=file) in _loaded_tables()
@@ -91,16 +91,17 @@ def read_contract(arguments: argparse.Namespace) -> TableContract:
 
 
 def describe(contract: TableContract) -> str:
-    """Return the table as it was read, in lines for people."""
+    """Return the table as text."""
     columns = contract.all_columns
-    names, kinds = (max(map(len, each)) for each in zip(*((c.name, type_in_sql(c.type)) for c in columns), strict=True))
+    name_width = max(len(column.name) for column in columns)
+    type_width = max(len(type_in_sql(column.type)) for column in columns)
     lines = [f"table {contract.identifier}, {len(columns)} columns"]
     for column in columns:
         required = "NOT NULL" if column.required else ""
-        line = f"  {column.name:{names}}  {type_in_sql(column.type):{kinds}}  {required:8}  {column.comment}"
+        line = f"  {column.name:{name_width}}  {type_in_sql(column.type):{type_width}}  {required:8}  {column.comment}"
         lines.append(line.rstrip())
-    lines.append(f"partitioned by: {', '.join(map(partition_in_sql, contract.partition_by)) or 'nothing'}")
-    lines.append(f"sorted by: {', '.join(contract.sort_by) or 'nothing'}")
+    lines.append(f"partitioned by: {', '.join(map(partition_in_sql, contract.partition_by)) or 'none'}")
+    lines.append(f"sorted by: {', '.join(contract.sort_by) or 'none'}")
     if contract.doc:
         lines.append(f"comment: {contract.doc}")
     if contract.properties:
@@ -109,21 +110,21 @@ def describe(contract: TableContract) -> str:
 
 
 def dry_run(arguments: argparse.Namespace, contract: TableContract, warnings: list[str]) -> int:
-    """Print the request that would make the table."""
+    """Print the request that would create the table."""
     from growth_verticals.catalog.create import create_request
 
     request = create_request(contract, _bucket_arn(arguments))
     if arguments.json:
         print_json(_as_json(contract) | {"warnings": warnings, "request": request})
         return 0
-    print("the same by `aws s3tables create-table --cli-input-json`:")
+    print("the same request for `aws s3tables create-table --cli-input-json`:")
     print_json(request)
-    print("dry run: nothing was made")
+    print("dry run: nothing was created")
     return 0
 
 
 def create(account: Account, contract: TableContract) -> tuple[str, list[str]]:
-    """Return `created`, `exists` or `differs`, and the differences in words."""
+    """Return `created`, `exists` or `differs`, and the differences as text."""
     from growth_verticals.catalog.create import create_table, find_table
     from growth_verticals.catalog.differences import differences
     from growth_verticals.catalog.rest import open_catalog
@@ -131,9 +132,9 @@ def create(account: Account, contract: TableContract) -> tuple[str, list[str]]:
     catalog = open_catalog(account)
     live = find_table(catalog, contract.identifier)
     status = "exists" if live else "created"
-    # What was created is compared too: another may have been faster. Properties are ours, and no SQL asks for them.
-    found = differences(live or create_table(catalog, contract), contract)
-    mismatches = [each.mismatch for each in found if each.kind != "property"]
+    # A new table is compared too: another run can have created it first. Properties are gv's, and not in the SQL.
+    all_differences = differences(live or create_table(catalog, contract), contract)
+    mismatches = [each.mismatch for each in all_differences if each.kind != "property"]
     return ("differs" if mismatches else status), mismatches
 
 
@@ -150,7 +151,7 @@ def _as_json(contract: TableContract) -> dict[str, Any]:
 
 
 def _read(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Return the text, and what messages call it."""
+    """Return the text, and its name for messages."""
     if arguments.sql == "-":
         return sys.stdin.read(), "standard input"
     if arguments.sql is not None:
@@ -162,11 +163,11 @@ def _read(arguments: argparse.Namespace) -> tuple[str, str]:
         raise ConfigurationError("the schema file cannot be read", file=str(arguments.schema), found=found) from error
 
 
-def _check_name(arguments: argparse.Namespace, option: str, name: str | None, is_good: Callable[[str], bool]) -> None:
-    if name is not None and not is_good(name):
+def _check_name(arguments: argparse.Namespace, option: str, name: str | None, is_valid: Callable[[str], bool]) -> None:
+    if name is not None and not is_valid(name):
         arguments.usage_error(
             f"argument {option}: S3 Tables or Athena would refuse this name; expected 1 to 255 of a-z, 0-9 and _, "
-            f"a letter first, no _ last, and no namespace that starts with aws; found {name[:80]!r}"
+            f"starting with a letter and not ending with _, and no namespace starting with aws; found {name[:80]!r}"
         )
 
 
@@ -176,7 +177,7 @@ def _loaded_tables() -> set[str]:
 
 
 def _bucket_arn(arguments: argparse.Namespace) -> str:
-    """Return the table bucket's ARN as far as it is known without asking for it."""
+    """Return the table bucket's ARN as far as it is known without calling a server."""
     configured = os.environ.get("GV_TABLE_BUCKET_ARN", "")
     bucket = arguments.bucket
     if not bucket or configured.endswith(f":bucket/{bucket}"):

@@ -17,11 +17,11 @@ EXAMPLE = "example: ./gv tables ddl aiq.household"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("name", help="the table, as namespace.table or, with -n, as table")
+    parser.add_argument("name", help="the table: namespace.table or, with -n, its bare name")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the statement; 0. `create --sql -` reads it back to the same table."""
+    """Print the statement; exit code 0. `create --sql -` accepts it and creates the same table."""
     from growth_verticals.catalog.create import find_table
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.contract.render import render_ddl
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     name = arguments.name if "." in arguments.name else f"{arguments.namespace or NO_NAMESPACE}.{arguments.name}"
     if name.count(".") != 1 or "" in name.split("."):
-        raise ConfigurationError("this is no table's name", expected="namespace.table", found=repr(name[:80]))
+        raise ConfigurationError("invalid table name", expected="namespace.table", found=repr(name[:80]))
     table = find_table(open_catalog(account_of(arguments)), name)
     if table is None:
         raise ConfigurationError(f"there is no table {name}", next_step="`./gv tables list` shows the tables")
@@ -40,6 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"table": name, "sql": sql, "provenance": contract.provenance})
         return 0
     if contract.provenance:
-        print("-- Besides these, the table has the provenance columns, as every source's table.")
+        print("-- The table also has the provenance columns, like every source's table.")
     print(sql, end="")
     return 0

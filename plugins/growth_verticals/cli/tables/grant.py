@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from growth_verticals.account import Account
     from growth_verticals.bucket.access import Grant
 
-EXAMPLE = """The grant is merged into the policy that stands; statements of others are kept.
+EXAMPLE = """The grant is merged into the existing policy; statements that gv did not write are kept.
 
 examples: ./gv tables grant aiq.household --as reader --to role/analyst
           ./gv tables grant -n aiq --as loader --to arn:aws:iam::111122223333:role/loader --dry-run
@@ -26,30 +26,30 @@ LEVELS = ("reader", "loader", "maintainer")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_scope(parser)
-    parser.add_argument("--as", dest="level", choices=LEVELS, required=True, help="what the principal may do")
-    parser.add_argument("--to", dest="principal", required=True, metavar="WHO", help=WHO)
+    parser.add_argument("--as", dest="level", choices=LEVELS, required=True, help="access level of the principal")
+    parser.add_argument("--to", dest="principal", required=True, metavar="PRINCIPAL", help=PRINCIPAL_HELP)
 
 
-WHO = "a role's ARN, role/NAME in the bucket's own account, or an account's 12 digits"
+PRINCIPAL_HELP = "a role's ARN, role/NAME in the bucket's own account, or an account's 12 digits"
 
 
 def add_scope(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say of what, which grant and revoke share."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the table; without it, -n names a whole namespace")
-    parser.add_argument("-t", "--table", dest="option", metavar="NAME", help="the same")
+    """Add the arguments for the table, namespace or bucket, which grant and revoke share."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the table; without it, -n means the whole namespace")
+    parser.add_argument("-t", "--table", dest="option", metavar="NAME", help="same as NAME")
     parser.add_argument("--whole-bucket", action="store_true", help="every table of the table bucket")
-    parser.add_argument("--dry-run", action="store_true", help="print the policies as they would be; change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the new policies and change nothing")
     parser.set_defaults(usage_error=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the grant stand; 0 also when it stood."""
+    """Grant; exit code 0, also if the grant already exists."""
     account = account_of(arguments)
-    return carry_out(account, [grant_of(account, arguments, arguments.level)], arguments, revoke=False)
+    return update_policies(account, [grant_of(account, arguments, arguments.level)], arguments, revoke=False)
 
 
 def grant_of(account: Account, arguments: argparse.Namespace, level: str) -> Grant:
-    """Return the grant that the arguments mean; usage error for a principal that is none, or no clear scope."""
+    """Return the grant that the arguments mean; usage error for an invalid principal or an unclear scope."""
     from growth_verticals.bucket.access import Grant, principal_of
     from growth_verticals.bucket.inventory import resolve_table
 
@@ -69,8 +69,8 @@ def grant_of(account: Account, arguments: argparse.Namespace, level: str) -> Gra
         raise
 
 
-def carry_out(account: Account, grants: list[Grant], arguments: argparse.Namespace, *, revoke: bool) -> int:
-    """Put the policies that the grants, or their end, change; with `--dry-run` print them instead."""
+def update_policies(account: Account, grants: list[Grant], arguments: argparse.Namespace, *, revoke: bool) -> int:
+    """Put the policies that granting, or revoking, changes; with `--dry-run`, print them instead."""
     from growth_verticals.bucket.policies import changed_policies, put_policies
 
     changed = {}
@@ -82,12 +82,13 @@ def carry_out(account: Account, grants: list[Grant], arguments: argparse.Namespa
     if arguments.json:
         print_json({"changed": not arguments.dry_run, "policies": changed})
         return 0
-    for words, of in changed.items():
+    for grant_text, policies_by_target in changed.items():
         if arguments.dry_run:
-            for about, policy in of.items():
-                print(f"policy of {about}, as it would be for {words}:\n{json.dumps(policy, indent=2)}")
-        if not of and not any(changed.values()):
-            print(f"{words}: {'does not stand' if revoke else 'stands already'}, nothing to change")
-        elif of and not arguments.dry_run:
-            print(f"{words}: {'taken back' if revoke else 'given'}; changed the policy of {' and '.join(of)}")
+            for target, policy in policies_by_target.items():
+                print(f"new policy of {target} for {grant_text}:\n{json.dumps(policy, indent=2)}")
+        targets = " and ".join(policies_by_target)
+        if not targets and not any(changed.values()):
+            print(f"{grant_text}: {'not granted' if revoke else 'already granted'}, nothing to change")
+        elif targets and not arguments.dry_run:
+            print(f"{grant_text}: {'revoked' if revoke else 'granted'}; changed the policy of {targets}")
     return 0

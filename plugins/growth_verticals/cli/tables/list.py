@@ -10,7 +10,7 @@ from growth_verticals.cli.tables.common import account_of
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.bucket.inventory import Bucket, TableFacts
+    from growth_verticals.bucket.inventory import Bucket, TableInfo
 
 EXAMPLE = """examples: ./gv tables list
           ./gv tables list -b my-table-bucket -n aiq"""
@@ -22,7 +22,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the tree; 1 if a bucket or a table cannot be looked into. Without `-b`, every bucket of the Region."""
+    """Print the tree; exit code 1 if a bucket or table cannot be read. Without `-b`, every bucket in the Region."""
     from growth_verticals.bucket.inventory import bucket_arns, take_inventory
 
     account = account_of(arguments)
@@ -46,7 +46,7 @@ def _rows_of(bucket: Bucket) -> list[tuple[str, ...]]:
     return rows
 
 
-def _cells(table: TableFacts) -> tuple[str, str, str, str]:
+def _cells(table: TableInfo) -> tuple[str, str, str, str]:
     load = table.last_load
-    said = table.problem or (f"{load.period or 'period unknown'}, {ago(load.at)}" if load else "-")
-    return number(table.rows), number(table.files), size(table.bytes), said
+    load_text = table.problem or (f"{load.period or 'period unknown'}, {ago(load.at)}" if load else "-")
+    return number(table.rows), number(table.files), size(table.bytes), load_text

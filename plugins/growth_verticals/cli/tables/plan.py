@@ -1,4 +1,4 @@
-"""Show what differs between the declared tables and grants and the table bucket; exit 2 if anything does."""
+"""Show how the table bucket differs from the declared tables and grants; exit code 2 if it does."""
 
 from __future__ import annotations
 
@@ -22,37 +22,36 @@ EXAMPLE = """examples:
   ./gv tables plan
   ./gv tables plan aiq_household --json"""
 POLICIES = SCHEMAS.parent / "policies"
-_DIFFERENT = 2
+SOURCES_HELP = "only these sources (default: all sources and the grants, or the sources of --namespace)"
+_EXIT_DIFFERENT = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "source", nargs="*", help="only these sources (default: all, or those of --namespace; all has the grants too)"
-    )
+    parser.add_argument("source", nargs="*", help=SOURCES_HELP)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the plan; 0 if there is nothing to do, 2 if there is."""
-    plan = planned(arguments)
+    """Print the plan; exit code 0 if there is nothing to apply, 2 if there is."""
+    plan = build_plan(arguments)
     if arguments.json:
-        print_json({"steps": [as_json(step) for step in plan]})
+        print_json({"steps": [step_as_json(step) for step in plan]})
     elif plan:
-        show(plan)
+        print_plan(plan)
         print("Next: ./gv tables apply")
     else:
         print("everything is as declared")
-    return _DIFFERENT if plan else 0
+    return _EXIT_DIFFERENT if plan else 0
 
 
-def planned(arguments: argparse.Namespace) -> list[Step]:
-    """Return the plan for the sources that the arguments name; without any, for the declared grants too."""
+def build_plan(arguments: argparse.Namespace) -> list[Step]:
+    """Return the plan for the selected sources; if none is named, also for the declared grants."""
     from growth_verticals.bucket.plan import check_grants, make_plan, table_checks
     from growth_verticals.bucket.policies import declared_grants
     from growth_verticals.catalog.rest import open_catalog
 
     account = account_of(arguments)
-    declared = [(source, contract_of(source)) for source in chosen(arguments)]
+    declared = [(source, contract_of(source)) for source in selected_sources(arguments)]
     grants = declared_grants(POLICIES, account)
     catalog = open_catalog(account)
     checks = [check for source, contract in declared for check in table_checks(account, catalog, source, contract)]
@@ -61,43 +60,43 @@ def planned(arguments: argparse.Namespace) -> list[Step]:
     return make_plan(checks)
 
 
-def chosen(arguments: argparse.Namespace) -> list[Source]:
-    """Return the sources that the arguments name. Raises `UnknownSourceError`, also if there is none at all."""
+def selected_sources(arguments: argparse.Namespace) -> list[Source]:
+    """Return the sources that the arguments select. Raises `UnknownSourceError`, also if they select none."""
     sources = [find_source(name) for name in arguments.source] or list(read_sources().values())
-    found = [source for source in sources if arguments.namespace in (None, source.namespace)]
-    if not found:
+    selected = [source for source in sources if arguments.namespace in (None, source.namespace)]
+    if not selected:
         raise UnknownSourceError(
             f"no source has its table in the namespace {str(arguments.namespace)[:60]!r}",
             expected=" or ".join(sorted({source.namespace for source in sources})),
             next_step="`./gv sources` lists the sources with their tables",
         )
-    return found
+    return selected
 
 
-def show(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
-    """Print the steps, a line a change: `+` is made, `!` is refused."""
+def print_plan(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
+    """Print the steps, one line per change: `+` is applied, `!` is refused."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
     for step in plan:
-        console.print(Text(step.about, "bold"), soft_wrap=True)
+        console.print(Text(step.target, "bold"), soft_wrap=True)
         for change in step.changes:
-            if change.refused and change.allow not in allowed:
-                line = Text(f"  ! {change.words}{_reason(change)}", "red")
+            if change.refused and change.allow_flag not in allowed:
+                line = Text(f"  ! {change.description}{_reason(change)}", "red")
             else:
-                line = Text(f"  + {change.words}", "green")
+                line = Text(f"  + {change.description}", "green")
             console.print(line, soft_wrap=True)
 
 
-def as_json(step: Step) -> dict[str, object]:
+def step_as_json(step: Step) -> dict[str, object]:
     """Return a step as JSON."""
     changes = [
-        {"words": change.words, "refused": change.refused or None, "allow": change.allow or None}
+        {"change": change.description, "refused": change.refused or None, "allow": change.allow_flag or None}
         for change in step.changes
     ]
-    return {"about": step.about, "changes": changes}
+    return {"target": step.target, "changes": changes}
 
 
 def _reason(change: Change) -> str:
-    return f" (refused: {change.refused}{f'; --allow {change.allow}' if change.allow else ''})"
+    return f" (refused: {change.refused}{f'; --allow {change.allow_flag}' if change.allow_flag else ''})"

@@ -1,4 +1,4 @@
-"""Show a table's snapshots: age, operation, rows, files, size, the load that made each, and when each expires."""
+"""Show a table's snapshots: age, operation, rows, files, size, the load that wrote each, and when each expires."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from growth_verticals.cli.tables.configure import print_settings
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.bucket.history import SnapshotFacts
+    from growth_verticals.bucket.history import SnapshotInfo
 
 EXAMPLE = """examples: ./gv tables snapshots aiq.household
           ./gv tables snapshots -b my-table-bucket -n aiq -t household"""
-_HEADER = ("snapshot", "made", "operation", "rows added", "removed", "rows", "files", "size", "load", "expires")
+_HEADER = ("snapshot", "created", "operation", "rows added", "removed", "rows", "files", "size", "load", "expires")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the table: namespace.table, or a name that is unique")
-    parser.add_argument("-t", "--table", dest="option", metavar="NAME", help="the same")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the table: namespace.table, or a unique bare name")
+    parser.add_argument("-t", "--table", dest="option", metavar="NAME", help="same as NAME")
     parser.set_defaults(usage_error=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the snapshots, newest first, then the settings that decide about them, and warnings."""
+    """Print the snapshots, newest first, then the maintenance settings and warnings."""
     from growth_verticals.bucket.history import snapshot_history
     from growth_verticals.bucket.inventory import resolve_table
     from growth_verticals.bucket.maintenance import retention_warnings
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from growth_verticals.catalog.service_errors import service_errors
 
     if not (arguments.name or arguments.option):
-        arguments.usage_error("name a table: NAME or -t NAME")
+        arguments.usage_error("a table is required: NAME or -t NAME")
     account = account_of(arguments)
     name = resolve_table(account, arguments.name or arguments.option, arguments.namespace)
     settings = read_settings(account, name)
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(snapshot: SnapshotFacts) -> tuple[str, ...]:
+def _row(snapshot: SnapshotInfo) -> tuple[str, ...]:
     load = snapshot.load
     expires = f"{until(snapshot.expires)} ({snapshot.expires:%Y-%m-%d %H:%M} UTC)" if snapshot.expires else ""
     return (

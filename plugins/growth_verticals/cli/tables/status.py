@@ -1,4 +1,4 @@
-"""Show how maintenance stands: settings, jobs, files below target size, next expiry; failed jobs first."""
+"""Show maintenance status: settings, jobs, files below the target size, next expiry; failed jobs first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from growth_verticals.bucket.settings import LiveSettings, MaintenanceType
     from growth_verticals.bucket.status import TableStatus
 
-EXAMPLE = """Exit code 1 says that a maintenance job has failed.
+EXAMPLE = """Exit code 1 means that a maintenance job has failed.
 
 examples: ./gv tables status
           ./gv tables status aiq.household
@@ -24,11 +24,11 @@ _HEADER = ("table", "maintenance", "settings", "", "job", "last run", "now")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("name", nargs="*", metavar="NAME", help="only these tables; default: all")
+    parser.add_argument("name", nargs="*", metavar="NAME", help="only these tables (default: all)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the bucket's settings, then each table's; 1 if a job has failed."""
+    """Print the bucket's settings, then each table's; exit code 1 if a job has failed."""
     from growth_verticals.bucket.inventory import resolve_table, table_names
     from growth_verticals.bucket.settings import UNREFERENCED, read_settings
     from growth_verticals.bucket.status import table_statuses
@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"table_bucket": account.table_bucket_arn, "settings": bucket, "failed": failed, "tables": statuses})
         return 1 if failed else 0
-    values, word = _settings(UNREFERENCED, bucket[UNREFERENCED.name])
-    print(f"table bucket {account.table_bucket_arn.rpartition('/')[2]}: unreferenced files: {values} ({word})")
+    values, state = _settings(UNREFERENCED, bucket[UNREFERENCED.name])
+    print(f"table bucket {account.table_bucket_arn.rpartition('/')[2]}: unreferenced files: {values} ({state})")
     print(f"{len(statuses)} table(s), {len(failed)} with a failed job\n")
     if statuses:
         print_table(_HEADER, [row for status in statuses for row in _rows(status)])
@@ -55,46 +55,45 @@ def run(arguments: argparse.Namespace) -> int:
 def _rows(status: TableStatus) -> Iterator[tuple[str, ...]]:
     from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
-    for kind in MAINTENANCE_TYPES:
-        live, job = status.settings.get(kind.name), status.jobs.get(kind.name)
-        values, word = _settings(kind, live) if live else ("the table bucket's", "")
-        said = f"{job.status}: {job.message}" if job and job.message else job.status if job else "-"
-        ran = ago(job.ran_at) if job else "-"
+    for maintenance_type in MAINTENANCE_TYPES:
+        live, job = status.settings.get(maintenance_type.name), status.jobs.get(maintenance_type.name)
+        values, state = _settings(maintenance_type, live) if live else ("set on the table bucket", "")
+        job_text = f"{job.status}: {job.message}" if job and job.message else job.status if job else "-"
         yield (
-            status.table if kind is MAINTENANCE_TYPES[0] else "",
-            kind.word,
+            status.table if maintenance_type is MAINTENANCE_TYPES[0] else "",
+            maintenance_type.cli_name,
             values,
-            word,
-            said,
-            ran,
-            _now(status, kind),
+            state,
+            job_text,
+            ago(job.ran_at) if job else "-",
+            _now(status, maintenance_type),
         )
 
 
-def _settings(kind: MaintenanceType, live: LiveSettings) -> tuple[str, str]:
-    """Return the values in words, and whether they are AWS's defaults or were set."""
+def _settings(maintenance_type: MaintenanceType, live: LiveSettings) -> tuple[str, str]:
+    """Return the values as text, and whether they are AWS's defaults, were set, or are disabled."""
     from growth_verticals.bucket.settings import COMPACTION, SNAPSHOTS
 
     value = live.values
-    if kind is COMPACTION:
-        words = f"{value['targetFileSizeMB']} MB, {value['strategy']}"
-    elif kind is SNAPSHOTS:
-        words = f"keep {value['minSnapshotsToKeep']}, {value['maxSnapshotAgeHours']} h"
+    if maintenance_type is COMPACTION:
+        text = f"{value['targetFileSizeMB']} MB, {value['strategy']}"
+    elif maintenance_type is SNAPSHOTS:
+        text = f"keep {value['minSnapshotsToKeep']}, {value['maxSnapshotAgeHours']} h"
     else:
-        words = f"removed after {value['unreferencedDays']} d, gone {value['nonCurrentDays']} d later"
+        text = f"removed after {value['unreferencedDays']} d, deleted {value['nonCurrentDays']} d later"
     if not live.enabled:
-        return words, "disabled"
-    return words, "default" if dict(live.values) == kind.defaults else "set"
+        return text, "disabled"
+    return text, "default" if dict(live.values) == maintenance_type.defaults else "set"
 
 
-def _now(status: TableStatus, kind: MaintenanceType) -> str:
+def _now(status: TableStatus, maintenance_type: MaintenanceType) -> str:
     from growth_verticals.bucket.settings import COMPACTION, SNAPSHOTS
 
     if status.problem:
-        return "unknown" if kind is COMPACTION else ""
-    if kind is COMPACTION:
-        target = status.settings[kind.name].values["targetFileSizeMB"]
+        return "unknown" if maintenance_type is COMPACTION else ""
+    if maintenance_type is COMPACTION:
+        target = status.settings[maintenance_type.name].values["targetFileSizeMB"]
         return f"{status.small_files} of {status.files} files below {target} MB"
-    if kind is SNAPSHOTS:
+    if maintenance_type is SNAPSHOTS:
         return f"next expiry {until(status.next_expiry)}" if status.next_expiry else "none will expire"
     return ""

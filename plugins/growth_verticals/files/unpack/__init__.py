@@ -1,1 +1,1 @@
-"""What is around a file's bytes: OpenPGP, compression and zip archives. `layers.py` takes them off one by one."""
+"""Decryption and decompression: OpenPGP, compressed streams and zip archives. `layers.py` is the entry point."""

@@ -1,4 +1,4 @@
-"""Compressed streams, and what a file's first bytes say that it is. `layers.py` puts them together."""
+"""Compressed streams, and content detection by a file's first bytes. `layers.py` combines them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 class ByteStream(Protocol):
-    """What a format reads: at most `size` bytes a call, none at the end."""
+    """The stream that a format reads: at most `size` bytes per call, and none at the end."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
-#: What inflates to more than this many times its size is taken for a bomb, unless it is small anyway.
+#: Data that expands to more than this many times its size counts as a bomb, unless it is at most `HARMLESS_BYTES`.
 MAX_RATIO = 100
 HARMLESS_BYTES = 2**20
 _CHUNK = 2**18
-#: What may be around a file, by the end of its name, in the words of `looks_like`.
-KINDS = {"gz": "gzip data", "zst": "Zstandard data", "bz2": "bzip2 data", "zip": "a zip archive"}
+#: File name suffix → what `sniff_content` returns for such a file.
+CONTENT_BY_SUFFIX = {"gz": "gzip data", "zst": "Zstandard data", "bz2": "bzip2 data", "zip": "a zip archive"}
 _CODECS = {"zst": "zstd", "bz2": "bz2"}
-_DAMAGE: tuple[type[Exception], ...] = (
+_DAMAGE_ERRORS: tuple[type[Exception], ...] = (
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
-    igzip_lib.IsalError,  # type: ignore[assignment]  # its stub has an instance
+    igzip_lib.IsalError,  # type: ignore[assignment]  # the stub declares an instance
     NotImplementedError,
     pa.ArrowException,
 )
@@ -59,17 +59,17 @@ _MAGIC = (
 )
 
 
-def looks_like(head: bytes) -> str | None:
-    """Return in words what a file is that starts with these bytes, or None if it may be plain text."""
+def sniff_content(head: bytes) -> str | None:
+    """Return a description of the content that starts with these bytes, or None if it can be plain text."""
     start = head.lstrip()[:16].lower()
-    for magic, words in _MAGIC:
+    for magic, content in _MAGIC:
         if head.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
-            return words
+            return content
     return None
 
 
-def unexpected_content(name: str, source: str, expected: str, found: str | None) -> FileRefusedError:
-    """Return the error for a file whose bytes are of another kind than its name or declaration says."""
+def unexpected_content_error(name: str, source: str, expected: str, found: str | None) -> FileRefusedError:
+    """Return the error for a file whose content does not match its name or declaration."""
     return FileRefusedError(
         "the file is not what its name or declaration says",
         source=source,
@@ -80,28 +80,31 @@ def unexpected_content(name: str, source: str, expected: str, found: str | None)
     )
 
 
-def empty_file(name: str, source: str) -> FileRefusedError:
-    """Return the error for a file without a byte."""
+def empty_file_error(name: str, source: str) -> FileRefusedError:
+    """Return the error for a file of zero bytes."""
     return FileRefusedError(
         "the file is empty", source=source, file=name, next_step="ask the vendor to send the file again"
     )
 
 
 @contextmanager
-def refuse_if_damaged(name: str, source: str, what: str) -> Iterator[None]:
-    """Turn the errors of a decompressor into `FileRefusedError`."""
+def refuse_if_damaged(name: str, source: str, container: str) -> Iterator[None]:
+    """Turn a decompressor's errors into `FileRefusedError`.
+
+    :param container: what messages call the compressed data: "zip archive".
+    """
     try:
         yield
-    except _DAMAGE as error:
-        raise damaged(name, source, what, "an end in the middle, or other bytes behind the end", error) from error
-    except OSError as error:  # gzip.BadGzipFile; a stream's own failures are ServiceErrors
-        raise damaged(name, source, what, "contents that fail their checksum", error) from error
+    except _DAMAGE_ERRORS as error:
+        raise damaged_file_error(name, source, container, "truncated data, or extra bytes after it", error) from error
+    except OSError as error:  # gzip.BadGzipFile; failures of the stream itself are ServiceErrors
+        raise damaged_file_error(name, source, container, "contents that fail their checksum", error) from error
 
 
-def damaged(name: str, source: str, what: str, found: str, cause: object) -> FileRefusedError:
-    """Return the error for an archive that cannot be read to its end."""
+def damaged_file_error(name: str, source: str, container: str, found: str, cause: object) -> FileRefusedError:
+    """Return the error for an archive or message that cannot be read to its end."""
     return FileRefusedError(
-        f"the {what} cannot be read",
+        f"the {container} cannot be read",
         source=source,
         file=name,
         found=f"{found} ({cause})",
@@ -109,19 +112,19 @@ def damaged(name: str, source: str, what: str, found: str, cause: object) -> Fil
     )
 
 
-def unsafe(name: str, source: str, what: str, found: str) -> FileRefusedError:
+def unsafe_archive_error(name: str, source: str, container: str, found: str) -> FileRefusedError:
     """Return the error for a file that could do harm when it is unpacked."""
     return FileRefusedError(
-        f"the {what} is not safe to open",
+        f"the {container} is not safe to open",
         source=source,
         file=name,
         found=found,
-        next_step="ask the vendor for a plain archive of the files alone",
+        next_step="ask the vendor for a plain archive that contains only the files",
     )
 
 
-class Counted(io.RawIOBase):
-    """A stream that counts what was read of it. What unpacks it may close this, and not the stream."""
+class CountingStream(io.RawIOBase):
+    """A wrapper that counts the bytes read from a stream. A decompressor can close it; the stream stays open."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -141,42 +144,42 @@ class Counted(io.RawIOBase):
         return len(data)
 
 
-class Unpacked:
-    """The plain bytes of a compressed stream, every member of it, checked by its own checksums and for its end.
+class DecompressedStream:
+    """The decompressed bytes of a stream, all of its members, with checksums and the end verified.
 
-    :param kind: `gz`, `zst` or `bz2`.
+    :param suffix: `gz`, `zst` or `bz2`.
 
-    `read` raises `FileRefusedError` for damage, a missing end, other bytes behind the end, and for a bomb. Memory:
-    some hundred kB; Zstandard's window, which the file chooses, is 128 MB at most.
+    `read` raises `FileRefusedError` for damaged or truncated data, extra bytes after the end, and a decompression
+    bomb. Memory: a few hundred kB; Zstandard's window, which the file sets, is 128 MB at most.
     """
 
-    def __init__(self, packed: ByteStream, kind: str, name: str, source: str) -> None:
-        self._where = name, source
-        self._what = KINDS[kind]
-        self._packed = Counted(packed)
+    def __init__(self, compressed: ByteStream, suffix: str, name: str, source: str) -> None:
+        self._name_and_source = name, source
+        self._container = CONTENT_BY_SUFFIX[suffix]
+        self._compressed = CountingStream(compressed)
         self._size = 0
-        if kind == "gz":
-            self._plain: ByteStream = igzip.GzipFile(fileobj=self._packed, mode="rb")  # type: ignore[no-untyped-call]
+        if suffix == "gz":
+            self._plain: ByteStream = igzip.GzipFile(fileobj=self._compressed, mode="rb")  # type: ignore[no-untyped-call]
         else:
-            self._plain = pa.CompressedInputStream(self._packed, _CODECS[kind])
+            self._plain = pa.CompressedInputStream(self._compressed, _CODECS[suffix])
 
     def read(self, size: int, /) -> bytes:
-        with refuse_if_damaged(*self._where, self._what):
+        with refuse_if_damaged(*self._name_and_source, self._container):
             data = self._plain.read(size)
         self._size += len(data)
-        refuse_bomb(self._size, self._packed.count, *self._where, self._what)
+        refuse_if_bomb(self._size, self._compressed.count, *self._name_and_source, self._container)
         return data
 
 
-def refuse_bomb(size: int, packed: int, name: str, source: str, what: str) -> None:
-    """Raise `FileRefusedError` if `packed` bytes have become `size` bytes and that is too many."""
-    if size > max(HARMLESS_BYTES, MAX_RATIO * packed):
-        raise unsafe(name, source, what, "data that inflate more than a hundredfold")
+def refuse_if_bomb(size: int, compressed_size: int, name: str, source: str, container: str) -> None:
+    """Raise `FileRefusedError` if `compressed_size` bytes have expanded to `size` bytes and that is too many."""
+    if size > max(HARMLESS_BYTES, MAX_RATIO * compressed_size):
+        raise unsafe_archive_error(name, source, container, f"data that expands more than {MAX_RATIO} times")
 
 
 @contextmanager
-def seekable(stream: ByteStream) -> Iterator[BinaryIO]:
-    """Give a stream that can seek: itself, or a copy in a temporary file without a name."""
+def as_seekable(stream: ByteStream) -> Iterator[BinaryIO]:
+    """Yield a seekable stream: `stream` itself, or a copy in an unnamed temporary file."""
     if hasattr(stream, "seek"):
         yield cast("BinaryIO", stream)
         return

@@ -1,11 +1,11 @@
 """OpenPGP messages, decrypted and verified by GnuPG (the program `gpg`) as a stream.
 
-What is read before the end is not yet verified, and nothing of a file is committed before its end.
+Bytes read before the end are not verified yet. No row of a file is committed before its end.
 
-A key named `pgp_ours` in a declaration is found by a `KeyFinder`. `key_from_environment` reads the file that the
-variable `PGP_OURS` names; `PGP_OURS_PASSPHRASE` is its passphrase, if it has one.
+A `KeyFinder` finds the key that a declaration names. For the name `pgp_ours`, `key_from_environment` reads the file
+whose path is in the variable `PGP_OURS`; `PGP_OURS_PASSPHRASE` is the key's passphrase, if it has one.
 
-What the program reports is read from its status lines (GnuPG's doc/DETAILS), which are made for programs.
+The result comes from GnuPG's status lines (its doc/DETAILS), which are its machine-readable output.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from growth_verticals.errors import ConfigurationError, FileRefusedError, GrowthVerticalsError
-from growth_verticals.files.unpack.compression import Counted, damaged, looks_like, refuse_bomb, unexpected_content
+from growth_verticals.files.unpack.compression import (
+    CountingStream,
+    damaged_file_error,
+    refuse_if_bomb,
+    sniff_content,
+    unexpected_content_error,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,9 +39,9 @@ if TYPE_CHECKING:
     from growth_verticals.source import Pgp
 
 _CHUNK = 2**18
-_WHAT = "OpenPGP message"
-_HAS_SECRET = 16  # a bit of IMPORT_OK
-_PASSPHRASES = (11, 177)  # wrong, none: libgpg-error's codes, in the low 16 bits of what ERROR tells
+_CONTAINER = "OpenPGP message"
+_SECRET_KEY_FLAG = 16  # a bit of IMPORT_OK
+_PASSPHRASE_ERRORS = (11, 177)  # libgpg-error's codes for wrong and none, in the low 16 bits of ERROR's number
 _GPG = (
     *("gpg", "--batch", "--no-tty", "--no-options", "--status-fd", "2", "--logger-file", "/dev/null"),
     *("--disable-dirmngr", "--no-auto-key-retrieve", "--trust-model", "always", "--pinentry-mode", "loopback"),
@@ -51,12 +57,12 @@ class Key:
     passphrase: str | None = field(default=None, repr=False)
 
 
-#: Returns the key of a name in a declaration. Raises `ConfigurationError` if there is none.
+#: Returns the key with the name that a declaration uses. Raises `ConfigurationError` if there is none.
 KeyFinder = Callable[[str], Key]
 
 
 def key_from_environment(name: str) -> Key:
-    """Return the key whose file the environment variable `name`, in upper case, names."""
+    """Return the key in the file whose path is in the environment variable `name`, in upper case."""
     variable = name.upper()
     path = os.environ.get(variable)
     if not path:
@@ -74,21 +80,21 @@ def key_from_environment(name: str) -> Key:
     return Key(data, os.environ.get(f"{variable}_PASSPHRASE"))
 
 
-class Decrypted:
-    """The plain bytes of an OpenPGP message, as a context: keys and program are gone behind it.
+class DecryptedStream:
+    """The plain bytes of an OpenPGP message. On exit, this context manager stops GnuPG and deletes its keyring.
 
-    Memory: a few hundred kB, and the program's own few MB. Raises `ConfigurationError` for a missing program, and for
-    a key that is missing or is none. `read` raises `FileRefusedError` for a message that our key does not open, that
-    is damaged or cut off, or that lacks a good signature where the declaration names a signer; and whatever reading
-    `raw` raises, as itself.
+    Memory: a few hundred kB, and a few MB for GnuPG itself. Raises `ConfigurationError` if GnuPG is not installed, or
+    if a key is missing or invalid. `read` raises `FileRefusedError` for a message that our key does not decrypt, that
+    is damaged or truncated, or that has no good signature by the declared signer. Errors from reading `raw` are raised
+    unchanged.
     """
 
     def __init__(self, raw: ByteStream, name: str, source: str, pgp: Pgp, keys: KeyFinder) -> None:
-        self._where = name, source
+        self._name_and_source = name, source
         self._pgp = pgp
-        self._raw = Counted(raw)
-        self._ours = keys(pgp.key) if pgp.key is not None else None
-        self._theirs = keys(pgp.signer) if pgp.signer is not None else None
+        self._raw = CountingStream(raw)
+        self._private_key = keys(pgp.key) if pgp.key is not None else None
+        self._certificate = keys(pgp.signer) if pgp.signer is not None else None
         self._size = 0
         self._failure: BaseException | None = None
         self._verified = False
@@ -96,17 +102,17 @@ class Decrypted:
     def __enter__(self) -> Self:
         head = self._raw.read(_CHUNK)
         if not (head[:1] >= b"\x80" or head.lstrip().startswith(b"-----BEGIN PGP MESSAGE")):
-            raise unexpected_content(*self._where, f"an {_WHAT}", looks_like(head[:64]))
+            raise unexpected_content_error(*self._name_and_source, f"an {_CONTAINER}", sniff_content(head[:64]))
         home = tempfile.mkdtemp(prefix="gv-pgp-")
         children: list[subprocess.Popen[bytes]] = []
-        # Also when a reader is forgotten halfway: no key outlives it on the disk.
+        # A finalizer, so that no key stays on disk after a reader that is dropped without being closed.
         self._clean_up = weakref.finalize(self, _clean_up, home, children)
         try:
-            if self._ours is not None:
-                _import(home, self._ours, str(self._pgp.key), needs_secret=True)
+            if self._private_key is not None:
+                _import_key(home, self._private_key, str(self._pgp.key), needs_secret=True)
             self._signers = set()
-            if self._theirs is not None:
-                self._signers = _import(home, self._theirs, str(self._pgp.signer), needs_secret=False)
+            if self._certificate is not None:
+                self._signers = _import_key(home, self._certificate, str(self._pgp.signer), needs_secret=False)
             children.append(self._start(home, head))
         except BaseException:
             self._clean_up()
@@ -120,28 +126,29 @@ class Decrypted:
         self._feeder.join()
 
     def read(self, size: int, /) -> bytes:
-        """Return `size` bytes, less only at the end, where the message proves whole and signed, or this raises."""
+        """Return `size` bytes, fewer only at the end. There the message is complete and signed, or this raises."""
         if self._verified:
             return b""
         data = self._plain.read(size)
         self._size += len(data)
-        refuse_bomb(self._size, self._raw.count, *self._where, _WHAT)
+        refuse_if_bomb(self._size, self._raw.count, *self._name_and_source, _CONTAINER)
         if len(data) < size:
             self._verify()
         return data
 
     def finish(self) -> None:
-        """Raise `FileRefusedError` unless all was read, and the message is whole and signed as declared."""
+        """Raise `FileRefusedError` unless the message was read to its end, is complete, and is signed as declared."""
         if self.read(1):
-            raise damaged(*self._where, _WHAT, "other bytes behind the end of what it holds", "trailing data")
+            found = "extra bytes after the end of the content"
+            raise damaged_file_error(*self._name_and_source, _CONTAINER, found, "trailing data")
 
     def _start(self, home: str, head: bytes) -> subprocess.Popen[bytes]:
-        passphrase = self._ours.passphrase if self._ours else None
+        passphrase = self._private_key.passphrase if self._private_key else None
         reading, writing = os.pipe()
         os.write(writing, (passphrase or "").encode() + b"\n")
         os.close(writing)
         command = [*_GPG, "--homedir", home, "--passphrase-fd", str(reading), "--decrypt"]
-        if self._theirs is None:
+        if self._certificate is None:
             command.insert(1, "--skip-verify")
         try:
             self._gpg = subprocess.Popen(
@@ -164,29 +171,29 @@ class Decrypted:
                     pipe.write(data)
                     data = self._raw.read(_CHUNK)
         except BrokenPipeError:
-            pass  # the program has ended; its status says why
-        except BaseException as failure:  # noqa: BLE001 - kept, and raised by the thread that reads
+            pass  # GnuPG has exited; its status lines say why
+        except BaseException as failure:  # noqa: BLE001 - kept, and raised by the thread that calls `read`
             self._failure = failure
             self._gpg.kill()
 
     def _verify(self) -> None:
-        status = _status(self._status.read())
+        status = _status_lines(self._status.read())
         code = self._gpg.wait()
         self._feeder.join()
         self._clean_up()
         if self._failure is not None:
             raise self._failure
-        error = self._error(code, status)
+        error = self._error_from_status(code, status)
         if error is not None:
             raise error
         self._verified = True
 
-    def _error(self, code: int, status: Mapping[str, list[str]]) -> GrowthVerticalsError | None:
-        """Return what is wrong with the message, by what the program said of it."""
-        name, source = self._where
-        told = ", ".join(sorted(_TELLING & status.keys())) or f"status {code}"
-        failures = [line.split() for line in status.get("ERROR", [])]
-        if any(what == "pkdecrypt_failed" and int(number) & 0xFFFF in _PASSPHRASES for what, number in failures):
+    def _error_from_status(self, code: int, status: Mapping[str, list[str]]) -> GrowthVerticalsError | None:
+        """Return what is wrong with the message according to GnuPG's exit code and status lines, or None."""
+        name, source = self._name_and_source
+        reported = ", ".join(sorted(_REPORTED_KEYWORDS & status.keys())) or f"exit code {code}"
+        errors = [line.split() for line in status.get("ERROR", [])]
+        if any(step == "pkdecrypt_failed" and int(number) & 0xFFFF in _PASSPHRASE_ERRORS for step, number in errors):
             return ConfigurationError(
                 f"the passphrase of the key {self._pgp.key} is missing or wrong", source=source, file=name
             )
@@ -196,40 +203,50 @@ class Decrypted:
                 source=source,
                 file=name,
                 expected=f"the key {self._pgp.key}" if self._pgp.key else "a message that is signed and not encrypted",
-                next_step="ask the vendor which key was used, and send them our public one",
+                next_step="ask the vendor which key they used, and send them our public key",
             )
-        if self._ours is not None and "DECRYPTION_OKAY" not in status:
-            return damaged(name, source, _WHAT, "damage, or no encryption", told)
-        if self._theirs is not None and not self._is_signed(status):
+        if self._private_key is not None and "DECRYPTION_OKAY" not in status:
+            return damaged_file_error(name, source, _CONTAINER, "damage, or no encryption", reported)
+        if self._certificate is not None and not self._is_signed(status):
             return FileRefusedError(
                 "the message has no good signature",
                 source=source,
                 file=name,
                 expected=f"one by {self._pgp.signer}",
-                found=told,
-                next_step="do not use the file; ask the vendor who signed it, by another way than the file came",
+                found=reported,
+                next_step="do not use the file; ask the vendor who signed it, over another channel than the file's",
             )
-        return damaged(name, source, _WHAT, "damage, or an end in the middle", told) if code != 0 else None
+        return (
+            damaged_file_error(name, source, _CONTAINER, "damaged or truncated data", reported) if code != 0 else None
+        )
 
     def _is_signed(self, status: Mapping[str, list[str]]) -> bool:
-        """Whether there are signatures, all of them good, and all by the declared certificate."""
+        """Whether the message has signatures, all of them good and all by the declared certificate."""
         signers = {line.split()[-1] for line in status.get("VALIDSIG", [])}
-        return bool(signers) and signers <= self._signers and "GOODSIG" in status and not _BAD & status.keys()
+        return bool(signers) and signers <= self._signers and "GOODSIG" in status and not _BAD_SIGNATURE & status.keys()
 
 
-_BAD = {"BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG"}
-_TELLING = _BAD | {"NODATA", "DECRYPTION_FAILED", "BADMDC", "NO_PUBKEY", "DECRYPTION_OKAY", "GOODSIG", "UNEXPECTED"}
+_BAD_SIGNATURE = {"BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG"}
+_REPORTED_KEYWORDS = _BAD_SIGNATURE | {
+    "NODATA",
+    "DECRYPTION_FAILED",
+    "BADMDC",
+    "NO_PUBKEY",
+    "DECRYPTION_OKAY",
+    "GOODSIG",
+    "UNEXPECTED",
+}
 
 
-def _import(home: str, key: Key, name: str, *, needs_secret: bool) -> set[str]:
-    """Put a key into the program's keyring; return the fingerprints of what it holds."""
-    ran = _run(*_GPG, "--homedir", home, "--import", data=key.data)
-    imported = [line.split() for line in _status(ran.stderr).get("IMPORT_OK", [])]
-    if not imported or (needs_secret and not any(int(flags) & _HAS_SECRET for flags, _ in imported)):
+def _import_key(home: str, key: Key, name: str, *, needs_secret: bool) -> set[str]:
+    """Import a key into GnuPG's keyring; return the fingerprints of the keys that it contains."""
+    completed = _run(*_GPG, "--homedir", home, "--import", data=key.data)
+    imported = [line.split() for line in _status_lines(completed.stderr).get("IMPORT_OK", [])]
+    if not imported or (needs_secret and not any(int(flags) & _SECRET_KEY_FLAG for flags, _ in imported)):
         raise ConfigurationError(
             f"the key {name!r} cannot be used",
             expected="a private key" if needs_secret else "a certificate",
-            next_step="export it with gpg again, and look at how its connection or variable names it",
+            next_step="export it with gpg again, and check its connection or environment variable",
         )
     return {fingerprint for _, fingerprint in imported}
 
@@ -251,18 +268,18 @@ def _run(*command: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]
         return subprocess.run(command, input=data, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"there is no program {command[0]!r}",
+            f"the program {command[0]!r} is not installed",
             expected="GnuPG 2.2 or newer",
             next_step="install it: on Debian, apt-get install gnupg",
         ) from error
 
 
-def _status(lines: bytes) -> dict[str, list[str]]:
-    """Return the program's status lines: what stands behind each keyword, one a line."""
-    found: dict[str, list[str]] = {}
+def _status_lines(lines: bytes) -> dict[str, list[str]]:
+    """Return GnuPG's status lines by keyword: for each, the arguments of every line that has it."""
+    status: dict[str, list[str]] = {}
     for line in lines.decode(errors="replace").splitlines():
-        mark, _, rest = line.partition(" ")
-        if mark == "[GNUPG:]":
-            keyword, _, words = rest.partition(" ")
-            found.setdefault(keyword, []).append(words)
-    return found
+        prefix, _, rest = line.partition(" ")
+        if prefix == "[GNUPG:]":
+            keyword, _, arguments = rest.partition(" ")
+            status.setdefault(keyword, []).append(arguments)
+    return status

@@ -1,4 +1,4 @@
-"""`./gv tables` against the stand-in: run in this process, or by the scripts that people know by name."""
+"""`./gv tables` against the stand-in: run in this process, or by the scripts in include/scripts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SCRIPTS = Path(__file__).resolve().parents[4] / "include/scripts"
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
+class Result:
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -37,45 +37,45 @@ class Ran:
         return json.loads(self.out)
 
     def row(self, *words: str) -> str:
-        """The one line of output that holds all of these words, its blanks made single."""
+        """Return the one output line that contains all of these words, with runs of blanks collapsed."""
         [line] = [line for line in self.out.splitlines() if all(word in line for word in words)]
         return " ".join(line.split())
 
 
-Gv = Callable[..., Ran]
+Gv = Callable[..., Result]
 
 
 @pytest.fixture
 def gv(stand_in_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gv:
-    """`gv("list", "--json")` runs `./gv tables list --json`; `answers` are what a person types, a line each."""
+    """`gv("list", "--json")` runs `./gv tables list --json`; `answers` is the input, one line per prompt."""
     for name, value in stand_in_environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
 
-    def run(*words: object, answers: str = "") -> Ran:
+    def run(*arguments: object, answers: str = "") -> Result:
         monkeypatch.setattr(sys, "stdin", StringIO(answers))
         capsys.readouterr()
         try:
-            code = main(["tables", *map(str, words)])
-        except SystemExit as ended:
-            code = int(ended.code or 0)
+            code = main(["tables", *map(str, arguments)])
+        except SystemExit as error:
+            code = int(error.code or 0)
         out, err = capsys.readouterr()
-        return Ran(code, out, err)
+        return Result(code, out, err)
 
     return run
 
 
 @pytest.fixture
 def script(stand_in_environment: dict[str, str]) -> Gv:
-    """`script("maintenance.sh", "-n", "aiq")` runs a script of include/scripts in a process of its own."""
+    """`script("maintenance.sh", "-n", "aiq")` runs a script of include/scripts in its own process."""
     environment = os.environ | stand_in_environment | {"GV_PYTHON": sys.executable}
 
-    def run(name: str, *words: object, answers: str = "") -> Ran:
-        command = [SCRIPTS / name, *map(str, words)]
-        ended = subprocess.run(
+    def run(name: str, *arguments: object, answers: str = "") -> Result:
+        command = [SCRIPTS / name, *map(str, arguments)]
+        completed = subprocess.run(
             command, env=environment, input=answers, capture_output=True, text=True, check=False, cwd=SCRIPTS.parent
         )
-        return Ran(ended.returncode, ended.stdout, ended.stderr)
+        return Result(completed.returncode, completed.stdout, completed.stderr)
 
     return run
 
@@ -87,8 +87,8 @@ def catalog(account: Account) -> Iterator[RestCatalog]:
 
 
 @pytest.fixture
-def where(account: Account, namespace: str) -> dict[str, str]:
-    """The parameters that name the table `census` in a call of the S3 Tables API."""
+def table_params(account: Account, namespace: str) -> dict[str, str]:
+    """The parameters that identify the table `census` in a call of the S3 Tables API."""
     return {"tableBucketARN": account.table_bucket_arn, "namespace": namespace, "name": "census"}
 
 

@@ -1,4 +1,4 @@
-"""`./gv tables create`, by the names of the older scripts and by its own: tables as the SQL says, and nothing twice."""
+"""`./gv tables create`, also by the older scripts: creates tables as the SQL declares them, and none twice."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def environment(stand_in_environment: dict[str, str], monkeypatch: pytest.Monkey
     return stand_in_environment
 
 
-def create(*words: object) -> int:
-    return main(["tables", "create", "-b", BUCKET, *map(str, words)])
+def create(*arguments: object) -> int:
+    return main(["tables", "create", "-b", BUCKET, *map(str, arguments)])
 
 
 def columns_of(catalog: RestCatalog, identifier: str) -> list[tuple[str, str, bool]]:
@@ -49,7 +49,7 @@ def columns_of(catalog: RestCatalog, identifier: str) -> list[tuple[str, str, bo
     ]
 
 
-def test_the_older_script_makes_a_table_of_a_sql_file(namespace: str, catalog: RestCatalog):
+def test_the_older_script_creates_a_table_from_a_sql_file(namespace: str, catalog: RestCatalog):
     script = [sys.executable, "scripts/create_table.py", "-b", BUCKET, "-s", "schemas/daily_sales.sql", "-n", namespace]
     done = subprocess.run(script, cwd=REPOSITORY / "include", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"{namespace}.daily_sales: created\n"), done.stderr
@@ -60,7 +60,7 @@ def test_the_older_script_makes_a_table_of_a_sql_file(namespace: str, catalog: R
     assert [str(field) for field in table.spec().fields] == ["1000: sale_date_month: month(1)"]
 
 
-def test_the_legacy_script_makes_a_table_of_a_json_schema(namespace: str, catalog: RestCatalog):
+def test_the_legacy_script_creates_a_table_from_a_json_schema(namespace: str, catalog: RestCatalog):
     script = [REPOSITORY / "include/scripts/create-table.sh", "-b", BUCKET, "-t", "users", "-s", "users-schema.json"]
     done = subprocess.run([*script, "-n", namespace], cwd=SCHEMAS, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"{namespace}.users: created\n"), done.stderr
@@ -69,7 +69,7 @@ def test_the_legacy_script_makes_a_table_of_a_json_schema(namespace: str, catalo
     ]  # fmt: skip
 
 
-def test_text_makes_a_table_with_all_that_it_says(
+def test_sql_text_creates_a_table_with_everything_it_declares(
     namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
 ):
     assert create("--sql", EVERYTHING, "-n", namespace) == 0
@@ -85,18 +85,18 @@ def test_text_makes_a_table_with_all_that_it_says(
     assert table.properties["comment"] == "Sales"
 
 
-def test_a_namespace_that_is_missing_is_made(namespace: str, catalog: RestCatalog):
+def test_a_missing_namespace_is_created(namespace: str, catalog: RestCatalog):
     assert create("--sql", f"CREATE TABLE {namespace}_new.users (id int)") == 0
     assert catalog.table_exists(f"{namespace}_new.users")
 
 
-def test_a_table_that_is_there_and_equal_is_said_to_be(namespace: str, capsys: pytest.CaptureFixture[str]):
-    for said in ("created", "already there, and as declared"):
+def test_an_existing_equal_table_is_reported(namespace: str, capsys: pytest.CaptureFixture[str]):
+    for state in ("created", "already exists, as declared"):
         assert create("--sql", USERS, "-n", namespace) == 0
-        assert capsys.readouterr().out == f"{namespace}.users: {said}\n"
+        assert capsys.readouterr().out == f"{namespace}.users: {state}\n"
 
 
-def test_a_table_that_another_tool_made_is_equal_if_its_columns_are(
+def test_a_table_that_another_tool_created_is_equal_if_its_columns_are(
     namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
 ):
     schema = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "name", StringType()))
@@ -104,7 +104,7 @@ def test_a_table_that_another_tool_made_is_equal_if_its_columns_are(
     assert create("--sql", "CREATE TABLE users (id bigint NOT NULL, name text)", "-n", namespace) == 0
 
 
-def test_a_table_that_is_there_and_different_is_shown_and_left_alone(
+def test_an_existing_different_table_is_reported_and_not_changed(
     namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
 ):
     create("--sql", USERS, "-n", namespace)
@@ -113,18 +113,18 @@ def test_a_table_that_is_there_and_different_is_shown_and_left_alone(
     other = "CREATE TABLE users (id int NOT NULL, name string COMMENT 'Full name', zip text) SORTED BY (name)"
     assert create("--sql", other, "-n", namespace) == 1
     assert capsys.readouterr().out.splitlines() == [
-        f"{namespace}.users: already there, and different; nothing was changed",
+        f"{namespace}.users: already exists and differs; nothing was changed",
         "  id is long in the table, int in the file",
-        "  name is NOT NULL in the table only",
+        "  name is NOT NULL in the table, nullable in the file",
         "  the comment of name differs",
         "  zip is missing in the table",
-        "  created_at is in the table only",
-        "  sorted by nothing, not name",
+        "  created_at is in the table, but not in the file",
+        "  the table is sorted by nothing, not by name",
     ]
     assert columns_of(catalog, f"{namespace}.users") == before
 
 
-def test_a_dry_run_shows_all_and_makes_nothing(
+def test_a_dry_run_shows_everything_and_creates_nothing(
     namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
 ):
     text = f"{EVERYTHING} TBLPROPERTIES ('history.expire.max-snapshot-age-ms' = '1', 'owner' = 'me')"
@@ -136,7 +136,7 @@ def test_a_dry_run_shows_all_and_makes_nothing(
         "partitioned by: bucket(16, id), month(at)",
         "sorted by: id, at",
         "ignored TBLPROPERTIES: history.expire.max-snapshot-age-ms, owner",
-        "dry run: nothing was made",
+        "dry run: nothing was created",
     ):
         assert line in shown.out.splitlines()
     assert "warning: the property history.expire.max-snapshot-age-ms does nothing" in shown.err
@@ -144,7 +144,7 @@ def test_a_dry_run_shows_all_and_makes_nothing(
     assert not catalog.table_exists(f"{namespace}.sale")
 
 
-def test_the_request_that_a_dry_run_shows_makes_the_same_table(
+def test_the_request_in_a_dry_run_creates_the_same_table(
     namespace: str, account: Account, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
 ):
     assert create("--sql", EVERYTHING, "-n", namespace, "--dry-run", "--json") == 0
@@ -164,49 +164,51 @@ def test_the_table_of_a_declared_source_can_be_loaded(
     ]  # fmt: skip
 
 
-def test_json_tells_the_same(namespace: str, capsys: pytest.CaptureFixture[str]):
-    answers = []
+def test_json_has_the_same_status(namespace: str, capsys: pytest.CaptureFixture[str]):
+    results = []
     for text in (USERS, USERS, "CREATE TABLE users (id long NOT NULL)"):
         code = create("--sql", text, "-n", namespace, "--json")
-        answers.append((code, json.loads(capsys.readouterr().out)["status"]))
-    assert answers == [(0, "created"), (0, "exists"), (1, "differs")]
+        results.append((code, json.loads(capsys.readouterr().out)["status"]))
+    assert results == [(0, "created"), (0, "exists"), (1, "differs")]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["--sql", "CREATE TABLE users (id intt)"], "--sql: line 1: column 24: unknown type"),
         (["-s", "no-such.sql"], "no-such.sql: the schema file cannot be read; found No such file"),
     ],
 )
-def test_what_cannot_be_made_is_refused_before_anything_is_asked(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_an_invalid_schema_is_refused_before_any_request(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ):
-    assert create(*words) == 1
-    assert said in capsys.readouterr().err
+    assert create(*arguments) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["--sql", USERS, "-n", "aws_data"], "argument -n/--namespace: S3 Tables or Athena would refuse this name"),
         (["--sql", USERS, "-t", "Users"], "argument -t/--table: S3 Tables or Athena would refuse this name"),
-        (["-s", str(SCHEMAS / "users-schema.json")], "a JSON schema does not name its table; name it: -t NAME"),
+        (["-s", str(SCHEMAS / "users-schema.json")], "a JSON schema does not contain the table's name; add -t NAME"),
     ],
 )
-def test_a_bad_name_or_none_is_wrong_usage(words: list[str], said: str, capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as ended:
-        create(*words)
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+def test_an_invalid_or_missing_name_is_a_usage_error(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as error:
+        create(*arguments)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
 
 
-def test_an_unknown_bucket_is_named(capsys: pytest.CaptureFixture[str]):
+def test_the_error_for_an_unknown_bucket_names_it(capsys: pytest.CaptureFixture[str]):
     assert main(["tables", "create", "-b", "no-such-bucket", "--sql", USERS]) == 1
     assert "there is no table bucket 'no-such-bucket'" in capsys.readouterr().err
 
 
-def test_the_request_makes_a_table_in_motos_control_plane_too():
+def test_the_request_also_creates_a_table_in_moto():
     server = ThreadedMotoServer(port=0)
     server.start()
     try:
@@ -219,15 +221,15 @@ def test_the_request_makes_a_table_in_motos_control_plane_too():
         client.create_namespace(tableBucketARN=arn, namespace=["default"])
         request = create_request(read_ddl(EVERYTHING, provenance=False), arn)
         client.create_table(**request)
-        made = client.get_table(tableBucketARN=arn, namespace="default", name="sale")
-        assert (made["format"], made["type"]) == ("ICEBERG", "customer")
+        table = client.get_table(tableBucketARN=arn, namespace="default", name="sale")
+        assert (table["format"], table["type"]) == ("ICEBERG", "customer")
         with pytest.raises(client.exceptions.ConflictException):
             client.create_table(**request)
     finally:
         server.stop()
 
 
-def test_a_live_table_is_printed_as_sql_that_makes_it_again(
+def test_a_live_table_is_printed_as_sql_that_creates_it_again(
     namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
 ):
     create("--sql", EVERYTHING, "-n", namespace)
@@ -236,10 +238,10 @@ def test_a_live_table_is_printed_as_sql_that_makes_it_again(
     sql = capsys.readouterr().out
     assert sql.startswith(f"CREATE TABLE {namespace}.sale (\n    id     BIGINT")
     assert create("--sql", sql) == 0
-    assert capsys.readouterr().out == f"{namespace}.sale: already there, and as declared\n"
+    assert capsys.readouterr().out == f"{namespace}.sale: already exists, as declared\n"
 
 
-def test_a_sources_table_is_printed_as_its_sql_file_says_it(namespace: str, capsys: pytest.CaptureFixture[str]):
+def test_a_sources_table_is_printed_as_its_sql_file_declares_it(namespace: str, capsys: pytest.CaptureFixture[str]):
     create("-s", SCHEMAS / "causeway.sql", "-n", namespace)
     capsys.readouterr()
     assert main(["tables", "ddl", "person", "-n", namespace, "--json"]) == 0
@@ -249,6 +251,6 @@ def test_a_sources_table_is_printed_as_its_sql_file_says_it(namespace: str, caps
     assert read_ddl(printed["sql"]).columns == declared.columns
 
 
-def test_a_table_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]):
+def test_the_error_for_a_missing_table_names_it(capsys: pytest.CaptureFixture[str]):
     assert main(["tables", "ddl", "no_such.table"]) == 1
     assert "there is no table no_such.table" in capsys.readouterr().err

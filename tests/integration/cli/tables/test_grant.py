@@ -1,4 +1,4 @@
-"""`gv tables grant` and `revoke`, and declared grants, on policies that the stand-in keeps (and does not evaluate)."""
+"""`gv tables grant` and `revoke`, and declared grants, on policies that the stand-in stores but does not evaluate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from growth_verticals.bucket.policies import apply_grants, grant_differences, re
 from .conftest import Gv
 
 ROLE = "arn:aws:iam::000000000000:role/analyst"
-OTHERS = {
+FOREIGN_STATEMENT = {
     "Sid": "AuditorsSee",
     "Effect": "Allow",
     "Principal": {"AWS": "arn:aws:iam::444455556666:root"},
@@ -27,9 +27,9 @@ OTHERS = {
 
 @pytest.fixture(autouse=True)
 def bucket_policy(account: Account, namespace: str) -> Iterator[None]:
-    """A policy that somebody else made stands before each test; none stands after it."""
+    """Each test starts with a policy that gv did not write; afterwards all policies are deleted."""
     client, bucket = account.client("s3tables"), {"tableBucketARN": account.table_bucket_arn}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [OTHERS]})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [FOREIGN_STATEMENT]})
     client.put_table_bucket_policy(**bucket, resourcePolicy=policy)
     yield
     client.delete_table_bucket_policy(**bucket)
@@ -41,34 +41,36 @@ def statements(account: Account, table: str | None = None) -> list[dict[str, Any
     return list(read_policy(account, table)["Statement"])
 
 
-def test_a_table_is_granted_by_its_id_and_taken_back(gv: Gv, account: Account, where: dict[str, str], census: str):
-    arn = account.client("s3tables").get_table(**where)["tableARN"]
+def test_a_grant_on_a_table_uses_its_id_and_can_be_revoked(
+    gv: Gv, account: Account, table_params: dict[str, str], census: str
+):
+    arn = account.client("s3tables").get_table(**table_params)["tableARN"]
     assert "census" not in arn
-    ran = gv("grant", census, "--as", "reader", "--to", "role/analyst")
-    assert ran.code == 0
-    assert ran.out == f"reader of {census} for {ROLE}: given; changed the policy of {census} and table bucket\n"
+    result = gv("grant", census, "--as", "reader", "--to", "role/analyst")
+    assert result.code == 0
+    assert result.out == f"reader of {census} for {ROLE}: granted; changed the policy of {census} and table bucket\n"
     [use] = statements(account, census)
     assert (use["Resource"], use["Principal"]) == (arn, {"AWS": ROLE})
-    assert statements(account)[0] == OTHERS
+    assert statements(account)[0] == FOREIGN_STATEMENT
     assert statements(account)[1]["Action"] == ["s3tables:GetTableBucket"]
 
     assert gv("revoke", census, "--as", "reader", "--from", ROLE).code == 0
-    assert statements(account) == [OTHERS]
+    assert statements(account) == [FOREIGN_STATEMENT]
     with pytest.raises(account.client("s3tables").exceptions.ClientError, match="NotFound"):
-        account.client("s3tables").get_table_policy(**where)
+        account.client("s3tables").get_table_policy(**table_params)
 
 
-def test_the_same_again_changes_nothing(gv: Gv, account: Account, census: str):
+def test_granting_again_changes_nothing(gv: Gv, account: Account, census: str):
     gv("grant", census, "--as", "loader", "--to", ROLE)
     before = statements(account), statements(account, census)
     again = gv("grant", census, "--as", "loader", "--to", "role/analyst")
-    assert (again.code, "stands already, nothing to change" in again.out) == (0, True)
+    assert (again.code, "already granted, nothing to change" in again.out) == (0, True)
     assert (statements(account), statements(account, census)) == before
-    assert "does not stand" in gv("revoke", census, "--as", "reader", "--from", ROLE).out
+    assert "not granted" in gv("revoke", census, "--as", "reader", "--from", ROLE).out
     assert (statements(account), statements(account, census)) == before
 
 
-def test_the_whole_bucket_has_to_be_said(gv: Gv, account: Account):
+def test_the_whole_bucket_must_be_named_explicitly(gv: Gv, account: Account):
     assert gv("grant", "--as", "maintainer", "--to", "444455556666").code == 2
     assert gv("grant", "--whole-bucket", "-n", "aiq", "--as", "maintainer", "--to", "444455556666").code == 2
     assert gv("grant", "--whole-bucket", "--as", "maintainer", "--to", "444455556666").code == 0
@@ -76,10 +78,10 @@ def test_the_whole_bucket_has_to_be_said(gv: Gv, account: Account):
         account.table_bucket_arn, f"{account.table_bucket_arn}/table/*",
     }  # fmt: skip
     assert gv("revoke", "--whole-bucket", "--from", "444455556666").code == 0
-    assert statements(account) == [OTHERS]
+    assert statements(account) == [FOREIGN_STATEMENT]
 
 
-def test_grants_stand_beside_each_other_and_each_goes_alone(gv: Gv, account: Account, namespace: str):
+def test_grants_are_independent_and_each_is_revoked_alone(gv: Gv, account: Account, namespace: str):
     gv("grant", "-n", namespace, "--as", "reader", "--to", ROLE)
     first = statements(account)
     gv("grant", "-n", namespace, "--as", "loader", "--to", "role/loader")
@@ -91,51 +93,51 @@ def test_grants_stand_beside_each_other_and_each_goes_alone(gv: Gv, account: Acc
 
 
 def test_a_dry_run_prints_the_policy_and_changes_nothing(gv: Gv, account: Account, namespace: str):
-    words = ("-n", namespace, "--as", "reader", "--to", ROLE)
-    shown = gv("grant", *words, "--dry-run")
-    assert shown.code == 0
-    heading, _, text = shown.out.partition("\n")
-    assert heading == f"policy of table bucket, as it would be for reader of namespace {namespace} for {ROLE}:"
-    assert statements(account) == [OTHERS]
-    gv("grant", *words)
+    arguments = ("-n", namespace, "--as", "reader", "--to", ROLE)
+    dry_run = gv("grant", *arguments, "--dry-run")
+    assert dry_run.code == 0
+    heading, _, text = dry_run.out.partition("\n")
+    assert heading == f"new policy of table bucket for reader of namespace {namespace} for {ROLE}:"
+    assert statements(account) == [FOREIGN_STATEMENT]
+    gv("grant", *arguments)
     assert read_policy(account, None) == json.loads(text)
-    going = gv("revoke", "-n", namespace, "--from", ROLE, "--dry-run", "--json").json
-    [policy] = [each["table bucket"] for each in going["policies"].values() if each]
-    assert (going["changed"], policy["Statement"]) == (False, [OTHERS])
+    revoked = gv("revoke", "-n", namespace, "--from", ROLE, "--dry-run", "--json").json
+    [policy] = [each["table bucket"] for each in revoked["policies"].values() if each]
+    assert (revoked["changed"], policy["Statement"]) == (False, [FOREIGN_STATEMENT])
 
 
-@pytest.mark.parametrize("who", ["*", "willow", "arn:aws:iam::000000000000:user/willow", "12345"])
-def test_nobody_else_is_granted_anything(gv: Gv, account: Account, who: str):
-    ran = gv("grant", "--whole-bucket", "--as", "reader", "--to", who)
-    assert ran.code == 2
-    assert "access is granted to a role or an account" in ran.err
-    assert statements(account) == [OTHERS]
+@pytest.mark.parametrize("principal", ["*", "willow", "arn:aws:iam::000000000000:user/willow", "12345"])
+def test_an_invalid_principal_is_refused(gv: Gv, account: Account, principal: str):
+    result = gv("grant", "--whole-bucket", "--as", "reader", "--to", principal)
+    assert result.code == 2
+    assert "access is granted to a role or an account" in result.err
+    assert statements(account) == [FOREIGN_STATEMENT]
 
 
-def test_a_loader_cannot_be_maintainer_too(gv: Gv, account: Account, namespace: str):
+def test_a_loader_cannot_also_be_maintainer(gv: Gv, account: Account, namespace: str):
     gv("grant", "-n", namespace, "--as", "loader", "--to", ROLE)
     before = statements(account)
-    ran = gv("grant", "-n", namespace, "--as", "maintainer", "--to", ROLE)
-    assert ran.code == 1
-    assert "is loader here, and a loader is denied maintenance" in ran.err
+    result = gv("grant", "-n", namespace, "--as", "maintainer", "--to", ROLE)
+    assert result.code == 1
+    assert "is already loader in this policy, and a loader is denied maintenance" in result.err
     assert statements(account) == before
 
 
-def test_a_table_that_is_not_there(gv: Gv, account: Account, namespace: str):
-    ran = gv("grant", f"{namespace}.none", "--as", "reader", "--to", ROLE)
-    assert ran.code == 1
-    assert f"looking up the table {namespace}.none failed" in ran.err
-    assert statements(account) == [OTHERS]
+def test_a_grant_on_a_missing_table_is_refused(gv: Gv, account: Account, namespace: str):
+    result = gv("grant", f"{namespace}.none", "--as", "reader", "--to", ROLE)
+    assert result.code == 1
+    assert f"looking up the table {namespace}.none failed" in result.err
+    assert statements(account) == [FOREIGN_STATEMENT]
 
 
-def test_the_grant_of_a_dropped_table_is_taken_back(gv: Gv, account: Account, catalog: RestCatalog, census: str):
+def test_a_grant_on_a_dropped_table_can_be_revoked(gv: Gv, account: Account, catalog: RestCatalog, census: str):
     gv("grant", census, "--as", "reader", "--to", ROLE)
     catalog.purge_table(census)
     assert gv("revoke", census, "--from", ROLE).code == 0
-    assert statements(account) == [OTHERS]
+    assert statements(account) == [FOREIGN_STATEMENT]
 
 
-def test_declared_grants_are_compared_given_and_taken_back(account: Account, census: str, namespace: str):
+def test_declared_grants_are_compared_granted_and_revoked(account: Account, census: str, namespace: str):
     reader = Grant(principal=ROLE, level="reader", namespace=namespace, table="census")
     loader = Grant(principal=ROLE, level="loader", namespace=namespace)
 
@@ -163,9 +165,9 @@ def test_declared_grants_are_compared_given_and_taken_back(account: Account, cen
     assert set(differences(loader)) == {(None, "revoke"), (census, "revoke")}
     apply_grants(account, [], revoke=True)
     assert differences() == []
-    assert statements(account) == [OTHERS]
+    assert statements(account) == [FOREIGN_STATEMENT]
 
 
-def test_a_table_that_is_still_to_be_made_lacks_its_grant(account: Account, namespace: str):
+def test_a_table_that_does_not_exist_yet_lacks_its_grant(account: Account, namespace: str):
     grant = Grant(principal=ROLE, level="reader", namespace=namespace, table="soon")
     assert (f"{namespace}.soon", "grant") in [(each.table, each.action) for each in grant_differences(account, [grant])]

@@ -1,4 +1,4 @@
-"""`gv tables list`: what there is, and what each table holds, read from the catalog alone."""
+"""`gv tables list`: table buckets, namespaces and tables, and each table's numbers, read only from the catalog."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_the_tree_shows_rows_files_size_and_last_load(
     catalog.load_table(census).append(rows, snapshot_properties={"gv.source": "bureau", "gv.period": "2026Q4"})
     [bucket] = gv("list", "--json", "-n", namespace).json
     assert bucket["arn"].endswith(":bucket/gv-tables")
-    [found] = bucket["namespaces"][namespace]
-    assert (found["name"], found["rows"], found["files"], found["problem"]) == ("census", 8, 3, None)
-    assert found["bytes"] > 0
-    assert (found["last_load"]["period"], found["last_load"]["source"]) == ("2026Q4", "bureau")
+    [table] = bucket["namespaces"][namespace]
+    assert (table["name"], table["rows"], table["files"], table["problem"]) == ("census", 8, 3, None)
+    assert table["bytes"] > 0
+    assert (table["last_load"]["period"], table["last_load"]["source"]) == ("2026Q4", "bureau")
     tree = gv("list", "-n", namespace)
     assert tree.code == 0
     assert [line.split()[0] for line in tree.out.splitlines()[1:]] == ["gv-tables", namespace, "census"]
@@ -41,7 +41,7 @@ def test_the_tree_shows_rows_files_size_and_last_load(
     assert "2026Q4, " in tree.row("census")
 
 
-def test_empty_namespaces_and_tables_are_there_too(gv: Gv, census: str, namespace: str, catalog: RestCatalog):
+def test_empty_namespaces_and_tables_are_listed(gv: Gv, census: str, namespace: str, catalog: RestCatalog):
     empty = f"{namespace}e"
     catalog.create_namespace(empty)
     listed = gv("list")
@@ -49,7 +49,7 @@ def test_empty_namespaces_and_tables_are_there_too(gv: Gv, census: str, namespac
     assert gv("list", "-n", namespace).row("census") == "census 0 0 0 B -"
 
 
-def test_a_bucket_is_named_by_name_or_arn(gv: Gv, account: Account, census: str, namespace: str):
+def test_a_bucket_is_selected_by_name_or_arn(gv: Gv, account: Account, census: str, namespace: str):
     by_name = gv("list", "-b", "gv-tables", "-n", namespace)
     assert by_name.out == gv("list", "-b", account.table_bucket_arn, "-n", namespace).out
     assert census.split(".")[1] in by_name.out
@@ -57,7 +57,7 @@ def test_a_bucket_is_named_by_name_or_arn(gv: Gv, account: Account, census: str,
     assert gv("list", "-n", "nowhere").code == 1
 
 
-def test_a_load_is_known_by_its_rows_once_its_snapshot_has_expired(catalog: RestCatalog, namespace: str):
+def test_the_last_load_comes_from_the_data_files_once_its_snapshot_has_expired(catalog: RestCatalog, namespace: str):
     contract = TableContract(
         namespace=namespace,
         name="person",
@@ -71,17 +71,17 @@ def test_a_load_is_known_by_its_rows_once_its_snapshot_has_expired(catalog: Rest
         values = {"person_id": "P1", "delivery_period": period, "source_file": "f", "source_file_sha256": "0" * 64,
                   "source_row": 2, "staged_at": at}  # fmt: skip
         table.append(pa.Table.from_pylist([values], schema=table.schema().as_arrow()))
-    found = last_load(catalog.load_table(contract.identifier))
-    assert found is not None
-    assert (found.at, found.period, found.source) == (staged, "2026Q2", None)
+    load = last_load(catalog.load_table(contract.identifier))
+    assert load is not None
+    assert (load.at, load.period, load.source) == (staged, "2026Q2", None)
 
 
-# --- against moto, whose control plane is another's reading of AWS's ----------------------------------------------
+# --- against moto, an independent implementation of AWS's control plane ---------------------------------------------
 
 
 @pytest.fixture
 def moto_account() -> Iterator[tuple[Account, Any]]:
-    """An account with keys of its own: a session that takes them from the environment would keep them."""
+    """An account with explicit keys: a session that reads them from the environment would keep them."""
     keys = Credentials(access_key="testing", secret_key="testing")
     with mock_aws():
         client = boto3.client("s3tables", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
@@ -96,7 +96,7 @@ def moto_account() -> Iterator[tuple[Account, Any]]:
         yield account, client
 
 
-def test_motos_buckets_namespaces_and_tables_are_listed_in_pages(moto_account: tuple[Account, Any]):
+def test_buckets_namespaces_and_tables_are_listed_across_pages(moto_account: tuple[Account, Any]):
     account, client = moto_account
     client.create_table_bucket(name="analytics-test")
     for namespace in ("aiq", "statara"):
@@ -116,15 +116,15 @@ def test_a_table_that_cannot_be_read_is_listed_with_the_reason(moto_account: tup
     client.create_namespace(tableBucketARN=account.table_bucket_arn, namespace=["aiq"])
     client.create_table(tableBucketARN=account.table_bucket_arn, namespace="aiq", name="b2b", format="ICEBERG")
     bucket = take_inventory(account, account.table_bucket_arn)
-    [found] = bucket.namespaces["aiq"]
-    assert (found.name, found.rows, bucket.problem) == ("b2b", None, None)
-    assert found.problem is not None
-    assert "127.0.0.1:1/iceberg does not answer" in found.problem
+    [table] = bucket.namespaces["aiq"]
+    assert (table.name, table.rows, bucket.problem) == ("b2b", None, None)
+    assert table.problem is not None
+    assert "127.0.0.1:1/iceberg does not answer" in table.problem
     missing = take_inventory(account, account.table_bucket_arn.replace("analytics-dev", "analytics-none"))
     assert missing.problem is not None
 
 
-def test_a_role_that_may_not_list_buckets_sees_the_configured_one(account: Account):
+def test_a_role_that_is_not_allowed_to_list_buckets_gets_the_configured_one(account: Account):
     assert account.credentials is not None
     wrong = replace(account, credentials=replace(account.credentials, secret_key="wrong"))
     assert bucket_arns(wrong) == [account.table_bucket_arn]

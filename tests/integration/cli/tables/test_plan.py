@@ -1,4 +1,4 @@
-"""`./gv tables plan` and `apply`: a changed declaration is told in words, made once, and loads go on."""
+"""`./gv tables plan` and `apply`: a changed declaration is described, applied once, and loads continue."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from local.settings import Settings
 REPOSITORY = Path(__file__).resolve().parents[4]
 
 DECLARATION = '''"""# Orchids
-Made-up plants, one row a plant."""
+Made-up plants, one row per plant."""
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
 from growth_verticals.source import Delimited, Inbox, Maintenance, OnDemand, Source
@@ -58,11 +58,11 @@ FIRST = """CREATE TABLE {namespace}.plant (
 ) PARTITIONED BY (delivery_period)"""
 SECOND = """CREATE TABLE {namespace}.plant (
     id      BIGINT NOT NULL  COMMENT '[N] Their own number',
-    colour  STRING,
+    color  STRING,
     name    STRING,
     price   DECIMAL(9,2),
     old     STRING
-) PARTITIONED BY (delivery_period) SORTED BY (colour) COMMENT 'Plants'"""
+) PARTITIONED BY (delivery_period) SORTED BY (color) COMMENT 'Plants'"""
 WITHOUT_OLD = SECOND.replace(",\n    old     STRING", "")
 
 Gv = Callable[..., subprocess.CompletedProcess[str]]
@@ -70,7 +70,7 @@ Gv = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def repository(tmp_path: Path, namespace: str) -> Path:
-    """A copy of the repository with the one source `orchids`, declared as FIRST."""
+    """A copy of the repository with `orchids` as its only source, declared as FIRST."""
     copy = tmp_path / "repository"
     shutil.copytree(REPOSITORY / "plugins", copy / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(REPOSITORY / "gv", copy / "gv")
@@ -89,8 +89,8 @@ def declare(repository: Path, namespace: str, sql: str) -> None:
 def gv(repository: Path, stand_in: Settings) -> Gv:
     environment = os.environ | standin.environment(stand_in) | {"GV_PYTHON": sys.executable}
 
-    def run(*words: object) -> subprocess.CompletedProcess[str]:
-        command = [repository / "gv", *map(str, words)]
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [repository / "gv", *map(str, arguments)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     return run
@@ -125,62 +125,65 @@ def test_a_changed_sql_file_is_planned_applied_and_loaded(
     planned = gv("tables", "plan", "orchids", "--json")
     assert planned.returncode == 2
     (step,) = json.loads(planned.stdout)["steps"]
-    assert step["about"] == table
-    assert [change["words"] for change in step["changes"]] == [
+    assert step["target"] == table
+    assert [change["change"] for change in step["changes"]] == [
         "widen the column id from int to long",
         "set the comment of the column id",
-        "add the column colour, STRING",
-        "let the column name be NULL",
+        "add the column color, STRING",
+        "make the column name nullable",
         "widen the column price from decimal(5, 2) to decimal(9, 2)",
-        "sort by colour instead of nothing",
+        "sort by color instead of nothing",
         "set the comment of the table",
     ]
-    second = "id,colour,name,price,old\n5000000000,red,,1234567.00,y\n"
+    second = "id,color,name,price,old\n5000000000,red,,1234567.00,y\n"
     refused = load(gv, tmp_path, "2026-01-02", "b.csv", second)
     assert refused.returncode == 1
-    assert "`./gv tables plan` shows it" in refused.stdout
+    assert "run `./gv tables plan` to see all differences, then `./gv tables apply`" in refused.stdout
 
-    for said in ("made\n", "everything is as declared\n"):
+    for message in ("applied\n", "everything is as declared\n"):
         applied = gv("tables", "apply", "orchids")
-        assert (applied.returncode, applied.stdout.endswith(said)) == (0, True), applied.stderr
+        assert (applied.returncode, applied.stdout.endswith(message)) == (0, True), applied.stderr
     assert load(gv, tmp_path, "2026-01-02", "b.csv", second).stdout.startswith("loaded")
-    rows = read_table(stand_in, table, "SELECT id, colour, name, price::VARCHAR, old, source_file FROM t ORDER BY id")
+    rows = read_table(stand_in, table, "SELECT id, color, name, price::VARCHAR, old, source_file FROM t ORDER BY id")
     assert rows == [
         (1, None, "Vanda", "1.50", "x", "a.csv"),
         (5000000000, "red", None, "1234567.00", "y", "b.csv"),
     ]
 
 
-def test_a_drop_is_refused_until_it_is_named(gv: Gv, repository: Path, namespace: str, account: Account):
+def test_dropping_a_column_is_refused_until_it_is_allowed_by_name(
+    gv: Gv, repository: Path, namespace: str, account: Account
+):
     assert gv("tables", "apply", "orchids").returncode == 0
     declare(repository, namespace, WITHOUT_OLD)
     refused = gv("tables", "apply", "orchids")
     assert refused.returncode == 1
     allow = f"drop:{namespace}.plant.old"
-    assert f"  ! drop the column old, string: its values go (refused: the values would be lost; --allow {allow})" in (
-        refused.stdout.splitlines()
+    assert (
+        f"  ! drop the column old, string: its values are lost (refused: the values would be lost; --allow {allow})"
+        in refused.stdout.splitlines()
     )
     with closing(open_catalog(account)) as catalog:
         live = catalog.load_table(f"{namespace}.plant")
-        assert "old" in live.schema().column_names, "the plan is made whole or not at all"
-        assert "colour" not in live.schema().column_names
+        assert "old" in live.schema().column_names, "all of the plan is applied, or nothing"
+        assert "color" not in live.schema().column_names
         for _ in range(2):
             assert gv("tables", "apply", "orchids", "--allow", allow).returncode == 0
         assert "old" not in live.refresh().schema().column_names
     assert gv("tables", "plan", "orchids").returncode == 0
 
 
-@pytest.mark.parametrize("word", ["old", "drop:old", "drop:a.b.c.d", "all"])
-def test_an_allowance_that_names_no_column_is_wrong_usage(word: str, gv: Gv):
-    refused = gv("tables", "apply", "orchids", "--allow", word)
+@pytest.mark.parametrize("value", ["old", "drop:old", "drop:a.b.c.d", "all"])
+def test_an_invalid_value_of_allow_is_a_usage_error(value: str, gv: Gv):
+    refused = gv("tables", "apply", "orchids", "--allow", value)
     assert refused.returncode == 2
     assert "is neither drop:NAMESPACE.TABLE.COLUMN nor revoke:PRINCIPAL" in refused.stderr
 
 
-def test_a_declared_grant_is_given_and_another_taken_back_when_it_is_named(
+def test_a_declared_grant_is_applied_and_an_undeclared_one_is_revoked_when_allowed(
     gv: Gv, repository: Path, namespace: str, account: Account
 ):
-    apply_grants(account, [], revoke=True)  # what other tests gave
+    apply_grants(account, [], revoke=True)  # grants of other tests
     assert gv("tables", "apply").returncode == 0
     file = repository / "include/policies/reader.json"
     file.write_text(json.dumps({"principal": "role/reader", "as": "reader", "table": f"{namespace}.plant"}))
@@ -201,8 +204,8 @@ def test_a_declared_grant_is_given_and_another_taken_back_when_it_is_named(
 def test_every_declared_source_can_be_planned_applied_and_planned_again(stand_in: Settings):
     environment = os.environ | standin.environment(stand_in) | {"GV_PYTHON": sys.executable}
 
-    def run(*words: str) -> int:
-        return subprocess.run([REPOSITORY / "gv", "tables", *words], env=environment, check=False).returncode
+    def run(*arguments: str) -> int:
+        return subprocess.run([REPOSITORY / "gv", "tables", *arguments], env=environment, check=False).returncode
 
     sources = sorted(path.stem for path in (REPOSITORY / "dags/sources").glob("*.py"))
     assert run("apply", *sources) == 0
@@ -210,15 +213,15 @@ def test_every_declared_source_can_be_planned_applied_and_planned_again(stand_in
     assert run("plan", "no_such_source") == 2
 
 
-@pytest.mark.parametrize("words", [("-n", "no_such"), ("orchids", "-n", "aiq")])
-def test_a_plan_for_nothing_is_not_called_as_declared(words: tuple[str, ...], gv: Gv):
+@pytest.mark.parametrize("arguments", [("-n", "no_such"), ("orchids", "-n", "aiq")])
+def test_selecting_no_source_is_a_usage_error(arguments: tuple[str, ...], gv: Gv):
     for command in ("plan", "apply"):
-        ended = gv("tables", command, *words)
-        assert (ended.returncode, ended.stdout) == (2, "")
-        assert f"no source has its table in the namespace '{words[-1]}'; expected " in ended.stderr
+        result = gv("tables", command, *arguments)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"no source has its table in the namespace '{arguments[-1]}'; expected " in result.stderr
 
 
-# --- one table, without the command line ---
+# --- one table, without the command line -----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -227,7 +230,7 @@ def plant(namespace: str) -> TableContract:
 
 
 def with_columns(contract: TableContract, **changed: Column | None) -> TableContract:
-    """Return the contract with some columns changed, added or, for None, left out."""
+    """Return the contract with some columns changed, added or, for None, removed."""
     columns = {column.name: column for column in contract.columns} | changed
     return replace(contract, columns=tuple(column for column in columns.values() if column))
 
@@ -237,7 +240,7 @@ def step_of(account: Account, catalog: RestCatalog, contract: TableContract) -> 
     return step
 
 
-def test_narrowing_takes_a_column_of_that_name_and_type_for_the_old_one(
+def test_narrowing_a_column_replaces_it_with_a_new_one_of_that_name(
     account: Account, catalog: RestCatalog, plant: TableContract
 ):
     ensure_table(catalog, plant)
@@ -246,15 +249,15 @@ def test_narrowing_takes_a_column_of_that_name_and_type_for_the_old_one(
     allow = f"drop:{plant.identifier}.price"
     assert step.changes == (
         Change(
-            words="replace the column price, decimal(5, 2), by one that is decimal(4, 2): its values go",
+            description="replace the column price, decimal(5, 2), with a new one, decimal(4, 2): its values are lost",
             refused="the values would be lost",
-            allow=allow,
+            allow_flag=allow,
         ),
     )
     assert refused_changes([step]) == list(step.changes)
     assert refused_changes([step], [allow]) == []
     before = catalog.load_table(plant.identifier).schema().find_field("price").field_id
-    step.make()
+    step.apply()
     field = catalog.load_table(plant.identifier).schema().find_field("price")
     assert (str(field.field_type), field.doc) == ("decimal(4, 2)", "Dollars")
     assert field.field_id != before
@@ -265,29 +268,29 @@ REPARTITION = "partition by nothing instead of identity(delivery_period)"
 
 
 @pytest.mark.parametrize(
-    ("change", "words", "refused"),
+    ("change", "description", "refused"),
     [
-        (lambda plant: replace(plant, partition_by=()), REPARTITION, "make a new table"),
+        (lambda plant: replace(plant, partition_by=()), REPARTITION, "create a new table"),
         (
             lambda plant: with_columns(plant, new=Column(name="new", type="int", required=True)),
             "add the column new, INT NOT NULL",
-            "rows that are there have no value",
+            "existing rows have no value",
         ),
         (
             lambda plant: with_columns(plant, old=Column(name="old", type="string", required=True)),
             "make the column old NOT NULL",
-            "rows that are there may be NULL",
+            "existing rows may be NULL",
         ),
         (
             lambda plant: with_columns(plant, name=Column(name="name", type="int", required=True)),
-            "replace the column name, string, by one that is int: its values go",
-            "rows that are there have no value",
+            "replace the column name, string, with a new one, int: its values are lost",
+            "existing rows have no value",
         ),
     ],
 )
-def test_what_iceberg_cannot_do_to_rows_is_refused_whatever_is_allowed(
+def test_a_change_that_iceberg_cannot_make_to_rows_is_always_refused(
     change: Callable[[TableContract], TableContract],
-    words: str,
+    description: str,
     refused: str,
     account: Account,
     catalog: RestCatalog,
@@ -295,50 +298,53 @@ def test_what_iceberg_cannot_do_to_rows_is_refused_whatever_is_allowed(
 ):
     table = ensure_table(catalog, plant)
     with table.transaction() as transaction, transaction.update_snapshot().fast_append():
-        pass  # a snapshot: the table may have rows
-    (found,) = step_of(account, catalog, change(plant)).changes
-    assert (found.words, found.allow) == (words, "")
-    assert refused in found.refused
+        pass  # with a snapshot, the table can have rows
+    (actual,) = step_of(account, catalog, change(plant)).changes
+    assert (actual.description, actual.allow_flag) == (description, "")
+    assert refused in actual.refused
 
 
-def test_a_table_without_a_snapshot_takes_not_null(account: Account, catalog: RestCatalog, plant: TableContract):
+def test_not_null_can_be_added_to_a_table_without_a_snapshot(
+    account: Account, catalog: RestCatalog, plant: TableContract
+):
     hand_made = replace(plant, partition_by=(), provenance=False)
     ensure_table(catalog, hand_made)
     source = replace(hand_made, provenance=True)
-    step_of(account, catalog, source).make()
+    step_of(account, catalog, source).apply()
     assert ensure_table(catalog, source).schema().find_field("source_file_sha256").required
 
 
 @pytest.mark.parametrize("name", ["delivery_period", "name"])
-def test_a_column_that_the_table_is_laid_out_by_is_not_dropped(
+def test_a_partition_or_sort_column_is_not_dropped(
     name: str, account: Account, catalog: RestCatalog, plant: TableContract
 ):
     ensure_table(catalog, replace(plant, sort_by=("name",)))
-    left = [column for column in plant.all_columns if column.name != name]
-    contract = replace(plant, columns=tuple(left), partition_by=(), provenance=False)
+    remaining = [column for column in plant.all_columns if column.name != name]
+    contract = replace(plant, columns=tuple(remaining), partition_by=(), provenance=False)
     found = differences(catalog.load_table(plant.identifier), contract)
     (drop,) = [difference for difference in found if difference.kind == "drop"]
     assert (drop.name, drop.droppable) == (name, False)
     assert drop.refused.endswith("by it")
 
 
-def test_a_table_that_another_altered_meanwhile_is_left_as_it_is(catalog: RestCatalog, plant: TableContract):
+def test_a_table_that_another_client_altered_meanwhile_is_not_changed(catalog: RestCatalog, plant: TableContract):
     stale = ensure_table(catalog, plant)
     with catalog.load_table(plant.identifier).update_schema() as update:
-        update.add_column("theirs", IntegerType())
-    ours = with_columns(plant, ours=Column(name="ours", type="int"))
+        update.add_column("added_meanwhile", IntegerType())
+    declared = with_columns(plant, added=Column(name="added", type="int"))
     with pytest.raises(
-        CommitError, match=r"was altered by another in the meantime; nothing was changed.*Next: plan again"
+        CommitError,
+        match=r"was altered by another client in the meantime; nothing was changed.*Next: run `./gv tables plan` again",
     ):
-        alter(catalog, stale, ours, differences(stale, ours))
+        alter(catalog, stale, declared, differences(stale, declared))
     live = find_table(catalog, plant.identifier)
     assert live is not None
-    assert "ours" not in live.schema().column_names
-    with pytest.raises(TableMismatchError, match="theirs is in the table only"):
-        ensure_table(catalog, ours)
+    assert "added" not in live.schema().column_names
+    with pytest.raises(TableMismatchError, match="added_meanwhile is in the table, but not in the file"):
+        ensure_table(catalog, declared)
 
 
-def test_docs_order_and_properties_do_not_stop_loads(catalog: RestCatalog, plant: TableContract):
+def test_different_comments_and_sort_order_do_not_stop_loads(catalog: RestCatalog, plant: TableContract):
     table = ensure_table(catalog, plant)
     other = replace(
         with_columns(plant, name=replace(plant.columns[1], doc="Latin", pii="N")), sort_by=("name",), doc="Plants"

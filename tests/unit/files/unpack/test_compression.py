@@ -1,4 +1,4 @@
-"""What is around a file's bytes: every damage and every trick is refused, and all of the good bytes are read."""
+"""Compressed files: damaged and unsafe ones are refused, and all bytes of the others are read."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ GZ = gzip.compress(HEADER + ROWS)
 
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as made:
+    with zipfile.ZipFile(buffer, "w", method) as made_archive:
         for name, data in members:
-            made.writestr(name, data, compress_type=method)
+            made_archive.writestr(name, data, compress_type=method)
     return buffer.getvalue()
 
 
@@ -46,9 +46,9 @@ def test_every_member_of_a_gzip_file_is_read(data: bytes) -> None:
     assert read(data, PEOPLE, name="f.csv.GZ").column("id") == list(range(5_000))
 
 
-def flipped(data: bytes, place: int) -> bytes:
+def flipped(data: bytes, index: int) -> bytes:
     changed = bytearray(data)
-    changed[place] ^= 1
+    changed[index] ^= 1
     return bytes(changed)
 
 
@@ -64,14 +64,14 @@ def flipped(data: bytes, place: int) -> bytes:
         flipped(GZ, -1),  # the length
         flipped(GZ, len(GZ) // 2),
     ],
-    ids=["trailer cut", "half", "header only", "second member cut", "garbage", "checksum", "length", "middle"],
+    ids=["truncated", "half", "header only", "second member truncated", "garbage", "checksum", "length", "middle"],
 )
 def test_a_damaged_gzip_file_is_refused(data: bytes) -> None:
     assert refusal(data, "f.csv.gz").file == "f.csv.gz"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
-def test_members_of_an_archive_are_read_in_name_order_and_their_lines_numbered_on(method: int) -> None:
+def test_archive_members_are_read_in_name_order_with_continuous_line_numbers(method: int) -> None:
     data = archive(
         ("b.csv", b"name,id\nb,2\n"), ("a/a.csv", HEADER + b"1,a\n"), ("__MACOSX/._b.csv", b"\0"), method=method
     )
@@ -79,7 +79,7 @@ def test_members_of_an_archive_are_read_in_name_order_and_their_lines_numbered_o
     assert got.rows == [{"id": 1, "name": "a", "source_row": 2}, {"id": 2, "name": "b", "source_row": 4}]
 
 
-def test_members_are_picked_by_pattern() -> None:
+def test_members_are_selected_by_pattern() -> None:
     data = archive(("readme.md", b"# hello"), ("people.csv", HEADER + ROWS))
     assert len(read(data, PEOPLE, Delimited(member="*.csv"), name="f.zip").rows) == 5_000
     assert "people.csv" in str(refusal(data, "f.zip", Delimited(member="*.txt")))
@@ -104,7 +104,7 @@ def twice() -> bytes:
 
 
 def overlapping() -> bytes:
-    """Two entries of the directory that share one member's bytes."""
+    """Return an archive with two directory entries for the bytes of one member."""
     data = bytearray(archive(("a.csv", HEADER), ("b.csv", HEADER)))
     second = data.rindex(b"PK\x01\x02")
     data[second + 42 : second + 46] = struct.pack("<I", 10)
@@ -136,7 +136,7 @@ ZIP = archive(("people.csv", HEADER + ROWS))
 @pytest.mark.parametrize(
     "data",
     [ZIP[:-30], ZIP[: len(ZIP) // 2], flipped(ZIP, 4_000), flipped(ZIP, ZIP.index(b"PK\x01\x02") + 16), archive()],
-    ids=["directory cut", "half", "data", "checksum", "no member"],
+    ids=["truncated directory", "half", "data", "checksum", "no member"],
 )
 def test_a_damaged_archive_is_refused(data: bytes) -> None:
     refusal(data, "f.zip")

@@ -1,4 +1,4 @@
-"""OpenPGP around a file: opened with our key, taken only with the vendor's signature, and read as a stream."""
+"""OpenPGP messages: decrypted with our key, accepted only with the vendor's signature, and read as a stream."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 
 from growth_verticals.errors import ConfigurationError, DeclarationError, FileRefusedError, TransferError
 from growth_verticals.files import open_reader
-from growth_verticals.files.unpack.pgp import Decrypted, Key, key_from_environment
+from growth_verticals.files.unpack.pgp import DecryptedStream, Key, key_from_environment
 from growth_verticals.source import Delimited, Pgp
-from tests.unit.files.reading import Read, contract, drain, source
+from tests.unit.files.reading import ReadResult, contract, drain, source
 from tests.unit.files.unpack.test_compression import archive
 
 pytestmark = pytest.mark.skipif(shutil.which("gpg") is None, reason="apt-get install gnupg")
@@ -27,16 +27,16 @@ PEOPLE = contract(id="int!", name="string")
 PLAIN = b"id,name\n" + b"".join(b"%d,name %d\n" % (number, number) for number in range(2_000))
 ENCRYPTED = Delimited(pgp=Pgp(key="pgp_ours"))
 SIGNED = Delimited(pgp=Pgp(key="pgp_ours", signer="pgp_vendor"))
-SIGNED_ALONE = Delimited(pgp=Pgp(signer="pgp_vendor"))
+SIGNED_ONLY = Delimited(pgp=Pgp(signer="pgp_vendor"))
 
 
 class Parties:
-    """Three people with a key each, in a keyring of their own; GnuPG encrypts and signs for them."""
+    """Three people with one key each, in a separate keyring. GnuPG encrypts and signs for them."""
 
     def __init__(self, home: str, passphrase: str = "") -> None:
         self.home = home
         self.passphrase = passphrase
-        (Path(home) / "gpg-agent.conf").write_text("s2k-count 65536\n")  # or each passphrase takes a second
+        (Path(home) / "gpg-agent.conf").write_text("s2k-count 65536\n")  # by default, each passphrase takes a second
         for name in ("ours", "vendor", "stranger"):
             self.gpg("--quick-gen-key", f"{name}@example.com", "future-default", "default", "never")
         self.keys = {
@@ -44,20 +44,20 @@ class Parties:
             "pgp_vendor": Key(self.gpg("--export", "vendor@example.com")),
         }
 
-    def gpg(self, *words: str, data: bytes = b"") -> bytes:
+    def gpg(self, *arguments: str, data: bytes = b"") -> bytes:
         command = ["gpg", "--homedir", self.home, "--batch", "--quiet", "--trust-model", "always"]
         command += ["--pinentry-mode", "loopback", "--passphrase", self.passphrase]
-        return subprocess.run([*command, *words], input=data, capture_output=True, check=True).stdout
+        return subprocess.run([*command, *arguments], input=data, capture_output=True, check=True).stdout
 
     def message(self, data: bytes = PLAIN, *options: str, to: str | None = "ours", by: str | None = None) -> bytes:
-        words = [*options]
+        arguments = [*options]
         if to is not None:
-            words += ["--encrypt", "--recipient", f"{to}@example.com"]
+            arguments += ["--encrypt", "--recipient", f"{to}@example.com"]
         if by is not None:
-            words += ["--sign", "--local-user", f"{by}@example.com"]
-        return self.gpg(*words, data=data)
+            arguments += ["--sign", "--local-user", f"{by}@example.com"]
+        return self.gpg(*arguments, data=data)
 
-    def read(self, data: bytes, form: Delimited, name: str = "people.csv.pgp") -> Read:
+    def read(self, data: bytes, form: Delimited, name: str = "people.csv.pgp") -> ReadResult:
         return drain(open_reader(io.BytesIO(data), name, source(form), PEOPLE, self.keys.__getitem__))
 
     def refusal(self, data: bytes, form: Delimited, name: str = "people.csv.pgp") -> str:
@@ -68,18 +68,18 @@ class Parties:
 
 @contextmanager
 def parties_with(passphrase: str) -> Iterator[Parties]:
-    with tempfile.TemporaryDirectory(prefix="gv-test-") as home:  # pytest's own are too long for a socket's path
+    with tempfile.TemporaryDirectory(prefix="gv-test-") as home:  # pytest's folders are too long for a socket's path
         yield Parties(home, passphrase)
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
 
 
 @pytest.fixture(scope="module")
 def parties() -> Iterator[Parties]:
-    with parties_with("") as made:
-        yield made
+    with parties_with("") as three_parties:
+        yield three_parties
 
 
-def test_an_encrypted_file_is_read_whatever_its_suffix_and_armor(parties: Parties) -> None:
+def test_an_encrypted_file_is_read_with_any_suffix_and_armor(parties: Parties) -> None:
     binary, armored = parties.message(), parties.message(PLAIN, "--armor")
     for name, data in (
         ("people.csv.pgp", binary),
@@ -91,7 +91,7 @@ def test_an_encrypted_file_is_read_whatever_its_suffix_and_armor(parties: Partie
 
 
 @pytest.mark.parametrize("algorithm", ["none", "zip", "zlib", "bzip2"])
-def test_a_message_is_compressed_as_its_sender_likes(parties: Parties, algorithm: str) -> None:
+def test_a_message_with_any_compression_is_read(parties: Parties, algorithm: str) -> None:
     message = parties.message(PLAIN, "--compress-algo", algorithm, by="vendor")
     assert len(parties.read(message, SIGNED).rows) == 2_000
 
@@ -105,13 +105,13 @@ def test_a_message_is_compressed_as_its_sender_likes(parties: Parties, algorithm
         ("people.zip.pgp", archive(("people.csv.gz", gzip.compress(PLAIN)))),
     ],
 )
-def test_what_is_packed_before_it_is_encrypted_is_unpacked_after(parties: Parties, name: str, packed: bytes) -> None:
+def test_files_compressed_before_encryption_are_read(parties: Parties, name: str, packed: bytes) -> None:
     message = parties.message(packed, by="vendor")
     assert parties.read(message, SIGNED, name).column("id") == list(range(2_000))
     assert "signature" in parties.refusal(parties.message(packed), SIGNED, name)
 
 
-def test_only_the_declared_signer_will_do_where_one_is_declared(parties: Parties) -> None:
+def test_only_the_declared_signer_is_accepted(parties: Parties) -> None:
     assert len(parties.read(parties.message(by="vendor"), SIGNED).rows) == 2_000
     for by in (None, "stranger", "ours"):
         assert "no good signature" in parties.refusal(parties.message(by=by), SIGNED)
@@ -119,31 +119,31 @@ def test_only_the_declared_signer_will_do_where_one_is_declared(parties: Parties
     assert "no good signature" in parties.refusal(parties.message(PLAIN, "--digest-algo", "SHA1", by="vendor"), SIGNED)
 
 
-def test_a_file_may_be_signed_and_not_encrypted_if_that_is_declared(parties: Parties) -> None:
-    assert len(parties.read(parties.message(to=None, by="vendor"), SIGNED_ALONE).rows) == 2_000
-    assert "no good signature" in parties.refusal(parties.message(to=None, by="stranger"), SIGNED_ALONE)
-    assert "not encrypted to our key" in parties.refusal(parties.message(by="vendor"), SIGNED_ALONE)
+def test_a_signed_file_without_encryption_is_read_if_declared(parties: Parties) -> None:
+    assert len(parties.read(parties.message(to=None, by="vendor"), SIGNED_ONLY).rows) == 2_000
+    assert "no good signature" in parties.refusal(parties.message(to=None, by="stranger"), SIGNED_ONLY)
+    assert "not encrypted to our key" in parties.refusal(parties.message(by="vendor"), SIGNED_ONLY)
     for form in (ENCRYPTED, SIGNED):
         assert "no encryption" in parties.refusal(parties.message(to=None, by="vendor"), form)
 
 
-def test_a_file_that_is_no_message_is_refused_where_one_is_declared(parties: Parties) -> None:
+def test_a_file_that_is_not_an_encrypted_or_signed_message_is_refused(parties: Parties) -> None:
     clear = parties.gpg("--clear-sign", "--local-user", "vendor@example.com", data=PLAIN)
     stored = parties.gpg("--store", data=PLAIN)
     for data in (PLAIN, gzip.compress(PLAIN), clear, stored, b"\xef\xbb\xbf" + PLAIN, b"\xff" * 5_000):
-        for form in (SIGNED, SIGNED_ALONE, ENCRYPTED):
+        for form in (SIGNED, SIGNED_ONLY, ENCRYPTED):
             parties.refusal(data, form)
 
 
-def test_a_message_to_somebody_else_says_so(parties: Parties) -> None:
+def test_a_message_encrypted_to_another_key_is_refused(parties: Parties) -> None:
     assert "not encrypted to our key" in parties.refusal(parties.message(to="stranger"), ENCRYPTED)
 
 
-def test_a_passphrase_opens_the_key_and_a_wrong_one_does_not() -> None:
+def test_only_the_correct_passphrase_unlocks_the_key() -> None:
     with parties_with("correct") as locked:
         secret, message = locked.keys["pgp_ours"].data, locked.message()
 
-    def attempt(passphrase: str | None) -> Read:
+    def attempt(passphrase: str | None) -> ReadResult:
         key = Key(secret, passphrase)
         return drain(open_reader(io.BytesIO(message), "f.pgp", source(ENCRYPTED), PEOPLE, lambda _: key))
 
@@ -154,9 +154,9 @@ def test_a_passphrase_opens_the_key_and_a_wrong_one_does_not() -> None:
 
 
 def damaged(message: bytes) -> Iterator[bytes]:
-    for place in (len(message) // 3, len(message) // 2, len(message) - 30):
+    for index in (len(message) // 3, len(message) // 2, len(message) - 30):
         changed = bytearray(message)
-        changed[place] ^= 1
+        changed[index] ^= 1
         yield bytes(changed)
     yield message[:-1]
     yield message[: len(message) // 2]
@@ -164,13 +164,13 @@ def damaged(message: bytes) -> Iterator[bytes]:
     yield message + message
 
 
-def test_a_damaged_message_is_refused_to_its_last_byte(parties: Parties) -> None:
+def test_damage_anywhere_in_a_message_is_refused(parties: Parties) -> None:
     for message in damaged(parties.message(by="vendor")):
         parties.refusal(message, ENCRYPTED)
         parties.refusal(message, SIGNED)
 
 
-def test_a_message_that_inflates_a_hundredfold_is_refused(parties: Parties) -> None:
+def test_a_decompression_bomb_in_a_message_is_refused(parties: Parties) -> None:
     bomb = gzip.compress(b"id,name\n" + bytes(3_000_000))
     assert "not safe" in parties.refusal(parties.message(bomb), ENCRYPTED, "people.csv.gz.pgp")
 
@@ -179,7 +179,7 @@ def test_a_message_without_declared_keys_names_the_next_step(parties: Parties) -
     assert "declare pgp=Pgp" in parties.refusal(parties.message(), Delimited())
 
 
-def test_a_failure_to_read_the_file_is_raised_as_itself(parties: Parties) -> None:
+def test_an_error_from_reading_the_file_is_raised_unchanged(parties: Parties) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             if self.tell() > 0:
@@ -188,12 +188,14 @@ def test_a_failure_to_read_the_file_is_raised_as_itself(parties: Parties) -> Non
 
     with (
         pytest.raises(TransferError, match="lost"),
-        Decrypted(Broken(parties.message()), "f", "probe", Pgp(key="pgp_ours"), parties.keys.__getitem__) as plain,
+        DecryptedStream(
+            Broken(parties.message()), "f", "probe", Pgp(key="pgp_ours"), parties.keys.__getitem__
+        ) as plain,
     ):
         plain.read(10_000)
 
 
-def test_keys_are_found_in_the_files_that_the_environment_names(
+def test_keys_are_read_from_files_named_by_environment_variables(
     parties: Parties, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "ours.asc"
@@ -204,21 +206,21 @@ def test_keys_are_found_in_the_files_that_the_environment_names(
     monkeypatch.setenv("PGP_OURS_PASSPHRASE", "correct horse")
     assert key_from_environment("pgp_ours").passphrase == "correct horse"
     assert "correct horse" not in repr(key_from_environment("pgp_ours"))
-    with pytest.raises(ConfigurationError, match="PGP_THEIRS"):
-        key_from_environment("pgp_theirs")
-    monkeypatch.setenv("PGP_THEIRS", str(tmp_path / "missing"))
+    with pytest.raises(ConfigurationError, match="PGP_MISSING"):
+        key_from_environment("pgp_missing")
+    monkeypatch.setenv("PGP_MISSING", str(tmp_path / "missing"))
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        key_from_environment("pgp_theirs")
+        key_from_environment("pgp_missing")
 
 
 @pytest.mark.parametrize("key", [b"", b"not a key", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nxxxx\n"])
-def test_a_key_that_is_none_is_a_matter_of_configuration(parties: Parties, key: bytes) -> None:
-    for form in (ENCRYPTED, SIGNED_ALONE):
+def test_an_invalid_key_is_a_configuration_error(parties: Parties, key: bytes) -> None:
+    for form in (ENCRYPTED, SIGNED_ONLY):
         with pytest.raises(ConfigurationError, match="cannot be used"):
             drain(open_reader(io.BytesIO(parties.message()), "f.pgp", source(form), PEOPLE, lambda _: Key(key)))
 
 
-def test_a_certificate_does_not_decrypt(parties: Parties) -> None:
+def test_a_certificate_cannot_decrypt(parties: Parties) -> None:
     certificate = Key(parties.gpg("--export", "ours@example.com"))
     with pytest.raises(ConfigurationError):
         drain(open_reader(io.BytesIO(parties.message()), "f.pgp", source(ENCRYPTED), PEOPLE, lambda _: certificate))
@@ -232,6 +234,6 @@ def test_a_machine_without_gnupg_says_what_to_install(parties: Parties, monkeypa
 
 
 @pytest.mark.parametrize("names", [{}, {"key": "-----BEGIN PGP"}, {"signer": "../vendor.asc"}])
-def test_a_declaration_names_keys_and_holds_none(names: dict[str, str]) -> None:
+def test_a_declaration_contains_names_of_keys_and_no_keys(names: dict[str, str]) -> None:
     with pytest.raises(DeclarationError):
         Pgp(**names)

@@ -1,6 +1,7 @@
-"""A source takes one declaration, one SQL file and a file to load: here, by the README, in a copy of the repository.
+"""A new source needs only a declaration, a SQL file and a file to load, as the README says.
 
-The files are real: four editions of the US county list, as the package `addfips` ships them.
+The tests add one to a copy of the repository. Its files are real: four editions of the US county list from the package
+`addfips`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from local.settings import Settings
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 DECLARATION = '''"""# US counties
-The Census Bureau's list, one row a county. It comes with the package addfips."""
+The Census Bureau's list, one row per county. It comes with the package addfips."""
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
 from growth_verticals.source import Delimited, Inbox, OnDemand, Source
@@ -45,7 +46,7 @@ SQL = """-- US counties: the FIPS codes keep their leading zeros.
 CREATE TABLE census_{tag}.county (
     state_fips  STRING NOT NULL COMMENT '[N] State, two digits',
     county_fips STRING NOT NULL COMMENT '[N] County within the state, three digits',
-    name        STRING NOT NULL COMMENT '[N] Name, with its kind'
+    name        STRING NOT NULL COMMENT '[N] Name, including County or Parish'
 )
 PARTITIONED BY (delivery_period)
 """
@@ -68,9 +69,9 @@ def repository(tmp_path: Path, namespace: str) -> Path:
     return copy
 
 
-def gv(repository: Path, environment: Mapping[str, str], *words: object) -> subprocess.CompletedProcess[str]:
+def gv(repository: Path, environment: Mapping[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [repository / "gv", *map(str, words)], env=environment, capture_output=True, text=True, check=False
+        [repository / "gv", *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
     )
 
 
@@ -78,13 +79,13 @@ def edition(year: str) -> Path:
     return Path(str(files("addfips") / "data" / f"counties_{year}.csv"))
 
 
-def test_one_declaration_one_sql_file_and_a_file_make_a_source(
+def test_a_declaration_and_a_sql_file_are_all_that_a_new_source_needs(
     repository: Path, environment: Mapping[str, str], stand_in: Settings, namespace: str
 ):
     assert "census_county" in gv(repository, environment, "sources").stdout
 
-    listed = [edition(year) for year in EDITIONS]
-    loaded = gv(repository, environment, "load", "census_county", *listed, "--period", "2026-11-20", "--json")
+    paths = [edition(year) for year in EDITIONS]
+    loaded = gv(repository, environment, "load", "census_county", *paths, "--period", "2026-11-20", "--json")
     assert loaded.returncode == 0, loaded.stderr
     result = json.loads(loaded.stdout)
     assert [(file["status"], file["rows_read"], file["rows_rejected"]) for file in result["files"]] == [
@@ -92,7 +93,7 @@ def test_one_declaration_one_sql_file_and_a_file_make_a_source(
     ]
     assert result["snapshot_id"] is not None
 
-    again = gv(repository, environment, "load", "census_county", *listed, "--period", "2026-11-20", "--json")
+    again = gv(repository, environment, "load", "census_county", *paths, "--period", "2026-11-20", "--json")
     assert again.returncode == 0
     assert {file["status"] for file in json.loads(again.stdout)["files"]} == {"already_loaded"}
 
@@ -104,7 +105,7 @@ def test_one_declaration_one_sql_file_and_a_file_make_a_source(
     assert rows == [(f"counties_{year}.csv", count, "01", count) for year, count in EDITIONS.items()]
 
 
-def test_the_readmes_own_example_loads(repository: Path, environment: Mapping[str, str], namespace: str):
+def test_the_example_in_the_readme_loads(repository: Path, environment: Mapping[str, str], namespace: str):
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     for language, path in (("sql", "include/schemas/acme.sql"), ("python", "dags/sources/acme.py")):
         block = textwrap.dedent(readme.partition(f"   ```{language}\n")[2].partition("   ```")[0])
@@ -116,7 +117,7 @@ def test_the_readmes_own_example_loads(repository: Path, environment: Mapping[st
     assert "2 rows read = 2 loaded + 0 rejected" in loaded.stdout
 
 
-def test_a_file_of_another_shape_is_refused_whole(repository: Path, environment: Mapping[str, str]):
+def test_a_file_with_other_columns_is_refused_as_a_whole(repository: Path, environment: Mapping[str, str]):
     other = edition("2020").with_name("states.csv")
     refused = gv(repository, environment, "load", "census_county", other, "--period", "2026-11-20", "--json")
     assert refused.returncode == 1
@@ -126,7 +127,9 @@ def test_a_file_of_another_shape_is_refused_whole(repository: Path, environment:
     assert "state_fips" in result["error"]
 
 
-def test_another_row_count_than_the_expected_one_loads_nothing(repository: Path, environment: Mapping[str, str]):
+def test_nothing_is_loaded_when_the_row_count_differs_from_the_expected_one(
+    repository: Path, environment: Mapping[str, str]
+):
     refused = gv(
         repository,
         environment,
