@@ -64,6 +64,8 @@ class StagedFile:
     :param manifest: URI of the staged manifest: the Iceberg manifest that lists the data files of the staged batch.
         None if there are no rows to load.
     :param rejects_manifest: the same for the rejects table.
+    :param staged_at: microseconds since 1970. It names the staging: rows and rejects of a file in their tables always
+        come from one.
     """
 
     name: str
@@ -74,6 +76,7 @@ class StagedFile:
     rows_rejected: int = 0
     manifest: str | None = None
     rejects_manifest: str | None = None
+    staged_at: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

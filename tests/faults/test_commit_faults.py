@@ -18,7 +18,7 @@ from growth_verticals.account import Account
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
 from growth_verticals.delivery import LoadResult
-from growth_verticals.errors import CommitError
+from growth_verticals.errors import CommitError, ConfigurationError
 from growth_verticals.tables import commit as commit_module
 from growth_verticals.tables import commit_loop
 from local.readback import read_table
@@ -121,6 +121,24 @@ def test_the_outcome_is_unknown_if_the_table_cannot_be_read(
     monkeypatch.setattr(injector.catalog, "load_table", unreachable_after_the_first_calls)
     with pytest.raises(CommitError, match="whether the last one succeeded is unknown"):
         commit(injector.catalog, person, staged)
+
+
+#: pyiceberg itself repeats a request that was answered 401.
+@pytest.mark.parametrize(("status", "requests"), [(401, 4), (403, 2)])
+def test_a_catalog_that_refuses_ends_the_attempts_with_the_cause(
+    injector: FaultInjector, person: TableContract, status: int, requests: int
+):
+    staged = stage(injector.catalog, person, FILE)
+    attempts: list[int] = []
+
+    def refuse(pass_on: Callable[[], object]) -> object:
+        attempts.append(status)
+        return error_before_commit(status)(pass_on)  # type: ignore[arg-type]
+
+    injector.inject(*[refuse] * 100, table="person_rejects")  # type: ignore[list-item]
+    with pytest.raises(ConfigurationError, match=r"committing to .* was refused by"):
+        commit(injector.catalog, person, staged)
+    assert len(attempts) == requests
 
 
 # --- crashes ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -214,7 +214,8 @@ def test_an_undo_between_the_check_and_the_commit_is_not_reverted(
     account: Account, catalog: RestCatalog, injector: FaultInjector, person: TableContract, table: str
 ):
     load(catalog, person, FILE)
-    injector.inject(interrupted_by(lambda: undo_load(catalog, person, PERIOD, {FILE.landed.sha256})), table=table)
+    undo = interrupted_by(lambda: undo_load(catalog, person, SOURCE, PERIOD, {FILE.landed.sha256}))
+    injector.inject(undo, table=table)
     with pytest.raises(CommitError, match="was changed by another replay, load or undo"):
         replay(injector.catalog, person, 12, 14)
     for name in TABLES:
@@ -287,6 +288,7 @@ def test_a_replay_that_does_not_check_the_table_is_detected(
         replay(injector.catalog, person, 12, 14)
     sha256 = FILE.landed.sha256
     monkeypatch.setattr(replay_module, "loaded_row_numbers", lambda *_: {sha256: BitMap64(range(2, 12))})
-    replay(injector.catalog, person, 12, 14)
+    with suppress(CommitError):  # the rejects are not replaced: the table does not seem to hold the valid rows
+        replay(injector.catalog, person, 12, 14)
     with pytest.raises(AssertionError):
         require_once(account, person, 12, 14)

@@ -35,21 +35,29 @@ def service_errors(action: str, endpoint: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ForbiddenError, UnauthorizedError, AuthorizationExpiredError) as error:
-        raise ConfigurationError(
-            f"{action} was refused by {endpoint}: {_first_line(error)}", next_step=_CHECK_KEY
-        ) from error
-    except RESTError as error:
-        raise ServiceError(f"{action} failed: {endpoint} answered {_first_line(error)}") from error
-    except requests.RequestException as error:
-        raise ServiceError(_no_answer(action, endpoint, error), next_step=_CHECK_UP) from error
-    except (ClientError, BotoCoreError) as error:
-        raise aws_error(error, action, endpoint) from error
-    except OSError as error:
-        raise ServiceError(
+    except Exception as error:
+        translated = translate_error(error, action, endpoint)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def translate_error(error: Exception, action: str, endpoint: str) -> ConfigurationError | ServiceError | None:
+    """Return this package's error for one that a server or its client library raised; None for any other."""
+    if isinstance(error, (ForbiddenError, UnauthorizedError, AuthorizationExpiredError)):
+        return ConfigurationError(f"{action} was refused by {endpoint}: {_first_line(error)}", next_step=_CHECK_KEY)
+    if isinstance(error, RESTError):
+        return ServiceError(f"{action} failed: {endpoint} answered {_first_line(error)}")
+    if isinstance(error, requests.RequestException):
+        return ServiceError(_no_answer(action, endpoint, error), next_step=_CHECK_UP)
+    if isinstance(error, (ClientError, BotoCoreError)):
+        return aws_error(error, action, endpoint)
+    if isinstance(error, OSError):
+        return ServiceError(
             f"{action} failed in the object store at {endpoint}: {_first_line(error)}",
             next_step="check that the store is up, and that the role can read and write there",
-        ) from error
+        )
+    return None
 
 
 def aws_error(

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.yes:
         print(f"nothing was removed; --yes removes these from {source.table} and {source.rejects_table}")
         return 0
-    undo_load(catalog, contract, period, {file.sha256 for file in files})
+    undo_load(catalog, contract, source.name, period, {file.sha256 for file in files})
     print(f"removed from {source.table} and {source.rejects_table}; the raw copies stay in the landing zone")
     return 0
 

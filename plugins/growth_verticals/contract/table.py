@@ -115,7 +115,7 @@ PROVENANCE = (
     Column(
         name="source_row", type="long", required=True, pii="N", doc="Line or row in the file where the record starts"
     ),
-    Column(name="staged_at", type="timestamptz", required=True, pii="N", doc="When the row was staged, UTC"),
+    Column(name="staged_at", type="timestamptz", required=True, pii="N", doc="When the file was staged, UTC"),
 )
 #: Provenance column → its former name, which existing tables can have. A plan renames the column.
 FORMER_NAMES = {"staged_at": "loaded_at"}

@@ -10,7 +10,9 @@ staged.py       ─ staged batches and their staged manifests
 commit.py       ─ staged batches into the table, in one snapshot, exactly once
 commit_loop.py  ─ one commit, on the snapshot that was checked or not at all
 ledger.py       ─ which files and rows the table holds
+rejects_sync.py ─ the rejects table follows the table: rows and rejects of a file come from one staging
 scan.py         ─ some columns of a table, one row group at a time
+rewrite.py      ─ rows removed from a table, in bounded memory
 undo.py         ─ loaded files, removed from their tables
 rejected.py     ─ the rejects table: counts, reasons and records
 replay.py       ─ rejected records that are valid now, loaded exactly once

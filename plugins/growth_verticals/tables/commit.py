@@ -17,7 +17,8 @@ from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
-from growth_verticals.tables.ledger import count_loaded_rows, file_filter, loaded_digests
+from growth_verticals.tables.ledger import count_loaded_rows, loaded_digests
+from growth_verticals.tables.rejects_sync import RejectsSync
 from growth_verticals.tables.staged import (
     StagedBatch,
     partially_committed,
@@ -78,10 +79,14 @@ def commit_delivery(
     if pending:
         counts = _count_records(table, rejects_table, period, pending, loaded)
         _require_expected(period, counts, expected_rows, source_name)
-        _commit_rejects(catalog, contract, source_name, period, batches)
+        rejects = RejectsSync(
+            catalog=catalog, contract=contract, source_name=source_name, period=period, batches=batches
+        )
+        rejects.before_rows()
         _require_few_rejects(contract, period, counts, max_rejected, source_name)
         checked = _CheckedHead(_head(table), loaded)
         snapshot_id, committed = _commit_rows(catalog, contract, source_name, period, batches, checked)
+        rejects.after_rows()
         committed |= {file.sha256 for file in pending if not file.rows_valid}
     for sha256, earlier_id in _previously_committed(catalog, contract, staged, committed).items():
         snapshot_id, committed = snapshot_id or earlier_id, committed | {sha256}
@@ -197,40 +202,6 @@ def _require_few_rejects(
 
 
 # --- the commits --------------------------------------------------------------------------------------------------
-
-
-def _commit_rejects(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, batches: Sequence[StagedBatch]
-) -> None:
-    """Make the rejects table hold, for these files in this period, the rejects of this staging and no others."""
-    reject_files = {batch.digests: batch.reject_files for batch in batches if not batch.is_committed}
-    digests = frozenset[str]().union(*reject_files)
-
-    def change(table: Table) -> Callable[[Transaction], None] | None:
-        present = loaded_digests(table, period.key, digests)
-        tasks = table.scan(row_filter=file_filter(period.key, digests)).plan_files()
-        live_paths = {task.file.file_path for task in tasks}
-        missing = {
-            batch_digests: data_files
-            for batch_digests, data_files in reject_files.items()
-            if not (live_paths.issuperset(paths_of(data_files)) if data_files else batch_digests.isdisjoint(present))
-        }
-        stale = present & frozenset[str]().union(*missing)
-        added = [data_file for data_files in missing.values() for data_file in data_files]
-        if not stale and not added:
-            return None
-
-        def apply(transaction: Transaction) -> None:
-            summary = LoadSummary(source=source_name, period=period.key, files=sum(map(len, missing))).to_properties()
-            if stale:
-                transaction.delete(file_filter(period.key, stale), snapshot_properties=summary)
-            if added:
-                append_files(transaction, added, summary)
-
-        return apply
-
-    if digests:
-        commit_with_retry(catalog, f"{contract.identifier}_rejects", change)
 
 
 class _CheckedHead(NamedTuple):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from pyiceberg.table import Table, TableProperties, Transaction
 
 from growth_verticals.catalog.file_io import NoDeleteFileIO
-from growth_verticals.errors import CommitError, DeliveryRefusedError
+from growth_verticals.catalog.service_errors import translate_error
+from growth_verticals.errors import CommitError, ConfigurationError, DeliveryRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 12
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 8.0
+#: A role without a right does not get it by waiting. A single refusal is checked like every other failure.
+_MAX_REFUSALS = 2
 #: A commit that brings a table to this many manifests merges them into one.
 MIN_MANIFESTS_TO_MERGE = 15
 
@@ -46,9 +49,10 @@ def commit_with_retry(
 
     A request of an earlier attempt may reach the catalog late. It either fails, because the snapshot is no longer
     current, or it succeeds and the next check sees it. Raises `CommitError` after `ATTEMPTS`. No snapshot refers to
-    the files that failed attempts have written.
+    the files that failed attempts have written. Raises `ConfigurationError` if the catalog refuses twice in a row.
     """
     failure: Exception | None = None
+    refusals = 0
     for attempt in range(1, ATTEMPTS + 2):
         try:
             table: Table = catalog.load_table(identifier)
@@ -60,12 +64,16 @@ def commit_with_retry(
             transaction = Transaction(_for_one_transaction(table))
             apply(transaction)
             return transaction.commit_transaction()
-        except (CommitError, DeliveryRefusedError):
+        except (CommitError, ConfigurationError, DeliveryRefusedError):
             raise
-        except Exception as error:  # noqa: BLE001 - no type of exception says whether the commit succeeded
+        except Exception as error:  # no type of exception says whether the commit succeeded
             name = type(error).__name__
             logger.warning("commit to %s, attempt %d: %s; checking the table again", identifier, attempt, name)
             failure = error
+            refusal = translate_error(error, f"committing to {identifier}", catalog.uri)
+            refusals = refusals + 1 if isinstance(refusal, ConfigurationError) else 0
+            if refusal is not None and refusals == _MAX_REFUSALS:
+                raise refusal from error
         if attempt <= ATTEMPTS:
             time.sleep(_pause_s(attempt))
     raise _retries_exhausted(

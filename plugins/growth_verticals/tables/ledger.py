@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyiceberg.conversions import from_bytes
 from pyiceberg.expressions import And, BooleanExpression, EqualTo, In
+from pyiceberg.types import PrimitiveType
 from pyroaring import BitMap64
 
-from growth_verticals.tables.scan import scan
+from growth_verticals.tables.scan import read_columns, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pyiceberg.table import Table
+    from pyiceberg.table import FileScanTask, Table
 
 _COLUMNS = ("delivery_period", "source_file_sha256")
+_DIGEST_LENGTH = 64
 
 
 def file_filter(period_key: str, sha256s: Iterable[str]) -> BooleanExpression:
@@ -41,6 +44,56 @@ def loaded_digests(table: Table, period_key: str, sha256s: Iterable[str]) -> set
         if loaded == requested:
             break
     return loaded
+
+
+def loaded_stagings(table: Table, period_key: str, sha256s: Iterable[str]) -> dict[str, set[int]]:
+    """Return, by digest, which stagings the table's rows of that period come from, for those that have rows.
+
+    A staging is known by its `staged_at`, microseconds since 1970: all rows and rejects that were staged together have
+    the same. A data file of one staging of one file is not opened, since its bounds say both; of the others three
+    columns are read.
+    """
+    wanted = set(sha256s)
+    found: dict[str, set[int]] = {}
+    if not wanted:
+        return found
+    columns = (*_COLUMNS, "staged_at")
+    for task in table.scan(row_filter=file_filter(period_key, wanted)).plan_files():
+        if (single := _single_staging(table, task, period_key)) is not None:
+            found.setdefault(single[0], set()).add(single[1])
+            continue
+        for batch in read_columns(table, task, columns, _COLUMNS):
+            for digest, staging in _stagings_in(_in_period(batch, period_key)):
+                found.setdefault(digest, set()).add(staging)
+    return {digest: stagings for digest, stagings in found.items() if digest in wanted}
+
+
+def _single_staging(table: Table, task: FileScanTask, period_key: str) -> tuple[str, int] | None:
+    """Return digest and staging of a data file whose bounds say that it holds rows of one period, file and staging."""
+    values: list[Any] = []
+    for name in (*_COLUMNS, "staged_at"):
+        field = table.schema().find_field(name)
+        lower, upper = (
+            (bounds or {}).get(field.field_id) for bounds in (task.file.lower_bounds, task.file.upper_bounds)
+        )
+        if lower is None or lower != upper or not isinstance(field.field_type, PrimitiveType):
+            return None
+        values.append(from_bytes(field.field_type, lower))
+    period, digest, staged_at = values
+    is_whole = period == period_key and len(digest) == _DIGEST_LENGTH and not task.delete_files
+    return (digest, staged_at) if is_whole else None
+
+
+def _stagings_in(batch: pa.RecordBatch) -> Iterator[tuple[str, int]]:
+    digests, staged_at = batch.column(_COLUMNS[1]), batch.column("staged_at").cast(pa.timestamp("us", "UTC"))
+    staged_at = staged_at.cast(pa.int64())
+    extremes = pc.min_max(staged_at)
+    if extremes["min"] == extremes["max"]:
+        for digest in pc.unique(digests).to_pylist():
+            yield digest, extremes["min"].as_py()
+        return
+    pairs = pa.table({"digest": digests.cast(pa.string()), "at": staged_at}).group_by(["digest", "at"]).aggregate([])
+    yield from zip(pairs.column("digest").to_pylist(), pairs.column("at").to_pylist(), strict=True)
 
 
 def count_loaded_rows(table: Table, period_key: str, sha256s: Iterable[str]) -> int:
@@ -92,4 +145,8 @@ def _scan_period(table: Table, period_key: str, sha256s: set[str], columns: Sequ
     if not sha256s:
         return
     for batch in scan(table, file_filter(period_key, sha256s), columns, dictionary_columns=_COLUMNS):
-        yield batch.filter(pc.equal(batch.column(_COLUMNS[0]).cast(pa.string()), period_key))
+        yield _in_period(batch, period_key)
+
+
+def _in_period(batch: pa.RecordBatch, period_key: str) -> pa.RecordBatch:
+    return batch.filter(pc.equal(batch.column(_COLUMNS[0]).cast(pa.string()), period_key))

@@ -25,9 +25,10 @@ from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import CommitError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
-from growth_verticals.tables.ledger import file_filter, loaded_row_numbers
+from growth_verticals.tables.ledger import file_filter, loaded_row_numbers, loaded_stagings
 from growth_verticals.tables.rejected import rejected_rows
 from growth_verticals.tables.rereading import FileRereader, RereadFile
+from growth_verticals.tables.rewrite import without_rows
 from growth_verticals.tables.staged import paths_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def replay_rejected(
     with service_errors(f"looking for rejected records of {contract.identifier}", catalog.uri):
         rejected = rejected_rows(rejects_table, period, names)
         loaded = loaded_row_numbers(table, period.key, rejected)
+        stagings = loaded_stagings(table, period.key, rejected)
     results, files = [], []
     for sha256, file in sorted(rejected.items(), key=lambda item: item[1].name):
         if not loaded[sha256]:
@@ -100,7 +102,8 @@ def replay_rejected(
             if reader is None:
                 results.append(_skipped(file, sha256, "raw_copy_gone"))
                 continue
-            rereader = FileRereader(table, rejects_table, contract, source_name, period, file, sha256)
+            staging = max(stagings[sha256])
+            rereader = FileRereader(table, rejects_table, contract, source_name, period, file, sha256, staging)
             reread = rereader.run(reader, loaded[sha256])
         files.append(reread)
         results.append(
@@ -135,11 +138,14 @@ def _append_valid_rows(
     """Append the rows that are valid now, on a snapshot that holds their files and none of these rows."""
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
-        loaded = loaded_row_numbers(table, period.key, {file.sha256 for file in files})
+        digests = {file.sha256 for file in files}
+        loaded = loaded_row_numbers(table, period.key, digests)
+        stagings = loaded_stagings(table, period.key, digests)
         missing = [file for file in files if not file.now_valid & loaded[file.sha256]]
         for file in files:
             loaded_rows = loaded[file.sha256]
-            if not loaded_rows or (file not in missing and not file.now_valid <= loaded_rows):
+            same_load = file.staged_at in stagings.get(file.sha256, ())
+            if not same_load or (file not in missing and not file.now_valid <= loaded_rows):
                 raise _concurrent_change(contract.identifier, "this replay changed nothing in it")
         if not missing:
             return None
@@ -162,10 +168,14 @@ def _replace_rejects(
     identifier = rejects_contract(contract).identifier
     names, digests = {file.name for file in files}, {file.sha256 for file in files}
 
-    def change(table: Table) -> Callable[[Transaction], None] | None:
-        rejected = rejected_rows(table, period, names)
-        tasks = table.scan(row_filter=file_filter(period.key, digests)).plan_files()
+    def change(rejects: Table) -> Callable[[Transaction], None] | None:
+        rejected = rejected_rows(rejects, period, names)
+        tasks = rejects.scan(row_filter=file_filter(period.key, digests)).plan_files()
         live_paths = {task.file.file_path for task in tasks}
+        # Read after the rejects table: an undo or another load of the file since then ends the replay.
+        table = catalog.load_table(contract.identifier)
+        loaded = loaded_row_numbers(table, period.key, digests)
+        stagings = loaded_stagings(table, period.key, digests)
         stale = []
         for file in files:
             rows = rejected[file.sha256].rows if file.sha256 in rejected else BitMap64()
@@ -173,7 +183,9 @@ def _replace_rejects(
                 rows != file.rejected_before or live_paths.issuperset(paths_of(file.reject_files))
             ):
                 continue
-            if rows != file.rejected_before:
+            same_load = file.staged_at in stagings.get(file.sha256, ())
+            moved = file.now_valid | file.already_loaded
+            if rows != file.rejected_before or not same_load or not moved <= loaded[file.sha256]:
                 state = f"the records that are valid now are in {contract.identifier} and may be in both tables"
                 raise _concurrent_change(identifier, state)
             stale.append(file)
@@ -182,9 +194,10 @@ def _replace_rejects(
 
         def apply(transaction: Transaction) -> None:
             summary = LoadSummary(source=source_name, period=period.key, files=len(stale)).to_properties()
-            transaction.delete(file_filter(period.key, {file.sha256 for file in stale}), snapshot_properties=summary)
-            if added := [data_file for file in stale for data_file in file.reject_files]:
-                append_files(transaction, added, summary)
+            removed = dict.fromkeys(file.sha256 for file in stale)
+            replacement = without_rows(rejects, rejects_contract(contract), period.key, removed)
+            replacement.added.extend(data_file for file in stale for data_file in file.reject_files)
+            replacement.apply(transaction, summary)
 
         return apply
 

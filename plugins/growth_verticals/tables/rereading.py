@@ -34,6 +34,7 @@ class RereadFile:
 
     `rejected_before` = `already_loaded` + `now_valid` + `still_rejected`.
 
+    :param staged_at: the staging whose rows the table holds; new rows and rejects join it.
     :param rejected_before: the records that are in the rejects table.
     :param already_loaded: of these, the ones that the table holds too, because an earlier replay did not finish.
     :param now_valid: of these, the ones whose rows are in `data_files`.
@@ -43,6 +44,7 @@ class RereadFile:
 
     name: str
     sha256: str
+    staged_at: int
     rejected_before: BitMap64
     already_loaded: BitMap64
     now_valid: BitMap64
@@ -64,13 +66,15 @@ class FileRereader:
         period: Period,
         file: RejectedRows,
         sha256: str,
+        staged_at: int,
     ) -> None:
-        self._provenance = provenance_values(period.key, file.name, sha256)
+        self._provenance = provenance_values(period.key, file.name, sha256, staged_at)
         self._rows_writer = DataFileWriter(table, contract)
         self._rejects_writer = DataFileWriter(rejects_table, rejects_contract(contract))
         self._source_name = source_name
         self._file = file
         self._sha256 = sha256
+        self._staged_at = staged_at
         self._now_valid, self._still_rejected = BitMap64(), BitMap64()
         self._reasons: Counter[tuple[str | None, ...]] = Counter()
 
@@ -93,6 +97,7 @@ class FileRereader:
         return RereadFile(
             name=self._file.name,
             sha256=self._sha256,
+            staged_at=self._staged_at,
             rejected_before=rejected_before,
             already_loaded=rejected_before & loaded,
             now_valid=self._now_valid,

@@ -4,44 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import ArrowScan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import FileScanTask, Table
+
+_FIELD_ID = b"PARQUET:field_id"
 
 
 def scan(
     table: Table, row_filter: BooleanExpression, columns: Sequence[str], dictionary_columns: Sequence[str] = ()
 ) -> Iterator[pa.RecordBatch]:
-    """Yield `columns` of every data file that may hold rows of `row_filter`, the file's other rows included.
+    """Yield `columns` of every data file that may hold rows of `row_filter`; also the file's other rows.
 
-    pyiceberg's own scan holds several whole files in memory. Memory here: these columns of one row group.
+    pyiceberg's own scan keeps whole files in memory, several at once. Memory here: these columns of one row group.
 
-    :param columns: only columns whose type was never changed, such as provenance.
-    :param dictionary_columns: those of `columns` to return dictionary-encoded.
+    :param columns: of types that were never changed, such as provenance. They may have been renamed.
+    :param dictionary_columns: those of them that are to be dictionary-encoded.
     """
     for task in table.scan(row_filter=row_filter).plan_files():
-        if task.delete_files:
-            yield from _read_with_deletes(table, task, columns)
-        else:
-            yield from _read_all_rows(table, task, columns, dictionary_columns)
+        yield from read_columns(table, task, columns, dictionary_columns)
 
 
-def _read_all_rows(
-    table: Table, task: FileScanTask, columns: Sequence[str], dictionary_columns: Sequence[str]
+def read_columns(
+    table: Table, task: FileScanTask, columns: Sequence[str], dictionary_columns: Sequence[str] = ()
 ) -> Iterator[pa.RecordBatch]:
+    """Yield `columns` of one data file. A column that was added after the file was written is NULL.
+
+    Memory: these columns of one row group; of the whole file where another engine has deleted rows by position.
+    """
+    if task.delete_files:  # pyiceberg's own reader applies them
+        reader = ArrowScan(table.metadata, table.io, table.schema().select(*columns), task.residual)
+        yield from reader.to_record_batches([task])
+        return
     with table.io.new_input(task.file.file_path).open() as stream:
-        file = pq.ParquetFile(stream, read_dictionary=list(dictionary_columns))
+        names = _names_in_file(table, pq.read_schema(stream), columns)
+        stream.seek(0)
+        encoded = [names[column] for column in dictionary_columns if column in names]
+        file = pq.ParquetFile(stream, read_dictionary=encoded)
         for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns=list(columns)).to_batches()
+            for batch in file.read_row_group(group, columns=list(names.values())).to_batches():
+                arrays = [
+                    batch.column(names[column]) if column in names else pa.nulls(batch.num_rows) for column in columns
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _read_with_deletes(table: Table, task: FileScanTask, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Skip the rows that another engine deleted by position: pyiceberg's own reader applies these deletes."""
-    reader = ArrowScan(table.metadata, table.io, table.schema().select(*columns), task.residual)
-    yield from reader.to_record_batches([task])
+def _names_in_file(table: Table, schema: pa.Schema, columns: Sequence[str]) -> dict[str, str]:
+    """Return what a data file calls the table's columns: by field id, which a renamed column keeps."""
+    by_id = {
+        field.metadata[_FIELD_ID]: field.name for field in schema if field.metadata and _FIELD_ID in field.metadata
+    }
+    names = {}
+    for column in columns:
+        field_id = str(table.schema().find_field(column).field_id).encode()
+        name = by_id.get(field_id) if by_id else column
+        if name is not None:
+            names[column] = name
+    return names

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -66,9 +67,10 @@ def stage_files(
         loaded = loaded_digests(table, period.key, {file.sha256 for file in landed})
     _keep_freed_memory()
     pending: dict[str, _FileProgress] = {}
+    staged_at = time.time_ns() // 1000
     for file in landed:
         if file.sha256 not in loaded:
-            provenance = provenance_values(period.key, file.name, file.sha256)
+            provenance = provenance_values(period.key, file.name, file.sha256, staged_at)
             pending.setdefault(file.sha256, _FileProgress(file, provenance))
     writers = [DataFileWriter(table, contract) for _ in range(WORKERS)]
     rejects_writer = DataFileWriter(rejects_table, rejects_contract(contract))
@@ -105,6 +107,7 @@ def stage_files(
                 rows_rejected=progress.rows_rejected,
                 manifest=manifest,
                 rejects_manifest=rejects_manifest,
+                staged_at=staged_at,
             )
         )
     return staged

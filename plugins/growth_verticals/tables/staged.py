@@ -47,6 +47,11 @@ class StagedBatch:
     is_committed: bool = False
 
     @property
+    def staged_at(self) -> int:
+        """The staging's name: microseconds since 1970."""
+        return self.files[0].staged_at
+
+    @property
     def digests(self) -> frozenset[str]:
         return frozenset(file.sha256 for file in self.files)
 
@@ -148,7 +153,7 @@ def write_staged_manifest(table: Table, data_files: Sequence[DataFile]) -> str |
     if not data_files:
         return None
     spec = table.spec()
-    uri = table.location_provider().new_metadata_location(f"staged-{spec.spec_id}-{uuid.uuid4()}.avro")
+    uri = table.location_provider().new_metadata_location(f"{_prefix(table)}{uuid.uuid4()}.avro")
     with (
         service_errors(f"writing a staged manifest of {'.'.join(table.name())}", table.location()),
         write_manifest(
@@ -175,9 +180,9 @@ def read_staged_manifest(table: Table, uri: str | None, source_name: str) -> lis
     if uri is None:
         return []
     name, spec_id = ".".join(table.name()), table.spec().spec_id
-    if not uri.startswith(table.location_provider().new_metadata_location(f"staged-{spec_id}-")):
+    if not uri.startswith(table.location_provider().new_metadata_location(_prefix(table))):
         raise _stage_again(
-            f"the table {name} was replaced or repartitioned after these files were staged", source_name, uri
+            f"the table {name} was replaced, altered or repartitioned after these files were staged", source_name, uri
         )
     manifest = ManifestFile.from_args(
         manifest_path=uri,
@@ -196,6 +201,11 @@ def read_staged_manifest(table: Table, uri: str | None, source_name: str) -> lis
             if not table.io.new_input(data_file.file_path).exists():
                 raise _stage_again("a staged data file does not exist any more", source_name, data_file.file_path)
     return data_files
+
+
+def _prefix(table: Table) -> str:
+    """Return the start of the names of staged manifests for the table's present partitioning and columns."""
+    return f"staged-{table.spec().spec_id}-{table.schema().schema_id}-"
 
 
 def _stage_again(what: str, source_name: str, uri: str) -> DeliveryRefusedError:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.expressions import EqualTo
 
 from growth_verticals.catalog.create import ensure_table
+from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.tables.commit_loop import commit_with_retry
-from growth_verticals.tables.ledger import file_filter, loaded_digests
+from growth_verticals.tables.ledger import loaded_stagings
+from growth_verticals.tables.rewrite import without_rows
+from growth_verticals.tables.scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
+    from growth_verticals.tables.rewrite import Stagings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,33 +50,55 @@ def find_loaded_files(catalog: RestCatalog, contract: TableContract, period: Per
     ]
 
 
-def undo_load(catalog: RestCatalog, contract: TableContract, period: Period, sha256s: Iterable[str]) -> None:
-    """Remove all rows of these files from the table, then all their rejects from the rejects table.
+def undo_load(
+    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, sha256s: Iterable[str]
+) -> None:
+    """Remove every row of these files from the table, then their rejected records.
 
-    Makes one snapshot per table. A retry removes what is left. A data file that holds only rows of these files is
-    dropped without being read; one that also holds other files' rows (staged together, or compacted) is rewritten in
-    memory. Raises `CommitError`, `ServiceError`.
+    One snapshot per table. A retry removes what is left. Rejects of another load of the same file that is under way
+    stay: they belong to that load's rows. Data files that hold nothing else are dropped; one that also holds other
+    rows (staged together, or compacted) is written again without these, in bounded memory (two row groups). Raises
+    `CommitError`, `ServiceError`.
     """
-    digests = set(sha256s)
+    wanted = set(sha256s)
+    rejects = rejects_contract(contract)
+    undone = loaded_stagings(ensure_table(catalog, rejects), period.key, wanted)
 
-    def change(table: Table) -> Callable[[Transaction], None] | None:
-        loaded = loaded_digests(table, period.key, digests)
-        if not loaded:
-            return None
-        return lambda transaction: transaction.delete(file_filter(period.key, loaded))
+    def remove_rows(table: Table) -> Callable[[Transaction], None] | None:
+        present = loaded_stagings(table, period.key, wanted)
+        for sha256, stagings in present.items():
+            undone[sha256] = undone.get(sha256, set()) | stagings
+        return _removal(table, contract, dict.fromkeys(present)) if present else None
 
-    for identifier in (contract.identifier, rejects_contract(contract).identifier):
-        commit_with_retry(catalog, identifier, change)
+    def remove_rejects(table: Table) -> Callable[[Transaction], None] | None:
+        present = loaded_stagings(table, period.key, wanted)
+        # Read after the rejects table: whoever has loaded the file again keeps its rejects.
+        loaded = loaded_stagings(catalog.load_table(contract.identifier), period.key, wanted)
+        removed = {
+            sha256: stagings
+            for sha256 in present
+            if (stagings := present[sha256] & undone.get(sha256, set()) - loaded.get(sha256, set()))
+        }
+        return _removal(table, rejects, removed) if removed else None
+
+    def _removal(table: Table, contract: TableContract, stagings: Stagings) -> Callable[[Transaction], None]:
+        summary = LoadSummary(source=source_name, period=period.key, files=len(stagings)).to_properties()
+        return lambda transaction: without_rows(table, contract, period.key, stagings).apply(transaction, summary)
+
+    commit_with_retry(catalog, contract.identifier, remove_rows)
+    commit_with_retry(catalog, rejects.identifier, remove_rejects)
 
 
 def _count_rows(catalog: RestCatalog, contract: TableContract, period: Period) -> Counter[tuple[str, str]]:
+    """Count a period's rows by file. Memory: two columns of one row group."""
     table = ensure_table(catalog, contract)
-    columns = ("source_file", "source_file_sha256")
+    columns = ("delivery_period", "source_file", "source_file_sha256")
     counts: Counter[tuple[str, str]] = Counter()
     with service_errors(f"reading {contract.identifier}", catalog.uri):
-        scan = table.scan(row_filter=EqualTo("delivery_period", period.key), selected_fields=columns)  # type: ignore[call-arg,arg-type]
-        for batch in scan.to_arrow_batch_reader():
-            pairs = pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([([], "count_all")])
+        of_period = EqualTo("delivery_period", period.key)  # type: ignore[call-arg,arg-type] # as in ledger.py
+        for batch in scan(table, of_period, columns):
+            rows = batch.filter(pc.equal(batch.column("delivery_period"), period.key))
+            pairs = pa.Table.from_batches([rows]).group_by(list(columns[1:])).aggregate([([], "count_all")])
             for pair in pairs.to_pylist():
                 counts[pair["source_file"], pair["source_file_sha256"]] += pair["count_all"]
     return counts

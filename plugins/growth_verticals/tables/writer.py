@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -47,15 +47,19 @@ MAX_OPEN_UPLOADS = 4
 
 _WRITE_BATCH_ROWS = 16_384
 _FIELD_ID = b"PARQUET:field_id"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def provenance_values(period_key: str, file_name: str, sha256: str) -> dict[str, Any]:
-    """Return the provenance columns that are the same for all rows of a file that is staged now, with their values."""
+def provenance_values(period_key: str, file_name: str, sha256: str, staged_at: int) -> dict[str, Any]:
+    """Return the provenance columns that are the same for all rows of one staging of a file, with their values.
+
+    :param staged_at: microseconds since 1970, which names the staging.
+    """
     return {
         "delivery_period": period_key,
         "source_file": file_name,
         "source_file_sha256": sha256,
-        "staged_at": datetime.now(UTC),
+        "staged_at": _EPOCH + timedelta(microseconds=staged_at),
     }
 
 
@@ -142,7 +146,7 @@ class DataFileWriter:
         columns = [
             constant_array(provenance[field.name], field.type, rows.num_rows)
             if field.name in provenance
-            else rows.column(field.name)
+            else _as_type(rows.column(field.name), field.type)
             for field in self._arrow_schema
         ]
         return pa.Table.from_arrays(columns, schema=self._arrow_schema)
@@ -278,3 +282,11 @@ def _with_id(field: pa.Field, table_field: pa.Field) -> pa.Field:
 
 def _total_bytes(tables: list[pa.Table]) -> int:
     return sum(table.nbytes for table in tables)
+
+
+def _as_type(array: pa.Array, arrow_type: pa.DataType) -> pa.Array:
+    if array.type == arrow_type:
+        return array
+    if isinstance(array.type, pa.ExtensionType):
+        array = array.storage
+    return array.cast(arrow_type)

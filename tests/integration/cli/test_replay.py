@@ -49,7 +49,7 @@ def test_records_that_are_valid_now_are_loaded_once_and_the_rest_get_their_new_r
     assert replayed.stdout == "replayed  people.csv  2 loaded, 3 still rejected\n"
     assert acme.counts() == [GOOD + 2, 3]
 
-    sql = "SELECT person_id, visits, note, delivery_period, source_file, source_row, staged_at > ? FROM t"
+    sql = "SELECT person_id, visits, note, delivery_period, source_file, source_row, staged_at = ? FROM t"
     sql = sql.replace("?", f"'{staged_at[0][0].isoformat()}'") + " WHERE person_id LIKE 'B%' ORDER BY 1"
     assert acme.read(sql) == [
         ("B1", None, None, PERIOD, "people.csv", line_of("B1", people), True),

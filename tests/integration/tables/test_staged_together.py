@@ -12,7 +12,7 @@ from growth_verticals.contract.table import TableContract
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.undo import undo_load
 
-from .deliveries import PERIOD, SampleFile, commit, load, stage, stage_together
+from .deliveries import PERIOD, SOURCE, SampleFile, commit, load, stage, stage_together
 
 FILES = [SampleFile(f"part-{number:02}.csv", good=number, bad=number % 2) for number in range(20)]
 
@@ -70,7 +70,7 @@ def test_a_batch_that_another_load_partially_committed_is_refused_and_can_be_sta
 
 def test_one_file_of_a_batch_can_be_undone_and_loaded_again(catalog: RestCatalog, person: TableContract):
     commit(catalog, person, *stage_together(catalog, person, *FILES))
-    undo_load(catalog, person, PERIOD, {FILES[9].landed.sha256})
+    undo_load(catalog, person, SOURCE, PERIOD, {FILES[9].landed.sha256})
     assert rows_by_file(catalog, person) == {
         file.name: file.good for file in FILES if file.good and file is not FILES[9]
     }

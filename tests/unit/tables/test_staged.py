@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
+from pyiceberg.types import LongType
 
 from growth_verticals.contract.table import Column
 from growth_verticals.errors import DeliveryRefusedError
@@ -74,6 +75,16 @@ def test_files_staged_for_an_old_partition_spec_are_refused(staged: tuple[Table,
     with table.update_spec() as update:
         update.add_identity("n")
     with pytest.raises(DeliveryRefusedError, match="repartitioned"):
+        read_staged_manifest(table.refresh(), uri, "toy")
+
+
+def test_files_staged_for_other_column_types_are_refused(staged: tuple[Table, list[DataFile]]):
+    table, written = staged
+    uri = write_staged_manifest(table, written)
+    with table.update_schema(allow_incompatible_changes=True) as update:
+        update.delete_column("n")
+        update.add_column("n", LongType())
+    with pytest.raises(DeliveryRefusedError, match=r"altered or repartitioned.*Next: clear"):
         read_staged_manifest(table.refresh(), uri, "toy")
 
 

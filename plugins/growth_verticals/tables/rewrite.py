@@ -1,0 +1,117 @@
+"""Removing rows from a table, in bounded memory and in one snapshot.
+
+A data file that holds nothing else is dropped; one that holds other rows too (staged together, or compacted) is
+written again without them. pyiceberg's own delete reads such a file whole, and may make two snapshots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.table import FileScanTask
+
+from growth_verticals.tables.ledger import file_filter
+from growth_verticals.tables.scan import read_columns
+from growth_verticals.tables.writer import DataFileWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table, Transaction
+
+    from growth_verticals.contract.table import TableContract
+
+    #: By digest, the stagings (`staged_at`, microseconds) whose rows are meant; None for all of them.
+    Stagings = Mapping[str, Iterable[int] | None]
+
+_PROVENANCE = ("delivery_period", "source_file_sha256", "staged_at")
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The data files that a change removes from a table, and those that it adds."""
+
+    row_filter: BooleanExpression
+    removed: list[DataFile] = field(default_factory=list)
+    added: list[DataFile] = field(default_factory=list)
+
+    def apply(self, transaction: Transaction, summary: Mapping[str, str]) -> None:
+        """Add the change to a transaction, as one snapshot."""
+        with transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite:
+            overwrite.delete_by_predicate(self.row_filter)
+            for data_file in self.removed:
+                overwrite.delete_data_file(data_file)
+            for data_file in self.added:
+                overwrite.append_data_file(data_file)
+
+
+def without_rows(table: Table, contract: TableContract, period_key: str, stagings: Stagings) -> Replacement:
+    """Return the replacement that removes rows of `table` in one period; the rows that stay are written already.
+
+    Memory: two row groups, whatever the size of the files. No snapshot refers to what is written until the
+    replacement is committed, on the snapshot that `table` has.
+
+    :param stagings: by digest, which stagings' rows to remove (`staged_at`, microseconds); None for all.
+    """
+    row_filter = file_filter(period_key, stagings)
+    replacement = Replacement(row_filter)
+    writer = DataFileWriter(table, contract)
+    try:
+        for task in table.scan(row_filter=row_filter).plan_files():
+            kept = total = 0
+            for batch in read_columns(table, task, _PROVENANCE):
+                kept += pc.sum(_keep_mask(batch, period_key, stagings)).as_py() or 0
+                total += batch.num_rows
+            if kept == total:
+                continue
+            replacement.removed.append(task.file)
+            if kept:
+                _write_kept(table, contract, task, writer, period_key, stagings)
+        replacement.added.extend(writer.close())
+    except BaseException:
+        writer.abort()
+        raise
+    return replacement
+
+
+def all_rows(table: Table, contract: TableContract, task: FileScanTask) -> Iterator[pa.RecordBatch]:
+    """Yield a data file's rows with all columns of the contract."""
+    yield from read_columns(table, task, [column.name for column in contract.all_columns])
+
+
+def _write_kept(
+    table: Table,
+    contract: TableContract,
+    task: FileScanTask,
+    writer: DataFileWriter,
+    period_key: str,
+    stagings: Stagings,
+) -> None:
+    for batch in all_rows(table, contract, task):
+        kept = batch.filter(_keep_mask(batch, period_key, stagings))
+        if kept.num_rows:
+            writer.write(kept, {})
+
+
+def _keep_mask(batch: pa.RecordBatch, period_key: str, stagings: Stagings) -> pa.Array:
+    digests = batch.column("source_file_sha256").cast(pa.string())
+    staged_at = batch.column("staged_at").cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    removed = pa.repeat(False, batch.num_rows)
+    for wanted in {None if each is None else frozenset(each) for each in stagings.values()}:
+        of = [digest for digest, each in stagings.items() if (None if each is None else frozenset(each)) == wanted]
+        mask = pc.is_in(digests, value_set=pa.array(of, pa.string()))
+        if wanted is not None:
+            mask = pc.and_(mask, pc.is_in(staged_at, value_set=pa.array(sorted(wanted), pa.int64())))
+        removed = pc.or_(removed, mask)
+    return pc.invert(pc.and_(removed, pc.equal(batch.column("delivery_period").cast(pa.string()), period_key)))
+
+
+def rows_of_files(table: Table, contract: TableContract, data_files: Sequence[DataFile]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of staged data files that no snapshot refers to."""
+    for data_file in data_files:
+        yield from all_rows(table, contract, FileScanTask(data_file))
