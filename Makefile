@@ -60,14 +60,19 @@ unit: install  ## Unit tests: no network, no servers
 	@$(VENV)/bin/pytest tests/unit --disable-socket --allow-unix-socket
 integration: install  ## Integration tests against the stand-in's servers
 	@$(VENV)/bin/pytest tests/integration
-faults: install  ## Exactly-once tests with injected faults
+faults: install  ## Exactly-once tests with injected faults (FAULTS_N=1000: that many random campaigns too)
 	@$(VENV)/bin/pytest tests/faults
+	@[ -z "$(FAULTS_N)" ] || $(RUN)/python -m tests.faults.campaign
 system: install  ## System tests: deliveries through a real Airflow
 	@$(VENV)/bin/pytest tests/system
 
 .PHONY: cfn-check
 cfn-check: install  ## Check the CloudFormation templates with checkov (in a separate environment: checkov pins old packages)
 	@$(VENV)/bin/uvx --quiet --from checkov==3.3.30 checkov --directory include/cfn --framework cloudformation --compact --quiet --skip-download
+
+.PHONY: mutants
+mutants: install  ## Run wrong loaders against the tests that must notice them, ten minutes (ONLY="undo" runs only these)
+	@$(RUN)/python -m tests.faults.mutants $(ONLY)
 
 .PHONY: fuzz
 fuzz: install  ## Property tests with many new random examples

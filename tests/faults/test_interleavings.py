@@ -45,7 +45,7 @@ class Operations:
         self._staged, self._staged_fixed = staged, staged_fixed
 
     def load(self) -> None:
-        """Commit the staging that was made first; again, what a retry of that task does."""
+        """Commit the first staging, as a retry of the commit task does."""
         commit(self._catalog, self._person, self._staged)
 
     def load_fixed(self) -> None:

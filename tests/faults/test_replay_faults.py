@@ -8,21 +8,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
-from pyroaring import BitMap64
 
 from growth_verticals.account import Account
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
 from growth_verticals.errors import CommitError, DeliveryRefusedError
 from growth_verticals.reader import Block, ParsedBlock
-from growth_verticals.tables import replay as replay_module
 from growth_verticals.tables.replay import ReplayedFile, replay_rejected
 from growth_verticals.tables.undo import undo_load
 from local.readback import read_table
@@ -274,21 +272,3 @@ def test_a_file_whose_records_start_at_other_lines_is_refused(
     with pytest.raises(DeliveryRefusedError, match="do not start at the same lines as when it was loaded"):
         replay(catalog, person, *BAD, file=other)
     require_once(account, person)
-
-
-# --- a mutant of the replay, which these tests detect -------------------------------------------------------------
-
-
-def test_a_replay_that_does_not_check_the_table_is_detected(
-    account: Account, injector: FaultInjector, person: TableContract, monkeypatch: pytest.MonkeyPatch
-):
-    load(injector.catalog, person, FILE)
-    injector.inject(killed_before_commit, table="person_rejects")
-    with pytest.raises(Killed):
-        replay(injector.catalog, person, 12, 14)
-    sha256 = FILE.landed.sha256
-    monkeypatch.setattr(replay_module, "loaded_row_numbers", lambda *_: {sha256: BitMap64(range(2, 12))})
-    with suppress(CommitError):  # the rejects are not replaced: the table does not seem to hold the valid rows
-        replay(injector.catalog, person, 12, 14)
-    with pytest.raises(AssertionError):
-        require_once(account, person, 12, 14)

@@ -15,7 +15,7 @@ from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
-from growth_verticals.errors import DeliveryRefusedError
+from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
 from growth_verticals.tables.ledger import count_loaded_rows, loaded_digests
 from growth_verticals.tables.rejects_sync import RejectsSync
@@ -76,18 +76,27 @@ def commit_delivery(
     ]
     pending = [file for batch in batches for file in batch.files if file.sha256 not in loaded]
     snapshot_id, committed = None, set[str]()
+    rejects = RejectsSync(catalog=catalog, contract=contract, source_name=source_name, period=period, batches=batches)
     if pending:
         counts = _count_records(table, rejects_table, period, pending, loaded)
         _require_expected(period, counts, expected_rows, source_name)
-        rejects = RejectsSync(
-            catalog=catalog, contract=contract, source_name=source_name, period=period, batches=batches
-        )
         rejects.before_rows()
-        _require_few_rejects(contract, period, counts, max_rejected, source_name)
+        try:
+            _require_few_rejects(contract, period, counts, max_rejected, source_name)
+        except DeliveryRefusedError:
+            rejects.after_refusal()
+            raise
         checked = _CheckedHead(_head(table), loaded)
-        snapshot_id, committed = _commit_rows(catalog, contract, source_name, period, batches, checked)
+        try:
+            snapshot_id, committed = _commit_rows(catalog, contract, source_name, period, batches, checked)
+        except GrowthVerticalsError:
+            with suppress(GrowthVerticalsError):  # the first error says more
+                rejects.after_rows()
+            raise
         rejects.after_rows()
         committed |= {file.sha256 for file in pending if not file.rows_valid}
+    else:
+        rejects.after_rows()
     for sha256, earlier_id in _previously_committed(catalog, contract, staged, committed).items():
         snapshot_id, committed = snapshot_id or earlier_id, committed | {sha256}
     result = LoadResult(
@@ -134,20 +143,26 @@ def _previously_committed(
 def _results(staged: Sequence[StagedFile], committed: set[str]) -> Iterator[FileResult]:
     """Yield the result of each file. Of several files with equal content, the first counts as loaded."""
     remaining = set(committed)
+    empty = {file.sha256 for file in staged if file.status == "staged" and not file.rows_read}
     for file in staged:
         if file.sha256 in remaining:
             remaining.remove(file.sha256)
             yield FileResult(
                 name=file.name,
                 sha256=file.sha256,
-                status="loaded",
+                status="empty" if file.sha256 in empty else "loaded",
                 rows_read=file.rows_read,
                 rows_loaded=file.rows_valid,
                 rows_rejected=file.rows_rejected,
             )
         else:
             yield FileResult(
-                name=file.name, sha256=file.sha256, status="already_loaded", rows_read=0, rows_loaded=0, rows_rejected=0
+                name=file.name,
+                sha256=file.sha256,
+                status="empty" if file.sha256 in empty else "already_loaded",
+                rows_read=0,
+                rows_loaded=0,
+                rows_rejected=0,
             )
 
 
@@ -182,7 +197,9 @@ def _require_expected(period: Period, counts: _Counts, expected_rows: int | None
             source=source_name,
             expected=f"{expected_rows:,}",
             found=f"{counts.read:,} in {counts.files} file(s)",
-            next_step="ask the vendor which number is right; this run loaded nothing of the delivery",
+            next_step="ask the vendor which number is right; this run loaded nothing of the delivery. If the files are "
+            "wrong, load the corrected ones (in Airflow, clear the task await of this run); if the number is wrong, "
+            "start a new load with the right one",
         )
 
 
@@ -196,8 +213,9 @@ def _require_few_rejects(
             source=source_name,
             expected=f"at most {max_rejected:.2%} for {period.key}",
             next_step=f"query {contract.identifier}_rejects where delivery_period = '{period.key}' (columns reason and "
-            "column_name); ask the vendor for a corrected file, or raise max_rejected in the source's declaration and "
-            "clear the commit task",
+            'column_name; docs/rejects.md lists the remedies, such as quoted_empty="null" for quoted_empty). '
+            "Then load again. In Airflow, clear one task of this run: await when the vendor has sent a "
+            "corrected file, stage after a fix of the SQL file or the declaration, commit after raising max_rejected",
         )
 
 

@@ -47,29 +47,29 @@ def loaded_digests(table: Table, period_key: str, sha256s: Iterable[str]) -> set
 
 
 def loaded_stagings(table: Table, period_key: str, sha256s: Iterable[str]) -> dict[str, set[int]]:
-    """Return, by digest, which stagings the table's rows of that period come from, for those that have rows.
+    """Return, by digest, the stagings that the table's rows for the period come from; digests without rows are omitted.
 
-    A staging is known by its `staged_at`, microseconds since 1970: all rows and rejects that were staged together have
-    the same. A data file of one staging of one file is not opened, since its bounds say both; of the others three
-    columns are read.
+    A staging is identified by its `staged_at` in microseconds since 1970, which all its rows and rejects have. A data
+    file with one staging of one file is not opened, because its bounds contain both. From the others three columns are
+    read. Memory: three columns of one row group.
     """
-    wanted = set(sha256s)
+    requested = set(sha256s)
     found: dict[str, set[int]] = {}
-    if not wanted:
+    if not requested:
         return found
     columns = (*_COLUMNS, "staged_at")
-    for task in table.scan(row_filter=file_filter(period_key, wanted)).plan_files():
+    for task in table.scan(row_filter=file_filter(period_key, requested)).plan_files():
         if (single := _single_staging(table, task, period_key)) is not None:
             found.setdefault(single[0], set()).add(single[1])
             continue
         for batch in read_columns(table, task, columns, _COLUMNS):
             for digest, staging in _stagings_in(_in_period(batch, period_key)):
                 found.setdefault(digest, set()).add(staging)
-    return {digest: stagings for digest, stagings in found.items() if digest in wanted}
+    return {digest: stagings for digest, stagings in found.items() if digest in requested}
 
 
 def _single_staging(table: Table, task: FileScanTask, period_key: str) -> tuple[str, int] | None:
-    """Return digest and staging of a data file whose bounds say that it holds rows of one period, file and staging."""
+    """Return digest and staging of a data file if its bounds show that all rows have the same; otherwise None."""
     values: list[Any] = []
     for name in (*_COLUMNS, "staged_at"):
         field = table.schema().find_field(name)

@@ -1,4 +1,4 @@
-"""Removing rows from a table, in bounded memory and in one snapshot.
+"""Remove rows from a table, in bounded memory and in one snapshot.
 
 A data file that holds nothing else is dropped; one that holds other rows too (staged together, or compacted) is
 written again without them. pyiceberg's own delete reads such a file whole, and may make two snapshots.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.contract.table import TableContract
 
-    #: By digest, the stagings (`staged_at`, microseconds) whose rows are meant; None for all of them.
+    #: By digest, the stagings (`staged_at`, microseconds) whose rows to remove; None for all.
     Stagings = Mapping[str, Iterable[int] | None]
 
 _PROVENANCE = ("delivery_period", "source_file_sha256", "staged_at")
@@ -51,7 +51,7 @@ class Replacement:
 
 
 def without_rows(table: Table, contract: TableContract, period_key: str, stagings: Stagings) -> Replacement:
-    """Return the replacement that removes rows of `table` in one period; the rows that stay are written already.
+    """Return the replacement that removes rows of one period from `table`. The rows that stay are already written.
 
     Memory: two row groups, whatever the size of the files. No snapshot refers to what is written until the
     replacement is committed, on the snapshot that `table` has.

@@ -53,12 +53,12 @@ def find_loaded_files(catalog: RestCatalog, contract: TableContract, period: Per
 def undo_load(
     catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, sha256s: Iterable[str]
 ) -> None:
-    """Remove every row of these files from the table, then their rejected records.
+    """Remove all rows of these files from the table, then all their rejects from the rejects table.
 
-    One snapshot per table. A retry removes what is left. Rejects of another load of the same file that is under way
-    stay: they belong to that load's rows. Data files that hold nothing else are dropped; one that also holds other
-    rows (staged together, or compacted) is written again without these, in bounded memory (two row groups). Raises
-    `CommitError`, `ServiceError`.
+    Makes one snapshot per table. A retry removes what is left. Rejects that another load of the same file has committed
+    in the meantime stay, because they belong to that load's rows. A data file with rows of these files only is dropped;
+    one that also holds other files' rows (staged together, or compacted) is written again without these rows. Memory:
+    two row groups. Raises `CommitError`, `ServiceError`.
     """
     wanted = set(sha256s)
     rejects = rejects_contract(contract)
@@ -72,7 +72,7 @@ def undo_load(
 
     def remove_rejects(table: Table) -> Callable[[Transaction], None] | None:
         present = loaded_stagings(table, period.key, wanted)
-        # Read after the rejects table: whoever has loaded the file again keeps its rejects.
+        # Read after the rejects table: a load that has loaded the file again keeps its rejects.
         loaded = loaded_stagings(catalog.load_table(contract.identifier), period.key, wanted)
         removed = {
             sha256: stagings

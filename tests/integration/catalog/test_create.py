@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
 from growth_verticals.account import Account, Credentials
+from growth_verticals.catalog import rest
 from growth_verticals.catalog.create import ensure_table
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import Column, PartitionField, TableContract
@@ -22,6 +24,15 @@ from tests.integration.tables.deliveries import person_contract
 def test_a_catalog_that_is_down_is_a_service_error_with_the_endpoint(account: Account):
     with pytest.raises(ServiceError, match=r"127\.0\.0\.1:1/iceberg does not answer.*Next: check that it is up"):
         open_catalog(replace(account, catalog_uri="http://127.0.0.1:1/iceberg"))
+
+
+@pytest.mark.timeout(60)
+def test_a_catalog_that_accepts_and_never_answers_is_a_service_error(account: Account, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rest, "_READ_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(ServiceError, match=rf"127\.0\.0\.1:{port}/iceberg does not answer"):
+            open_catalog(replace(account, catalog_uri=f"http://127.0.0.1:{port}/iceberg"))
 
 
 def test_a_wrong_key_is_a_configuration_error(account: Account):

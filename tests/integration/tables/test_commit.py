@@ -50,7 +50,7 @@ def test_a_delivery_of_several_files_is_one_snapshot(account: Account, catalog: 
     table = catalog.load_table(person.identifier)
     assert [snapshot.snapshot_id for snapshot in table.metadata.snapshots] == [result.snapshot_id]
     assert [(file.name, file.status, file.rows_loaded) for file in result.files] == [
-        ("a", "loaded", 30), ("b", "loaded", 5), ("c", "loaded", 0),
+        ("a", "loaded", 30), ("b", "loaded", 5), ("c", "empty", 0),
     ]  # fmt: skip
     assert read_table(account, person.identifier, BY_FILE) == [("2026Q4", "a", 30, 30), ("2026Q4", "b", 5, 5)]
     summary = table.current_snapshot().summary
@@ -131,7 +131,7 @@ def test_a_delivery_whose_counts_disagree_is_refused(
 
 def test_a_delivery_without_the_expected_number_of_records_is_refused(catalog: RestCatalog, person: TableContract):
     staged = [stage(catalog, person, SampleFile("a", good=10, bad=1)), stage(catalog, person, SampleFile("b", good=3))]
-    with pytest.raises(DeliveryRefusedError, match="expected 15, found 14 in 2 file"):
+    with pytest.raises(DeliveryRefusedError, match=r"expected 15, found 14 in 2 file.*clear the task await"):
         commit(catalog, person, *staged, expected_rows=15)
     assert snapshots(catalog, person.identifier) == snapshots(catalog, f"{person.identifier}_rejects") == 0
     loaded = commit(catalog, person, *staged, expected_rows=14)
@@ -152,6 +152,7 @@ def test_a_delivery_with_too_many_rejects_is_refused_and_its_rejects_are_kept(
     message = str(raised.value)
     for text in ("10 of 200 records", "5.00%", "at most 4.90%", f"{person.identifier}_rejects", "2026Q4"):
         assert text in message
+    assert "await when the vendor has sent a corrected file, stage after a fix" in message
     assert snapshots(catalog, person.identifier) == 0
     assert read_table(account, f"{person.identifier}_rejects", BY_FILE) == [("2026Q4", "a", 10, 10)]
     assert commit(catalog, person, *staged, max_rejected=0.05).rows_loaded == 190

@@ -29,7 +29,7 @@ def test_many_files_become_few_data_files_in_one_snapshot(catalog: RestCatalog, 
     ]
     assert len({file.manifest for file in staged}) == 1
     result = commit(catalog, person, *staged, expected_rows=200)
-    assert [file.status for file in result.files] == ["loaded"] * 20
+    assert [file.status for file in result.files] == ["empty", *["loaded"] * 19]  # the first has no record
     assert (result.rows_read, result.rows_loaded, result.rows_rejected) == (200, 190, 10)
     table = catalog.load_table(person.identifier)
     assert len(table.metadata.snapshots) == 1
@@ -91,6 +91,16 @@ def test_a_retry_succeeds_if_all_records_of_one_file_were_rejected(
             commit(catalog, person, *staged, max_rejected=0.01)
     assert rows_by_file(catalog, person) == {"good.csv": 99}
     assert catalog.load_table(f"{person.identifier}_rejects").scan().count() == 1
+
+
+def test_the_rejects_of_every_file_count_towards_the_limit(catalog: RestCatalog, person: TableContract):
+    files = [SampleFile("good.csv", good=80), SampleFile("bad.csv", good=10, bad=5), SampleFile("worse.csv", bad=5)]
+    staged = stage_together(catalog, person, *files)
+    with pytest.raises(DeliveryRefusedError, match="10 of 110 records were rejected"):
+        commit(catalog, person, *staged, max_rejected=0.09)
+    assert rows_by_file(catalog, person) == {}
+    result = commit(catalog, person, *staged, max_rejected=0.1, expected_rows=110)
+    assert [file.rows_rejected for file in result.files] == [0, 5, 5]
 
 
 def test_a_batch_whose_counts_do_not_add_up_is_refused(catalog: RestCatalog, person: TableContract):

@@ -15,6 +15,7 @@ import yaml
 from growth_verticals.cli.__main__ import COMMANDS
 from growth_verticals.cli.tables import COMMANDS as TABLES_COMMANDS
 from growth_verticals.files.rejects import Reason
+from tests.unit.core.named_tests import is_test
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -38,6 +39,14 @@ def test_every_decision_is_in_the_index():
     folder = REPOSITORY / "docs/decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
     assert [path.name for path in sorted(folder.glob("0*.md")) if f"({path.name})" not in index] == []
+
+
+def test_every_promise_names_a_test_that_exists():
+    promises = (REPOSITORY / "docs/reliability.md").read_text(encoding="utf-8").partition("## Promised")[2]
+    rows = [row for row in promises.partition("\n## ")[0].splitlines() if row.startswith("| ")][1:]
+    assert len(rows) > 10
+    named = [re.findall(r"`(tests/\S+::\S+)`", row) for row in rows]
+    assert [row for row, tests in zip(rows, named, strict=True) if not tests or not all(map(is_test, tests))] == []
 
 
 def packages(file: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import traceback
 import pyarrow as pa
 import pytest
 
-from growth_verticals.errors import FileRefusedError
+from growth_verticals.errors import FileRefusedError, ServiceError
 from growth_verticals.steps import hide_row_values
 
 ARROW_MESSAGE = "CSV conversion error to int32: invalid value 'Willow'"
@@ -21,6 +21,26 @@ def test_an_arrow_error_does_not_show_the_cell(monkeypatch: pytest.MonkeyPatch):
     ):
         raise pa.ArrowInvalid(ARROW_MESSAGE)
     assert "Willow" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("error", [ValueError("Willow"), KeyError("Willow"), RecursionError("Willow")])
+def test_an_error_that_a_record_causes_does_not_show_the_cell(monkeypatch: pytest.MonkeyPatch, error: Exception):
+    monkeypatch.delenv("GV_DEBUG", raising=False)
+    with (
+        pytest.raises(
+            FileRefusedError, match=rf"this program cannot .* found {type(error).__name__} in \w+ \(\w+\.py:"
+        ) as caught,
+        hide_row_values("probe", None),
+    ):
+        raise error
+    assert "Willow" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("error", [ServiceError("away"), ConnectionError("away"), MemoryError()])
+def test_an_error_that_no_record_causes_is_not_a_refusal(error: Exception):
+    with pytest.raises(type(error)) as caught, hide_row_values("probe", "f.csv"):
+        raise error
+    assert caught.value is error
 
 
 def test_with_gv_debug_an_error_shows_the_cell(monkeypatch: pytest.MonkeyPatch):
