@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from growth_verticals.errors import DeclarationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
+#: Two-digit years below it are in the 2000s.
+POSIX_PIVOT_YEAR = 69
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,10 @@ class Format:
     Use one of the subclasses. Compression is not declared: `.gz`, `.zst`, `.bz2` and `.zip` are recognized by the
     file's name.
 
-    :param member: shell pattern for the members of a zip archive. Other members are skipped.
+    :param member: shell pattern for the members of a zip archive, without regard to case. Other members are skipped,
+        and named in the log.
+    :param max_ratio: how many times its size compressed data can expand (gzip, Zstandard, bzip2, zip, OpenPGP). Data
+        over 1 MiB that expands more is refused as a decompression bomb. Sparse files can need more.
     :param pgp: the key names, if every file is an OpenPGP message (`.pgp`, `.gpg`, `.asc`, or without such a suffix).
     :param nulls: texts that mean NULL. An empty unquoted cell is always NULL.
     :param trim: whether to remove spaces and tabs around a cell; a cell of only these is then NULL. Around numbers and
@@ -50,9 +57,12 @@ class Format:
     :param true, false: texts that mean true and false, matched exactly.
     :param dates: strptime formats of DATE columns, by column name; `*` is for all other columns. Default: ISO 8601.
     :param timestamps: the same for TIMESTAMP columns. Default: ISO 8601, with `T` or a space.
+    :param pivot_year: where `%y` turns: two-digit years below it are in the 2000s, others in the 1900s. One number, or
+        one by column name, `*` for all other columns. Default: 69, as in POSIX, which reads a birth year 45 as 2045.
     """
 
     member: str = "*"
+    max_ratio: int = 100
     pgp: Pgp | None = None
     nulls: tuple[str, ...] = ()
     trim: bool = False
@@ -60,15 +70,30 @@ class Format:
     false: tuple[str, ...] = ("false",)
     dates: Mapping[str, str] = field(default_factory=dict)
     timestamps: Mapping[str, str] = field(default_factory=dict)
+    pivot_year: int | Mapping[str, int] = POSIX_PIVOT_YEAR
 
     label: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        pivots = [self.pivot_year] if isinstance(self.pivot_year, int) else [*self.pivot_year.values()]
+        if not all(0 <= pivot <= 100 for pivot in pivots):
+            raise DeclarationError("pivot_year is out of range", expected="0 to 100", found=str(self.pivot_year))
+        if self.max_ratio < 1:
+            raise DeclarationError("max_ratio is out of range", expected="1 or more", found=str(self.max_ratio))
+
+    def pivot_of(self, column: str) -> int:
+        """Return the pivot of a column's two-digit years."""
+        if isinstance(self.pivot_year, int):
+            return self.pivot_year
+        return self.pivot_year.get(column, self.pivot_year.get("*", POSIX_PIVOT_YEAR))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextFormat(Format):
     """Options that the text formats `Delimited` and `FixedWidth` share.
 
-    :param encoding: the files' text encoding.
+    :param encoding: the files' text encoding. `utf-16` requires a byte-order mark, which says which of `utf-16-le` and
+        `utf-16-be` a file is. Declare one of these for files without the mark.
     :param skip_lines: number of physical lines to skip before the header (before the first record if there is none).
     :param trailer: pattern of the last line, if that is not a record, such as `TRL|*|{rows}`: `{rows}` is the number of
         records (digits, leading zeros allowed), `*` is any text. A file without that line is refused. If the number
@@ -77,17 +102,17 @@ class TextFormat(Format):
     :param thousands: separator that numbers can have between groups of three digits.
     """
 
-    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
+    encoding: Encoding = "utf-8"
     skip_lines: int = 0
     trailer: str | None = None
     decimal: Literal[".", ","] = "."
     thousands: Literal[".", ",", " ", "'", "_"] | None = None
 
     def __post_init__(self) -> None:
-        if self.skip_lines < 0:
-            raise DeclarationError("skip_lines is out of range", expected="0 or more", found=str(self.skip_lines))
-        if self.trailer is not None and (not self.trailer.strip("* ") or self.trailer.count("{rows}") > 1):
-            raise DeclarationError("trailer must contain some text, and {rows} at most once", found=self.trailer)
+        super().__post_init__()
+        if self.encoding not in get_args(Encoding):
+            raise DeclarationError("encoding is not valid", expected=" or ".join(get_args(Encoding)))
+        _check_lines(self)
         if self.decimal == self.thousands:
             raise DeclarationError("decimal and thousands must be different characters", found=self.decimal)
 
@@ -103,6 +128,8 @@ class Delimited(TextFormat):
         the files have no quoting.
     :param escape: character before a delimiter, a quote or itself that is part of the text. Before any other character
         it is ordinary text.
+    :param quoted_empty: what an empty quoted cell (`""`) is. `text`: empty text in a text column, and a reject in every
+        other column. `null`: NULL in every column, for vendors that put quotes around every cell.
     :param header: False if the file starts with its first record.
     :param columns: for a file without a header, its columns in order. Default: the SQL file's columns in their order.
     """
@@ -110,6 +137,7 @@ class Delimited(TextFormat):
     delimiter: str = ","
     quote: str | None = '"'
     escape: str | None = None
+    quoted_empty: Literal["text", "null"] = "text"
     header: bool = True
     columns: tuple[str, ...] = ()
 
@@ -121,8 +149,9 @@ class Delimited(TextFormat):
             raise DeclarationError("delimiter must be one character, and not a newline or the quote")
         if self.escape is not None and (len(self.escape) != 1 or self.escape in (self.delimiter, self.quote, *"\r\n")):
             raise DeclarationError("escape must be one character, and not a newline, the delimiter or the quote")
-        if self.columns and self.header:
-            raise DeclarationError("columns are for files without a header; for a file with a header, declare aliases")
+        if self.quoted_empty not in ("text", "null"):
+            raise DeclarationError("quoted_empty is not valid", expected="text or null")
+        _check_header(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +188,8 @@ class FixedWidth(TextFormat):
 class JsonLines(Format):
     """One JSON object per line. Its keys are the columns.
 
+    A column whose key no record of a file has is missing, as one that a header lacks.
+
     For a nested value, declare its path as an alias in the source: `aliases={"user.address.zip": "zip5"}`.
     """
 
@@ -174,11 +205,40 @@ class Parquet(Format):
 
 @dataclass(frozen=True, kw_only=True)
 class Excel(Format):
-    """An .xlsx workbook. The first row of the sheet is the header.
+    """An .xlsx workbook. The first row of the sheet that is not empty is the header.
 
     :param sheet: the sheet's name. If it is None, the workbook must have exactly one sheet that is not empty.
+    :param skip_lines: number of the sheet's rows to skip before the header (before the first record if there is none),
+        empty rows included: a header in row 4 needs 3, or fewer if the rows above it are empty.
+    :param trailer: pattern of the last row that is not empty, if that is not a record: the texts of its filled cells,
+        joined by `|`, such as `Total|{rows}|*`; `{rows}` and `*` are as in `TextFormat`. For several rows, their
+        patterns with a newline between them.
+    :param header: False if the sheet starts with its first record.
+    :param columns: for a sheet without a header, its columns in order, from column A. Default: the SQL file's columns
+        in their order.
     """
 
     sheet: str | None = None
+    skip_lines: int = 0
+    trailer: str | None = None
+    header: bool = True
+    columns: tuple[str, ...] = ()
 
     label: ClassVar[str] = "Excel"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_lines(self)
+        _check_header(self)
+
+
+def _check_lines(form: TextFormat | Excel) -> None:
+    if form.skip_lines < 0:
+        raise DeclarationError("skip_lines is out of range", expected="0 or more", found=str(form.skip_lines))
+    if form.trailer is not None and (not form.trailer.strip("*| \n") or form.trailer.count("{rows}") > 1):
+        raise DeclarationError("trailer must contain some text, and {rows} at most once", found=form.trailer)
+
+
+def _check_header(form: Delimited | Excel) -> None:
+    if form.columns and form.header:
+        raise DeclarationError("columns are for files without a header; for a file with a header, declare aliases")

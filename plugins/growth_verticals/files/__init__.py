@@ -16,8 +16,18 @@ In reading order:
     delimited.py    delimited text
     fixedwidth.py   fixed-width text
     jsonpaths.py    nested JSON values as columns
+    jsonvalues.py   strict JSON
+    jsonkeys.py     a JSON file's keys, checked like a header
+    jsonblocks.py   blocks of JSON lines that Arrow's reader can read
     jsonlines.py    JSON lines
+    arrow_values.py casts of Parquet columns, and their cells as text
+    int96.py        INT96 timestamps of Parquet files
+    parquet_file.py columns of a Parquet file in bounded memory, counted twice
     parquet.py      Parquet
+    xlsxxml.py      XML of workbooks, in bounded memory and time
+    xlsxcells.py    what the cells of a workbook mean
+    xlsxrows.py     the rows of a sheet
+    xlsx.py         the parts of a workbook
     excel.py        Excel workbooks
     export.py       writes rejected records in the vendor's format, to send back
 """

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.records import (
-    BoundaryFinder,
-    Dialect,
     count_line_ends,
     ends_inside_quotes,
     first_record_end,
+    last_quoted_span,
+    last_record_end,
     quoted_spans,
 )
 from growth_verticals.files.text import check_utf8, wrong_encoding_error
@@ -20,6 +20,7 @@ from growth_verticals.files.unpack.compression import empty_file_error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from growth_verticals.files.records import Dialect
     from growth_verticals.files.text import Utf8Stream
 
 #: Smaller blocks spend more time on per-block work; larger ones do not fit the processor's cache (docs/performance.md).
@@ -37,16 +38,18 @@ class TextBlock:
     :param first_line: 1-based line of the first byte.
     :param lines: number of line ends in it.
     :param too_long: whether it is the beginning of one record that exceeds the maximum length.
+    :param well_formed: whether it is known to have no stray quotes.
     """
 
     data: bytes
     first_line: int
     lines: int
     too_long: bool = False
+    well_formed: bool = False
 
 
 class BlockSplitter:
-    """Splits one stream. Detects `dialect.eol` from its first bytes. Raises `FileRefusedError` for an empty stream.
+    """Splits one stream. Raises `FileRefusedError` for an empty stream.
 
     :param first_line: the number of the stream's first line. Line numbers continue from one zip member to the next.
     """
@@ -63,6 +66,7 @@ class BlockSplitter:
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         self.line = first_line
+        self.dialect = dialect
         self._stream = stream
         self._source = source
         self._file = file
@@ -73,10 +77,6 @@ class BlockSplitter:
         self._fill()
         if not self._buffer and not self._more:
             raise empty_file_error(file, source)
-        if b"\n" not in self._buffer and b"\r" in self._buffer[:-1]:
-            dialect = dialect._replace(eol=b"\r")
-        self.dialect = dialect
-        self._boundary_finder = BoundaryFinder(dialect)
 
     def first_record(self) -> bytes:
         """Consume and return the first record that is not a blank line, with its line end; no bytes if there is none.
@@ -109,9 +109,9 @@ class BlockSplitter:
     def text_blocks(self) -> Iterator[TextBlock]:
         """Yield the rest of the stream as blocks. Raises `FileRefusedError` as `first_record` does."""
         while True:
-            end = self._boundary_finder.find_last_end(self._buffer)
+            end, well_formed = last_record_end(self._buffer, self.dialect)
             if end:
-                yield self._text_block(self._take(end))
+                yield self._text_block(self._take(end), well_formed=well_formed)
             elif len(self._buffer) > self._max_record_bytes:
                 yield self._skip_record()
             elif not self._more:
@@ -119,7 +119,7 @@ class BlockSplitter:
             self._fill()
         if self._buffer:
             self._check_closed()
-            yield self._text_block(self._take(len(self._buffer)) + self.dialect.eol)
+            yield self._text_block(self._take(len(self._buffer)) + b"\n")
 
     def _fill(self) -> None:
         if not self._more:
@@ -138,14 +138,14 @@ class BlockSplitter:
         data, self._buffer = self._buffer[:end], self._buffer[end:]
         return data
 
-    def _text_block(self, data: bytes) -> TextBlock:
+    def _text_block(self, data: bytes, *, well_formed: bool = False) -> TextBlock:
         lines = count_line_ends(data)
         self.line += lines
-        return TextBlock(data, self.line - lines, lines)
+        return TextBlock(data, self.line - lines, lines, well_formed=well_formed)
 
     def _check_closed(self) -> None:
         if ends_inside_quotes(self._buffer, self.dialect):
-            start, _ = quoted_spans(self._buffer, self.dialect)[-1]
+            start, _ = last_quoted_span(self._buffer, self.dialect)
             raise unclosed_quote_error(self._source, self._file, self.line + count_line_ends(self._buffer[:start]))
 
     def _skip_record(self) -> TextBlock:
@@ -159,16 +159,15 @@ class BlockSplitter:
         while (end := first_record_end(self._buffer, self.dialect)) == 0 and self._more:
             if not self._buffer.endswith((quote, b"\r")):  # their meaning depends on the next byte
                 inside = ends_inside_quotes(self._buffer, self.dialect)
-                if inside and (opened is None or len(quoted_spans(self._buffer, self.dialect)) > 1):
-                    opened = self.line + count_line_ends(
-                        self._buffer[: quoted_spans(self._buffer, self.dialect)[-1][0]]
-                    )
+                start, _ = last_quoted_span(self._buffer, self.dialect)
+                if inside and (opened is None or start):
+                    opened = self.line + count_line_ends(self._buffer[:start])
                 opened = opened if inside else None
                 self.line += count_line_ends(self._buffer)
                 self._buffer = quote + b"." if inside else self._buffer[-1:]
             self._fill()
         if opened is not None:
-            _, closed = quoted_spans(self._buffer, self.dialect)[0]
+            _, closed = next(quoted_spans(self._buffer, self.dialect))
             swallowed = self.line + count_line_ends(self._buffer[:closed]) > opened
             follows = self._buffer[closed : closed + 1]
             if closed > len(self._buffer) or (swallowed and follows not in (b"", self.dialect.delimiter, b"\r", b"\n")):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import decimal
 import re
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,15 @@ import pyarrow.compute as pc
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.dates import date_pattern, to_iso
 from growth_verticals.files.rejects import Faults, Reason, true_rows
-from growth_verticals.files.value_checks import any_hexadecimal, bisect, out_of_range_mask, to_date
-from growth_verticals.formats import TextFormat
+from growth_verticals.files.value_checks import (
+    any_hexadecimal,
+    bisect,
+    inexact_float_mask,
+    is_integer_in_range,
+    out_of_range_mask,
+    to_date,
+)
+from growth_verticals.formats import Delimited, TextFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -29,7 +35,9 @@ if TYPE_CHECKING:
     from growth_verticals.source import Format
 
 _INTEGER = r"^-?[0-9]+$"
+_UUID = r"^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_ZERO_WITH_EXPONENT = r"^[+-]?(?:0+\.?0*|\.0+)[eE][+-]?[0-9]+$"
 _TIMESTAMP = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?)?"
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
@@ -80,6 +88,8 @@ class Caster:
             values, faults = self._cast_cells(text, text, self.column.type)
         else:
             values, faults = self._cast(text)
+        if faults and isinstance(self.form, Delimited):
+            faults |= dict.fromkeys(faults.keys() & true_rows(pc.equal(text, "").fill_null(False)), Reason.QUOTED_EMPTY)
         return values, faults | nul_cells
 
     def with_nulls(self, text: pa.Array) -> pa.Array:
@@ -111,7 +121,7 @@ class Caster:
             unmatched = true_rows(pc.and_(plain.is_null(), text.is_valid()))
             return values, faults | dict.fromkeys(unmatched, _WRONG_FORM_REASONS[type_name])
         if self.date_format is not None:
-            iso = to_iso(text, self.date_format)
+            iso = to_iso(text, self.date_format, self.form.pivot_of(self.column.name))
             values, faults = self._cast_column(iso, text, type_name)
             unmatched = true_rows(pc.and_(iso.is_null(), text.is_valid()))
             return values, faults | dict.fromkeys(unmatched, _WRONG_FORM_REASONS[type_name])
@@ -124,7 +134,7 @@ class Caster:
         except pa.ArrowInvalid:
             pass
         else:
-            if out_of_range_mask(values) is None:
+            if out_of_range_mask(values) is None and inexact_float_mask(values, text) is None:
                 return values, {}
         return self._cast_cells(text, cells, type_name)
 
@@ -148,10 +158,10 @@ class Caster:
         values, failed = bisect(
             lambda cells: self._arrow_cast(cells, type_name), pc.if_else(well_formed, text, None), self.arrow_type
         )
-        out_of_range = out_of_range_mask(values)
-        if out_of_range is not None:
-            failed += true_rows(out_of_range)
-            values = pc.if_else(out_of_range, None, values)
+        for mask in (out_of_range_mask(values), inexact_float_mask(values, text)):
+            if mask is not None:
+                failed += true_rows(mask)
+                values = pc.if_else(mask, None, values)
         return values, malformed | dict.fromkeys(failed, False)
 
     def _arrow_cast(self, text: pa.Array, type_name: str) -> pa.Array:
@@ -254,10 +264,12 @@ def _row_mask(rows: Collection[int], length: int) -> pa.Array:
 
 
 def _normalize(text: pa.Array, type_name: str) -> pa.Array:
-    """Return `text` without spaces, plus signs and trailing zeros that do not change a value and that Arrow rejects."""
+    """Return `text` without what does not change a value and Arrow rejects: spaces, plus signs, zeros, 0e100."""
     text = pc.ascii_trim(text, characters=" \t")
     if type_name in ("int", "long"):
         return pc.replace_substring_regex(text, pattern=r"^\+([0-9])", replacement=r"\1")
+    if type_name == "decimal":
+        return pc.replace_substring_regex(text, pattern=_ZERO_WITH_EXPONENT, replacement="0")
     if type_name in ("timestamp", "timestamptz"):
         return pc.replace_substring_regex(text, pattern=r"(\.[0-9]{6})0+(Z|[+-].*)?$", replacement=r"\1\2")
     return text
@@ -269,7 +281,10 @@ def _reason_for(cell: str, type_name: str, data_type: pa.DataType, *, malformed:
         return Reason.TOO_PRECISE if re.search(r":[0-9]{2}\.[0-9]{7}", cell) else Reason.NOT_A_TIMESTAMP
     if malformed or type_name == "date":
         return _WRONG_FORM_REASONS[type_name]
-    return reason_for_decimal(cell.strip(" \t"), data_type.scale) if type_name == "decimal" else Reason.OUT_OF_RANGE
+    if type_name == "decimal":
+        return reason_for_decimal(cell.strip(" \t"), data_type.scale)
+    is_rounded = type_name in ("float", "double") and is_integer_in_range(cell, type_name)
+    return Reason.TOO_PRECISE if is_rounded else Reason.OUT_OF_RANGE
 
 
 def _directives(date_format: str) -> set[str]:
@@ -277,13 +292,8 @@ def _directives(date_format: str) -> set[str]:
 
 
 def _cast_uuids(text: pa.Array) -> tuple[pa.Array, Faults]:
-    """Cast UUIDs one by one, because they are rare."""
-    values: list[bytes | None] = []
-    faults: Faults = {}
-    for row, cell in enumerate(text.to_pylist()):
-        try:
-            values.append(None if cell is None else uuid.UUID(cell).bytes)
-        except ValueError:
-            values.append(None)
-            faults[row] = Reason.NOT_A_UUID
-    return pa.array(values, pa.binary(16)), faults
+    """Cast UUIDs. Python's own type also reads `urn:uuid:`, braces, `0x`, and hyphens and spaces in any place."""
+    well_formed = pc.match_substring_regex(text, _UUID)
+    digits = pc.replace_substring(pc.if_else(well_formed, text, None), "-", "")
+    values = [None if cell is None else bytes.fromhex(cell) for cell in digits.to_pylist()]
+    return pa.array(values, pa.binary(16)), dict.fromkeys(true_rows(pc.invert(well_formed)), Reason.NOT_A_UUID)

@@ -59,8 +59,10 @@ def date_pattern(form: str) -> str:
     return rf"^[ \t]*{regex}{re.escape(form[at:])}[ \t]*$"
 
 
-def to_iso(text: pa.Array, form: str) -> pa.Array:
+def to_iso(text: pa.Array, form: str, pivot_year: int) -> pa.Array:
     """Return a string array as ISO text, without a time if the format has none; NULL for cells that do not match.
+
+    Two-digit years below `pivot_year` are in the 2000s, others in the 1900s.
 
     Days and times that do not exist (30 February, hour 25) become text that an ISO parser rejects.
     """
@@ -68,7 +70,7 @@ def to_iso(text: pa.Array, form: str) -> pa.Array:
     groups = {field.name: extracted.field(number) for number, field in enumerate(extracted.type)}
     if extracted.null_count:  # the array of a group does not carry the NULLs of the struct
         groups = {letter: pc.if_else(extracted.is_valid(), array, None) for letter, array in groups.items()}
-    day = _join("-", _year(groups), _month(groups), _two_digits(groups["d"]))
+    day = _join("-", _year(groups, pivot_year), _month(groups), _two_digits(groups["d"]))
     if not groups.keys() & {"H", "I"}:
         return day
     clock = _join(":", _hour(groups), _two_digits(groups.get("M", "00")), _two_digits(groups.get("S", "00")))
@@ -86,10 +88,10 @@ def _two_digits(digits: pa.Array | str) -> pa.Array:
     return digits if isinstance(digits, str) else pc.utf8_lpad(digits, width=2, padding="0")
 
 
-def _year(groups: dict[str, pa.Array]) -> pa.Array:
+def _year(groups: dict[str, pa.Array], pivot_year: int) -> pa.Array:
     if "Y" in groups:
         return groups["Y"]
-    century = pc.if_else(pc.less(pc.cast(groups["y"], pa.int8()), 69), "20", "19")  # as POSIX does
+    century = pc.if_else(pc.less(pc.cast(groups["y"], pa.int8()), pivot_year), "20", "19")
     return _join("", century, groups["y"])
 
 

@@ -9,6 +9,7 @@ Columns that had bad cells in the last block are read as text from the start; if
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,11 +23,11 @@ from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSp
 from growth_verticals.files.casts import NUMBER_TYPES, Caster, as_map, declared_formats, nul_faults, number_normalizer
 from growth_verticals.files.headers import EXTRA, declared_layout, describe_expected, resolve_header
 from growth_verticals.files.lines import EscapedStream, SkippingStream, TrailerCheck, blocks_without_trailer
-from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError
+from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError, count_line_ends
 from growth_verticals.files.rejects import Reason, Rejected, split_rejects
 from growth_verticals.files.row_locator import RowLocator
 from growth_verticals.files.text import check_utf8
-from growth_verticals.files.value_checks import may_be_hexadecimal, out_of_range_mask
+from growth_verticals.files.value_checks import may_be_hexadecimal, may_differ_from_text, out_of_range_mask
 from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
@@ -123,12 +124,12 @@ class DelimitedReader:
 
     def _read_header(self, splitter: BlockSplitter, name: str) -> Layout:
         """Consume the header line; return the layout that it defines."""
-        line = splitter.line
         header = splitter.first_record()
+        line = splitter.line - count_line_ends(header)
         if not header:
             raise self._file_error("the file has no header line", name, line)
         self.header = self.header or splitter.dialect.as_written(header)
-        return resolve_header(self._split_cells(header), self._source, self._contract, name, line)
+        return resolve_header(self._split_cells(header, name, line), self._source, self._contract, name, line)
 
     def parse(self, block: Block) -> ParsedBlock:
         """Parse one block; see `Reader.parse`. Memory: about five times the block's bytes.
@@ -162,14 +163,16 @@ class DelimitedReader:
             others = set(member.layout.names) - member.layout.known
             faults |= {name: nul_faults(cells[name]) for name in others}
         self._update_suspects({name for name in self._converted_types if faults.get(name)})
-        rows = RowLocator(batch.num_rows, invalid_rows, block, member.dialect)
         try:
-            return split_rejects(
-                *(self._contract.columns, values, rows.source_rows(), faults, self._expected, rows.raw_record),
-                unparsed=rows.wrong_length_records(len(member.layout.names)),
-            )
+            rows = RowLocator(batch.num_rows, invalid_rows, block, member.dialect)
         except UnclosedQuoteError as unclosed:
             raise unclosed_quote_error(self._source.name, member.name, block.first_line + unclosed.line) from None
+        for name, cells_with_strays in rows.stray_quote_faults(member.layout.names).items():
+            faults[name] = faults.get(name, {}) | cells_with_strays
+        return split_rejects(
+            *(self._contract.columns, values, rows.source_rows(), faults, self._expected, rows.raw_record),
+            unparsed=rows.wrong_length_records(len(member.layout.names)),
+        )
 
     def _update_suspects(self, bad: set[str]) -> None:
         """Set the columns that the next block reads as text."""
@@ -202,7 +205,9 @@ class DelimitedReader:
                 typed = member.layout.known & self._converted_types.keys() - as_text
                 checked = zip(batch.schema.names, batch.columns, strict=True)
                 failed = frozenset(
-                    name for name, array in checked if name in typed and out_of_range_mask(array) is not None
+                    name
+                    for name, array in checked
+                    if name in typed and (out_of_range_mask(array) is not None or may_differ_from_text(array, data))
                 )
                 if not failed:
                     return batch, invalid_rows, as_text
@@ -247,7 +252,7 @@ class DelimitedReader:
                 },
                 null_values=["", *self._form.nulls],
                 strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
+                quoted_strings_can_be_null=self._form.quoted_empty == "null",
                 true_values=list(self._form.true),
                 false_values=list(self._form.false),
             )
@@ -262,17 +267,28 @@ class DelimitedReader:
         no_rows = pa.array([], pa.int64())
         return split_rejects(self._contract.columns, no_values, no_rows, {}, {}, str, unparsed=[rejected])
 
-    def _split_cells(self, record: bytes) -> list[str]:
-        """Return the cells of one record."""
+    def _split_cells(self, header: bytes, file: str, line: int) -> list[str]:
+        """Return the cells of the header. Raises `FileRefusedError` if it is not exactly one well-formed record."""
         quote = self._form.quote
-        text = record.decode().rstrip("\r\n")
-        cells = csv.reader(
-            text.splitlines(keepends=True),
+        rows = csv.reader(
+            io.StringIO(header.decode().rstrip("\r\n"), newline=""),  # only \r and \n end a line, as in the rows
             delimiter=self._form.delimiter,
             quotechar=quote,
             quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+            strict=True,
         )
-        return [self._escapes.unescape(cell) if self._escapes else cell for cell in next(cells)]
+        try:
+            (cells,) = rows
+        except (csv.Error, ValueError):
+            raise FileRefusedError(
+                "the header is not one well-formed record",
+                source=self._source.name,
+                file=file,
+                line=line,
+                expected="column names, and each quote inside a quoted name doubled",
+                next_step="check that the file is delimited text; ask the vendor to correct the header",
+            ) from None
+        return [self._escapes.unescape(cell) if self._escapes else cell for cell in cells]
 
     def _file_error(self, what: str, file: str, line: int | None) -> FileRefusedError:
         next_step = "ask the vendor to send the file again"

@@ -1,52 +1,73 @@
-"""Excel workbooks. The sheet's first row that is not empty is the header.
+"""Excel workbooks. The sheet's first row that is not empty is the header, unless the source declares otherwise.
 
-Every cell is read as text and cast as in delimited text. Memory: the workbook, and the sheet in calamine. A sheet has
-at most 1,048,576 rows.
+Every cell is read as text and cast as in delimited text; dates and times are cast by their value, in any declared
+format. Memory: the texts that the cells share, and one block. A sheet has at most 1,048,576 rows.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import io
-import itertools
 import json
-import re
-import zipfile
-import zlib
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.casts import Caster, as_map, declared_formats
-from growth_verticals.files.headers import EXTRA, describe_expected, resolve_header
-from growth_verticals.files.rejects import Faults, Reason, split_rejects
-from growth_verticals.files.unpack.compression import sniff_content, unexpected_content_error
+from growth_verticals.files.blocks import MAX_RECORD_BYTES
+from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
+from growth_verticals.files.headers import EXTRA, Layout, declared_layout, describe_expected, resolve_header
+from growth_verticals.files.lines import TrailerCheck
+from growth_verticals.files.rejects import MAX_RAW_CHARACTERS, Reason, Rejected, split_rejects
+from growth_verticals.files.unpack.compression import (
+    as_seekable,
+    empty_file_error,
+    refuse_if_bomb,
+    sniff_content,
+    unexpected_content_error,
+)
+from growth_verticals.files.xlsx import Workbook
+from growth_verticals.files.xlsxcells import BadCell, NumberText
+from growth_verticals.files.xlsxrows import column_letters
+from growth_verticals.files.xlsxxml import WorkbookError
 from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    import python_calamine
-
-    from growth_verticals.contract.table import TableContract
+    from growth_verticals.contract.table import Column, TableContract
+    from growth_verticals.files.rejects import Faults
     from growth_verticals.files.unpack.compression import ByteStream
+    from growth_verticals.files.xlsx import Sheet
+    from growth_verticals.files.xlsxcells import Cell
+    from growth_verticals.files.xlsxrows import Row
     from growth_verticals.source import Excel, Source
 
 BATCH_CELLS = 500_000
-#: Limit for the decompressed size of all parts of a workbook. A sheet of 1,048,576 rows and tens of columns fits.
-MAX_WORKBOOK_BYTES = 2**32
-_EXACT_INTEGERS = 2**53
-_COPY_BYTES = 2**20
-_LONGEST_TAG = 1_024
+#: Characters in a header, or in the rows of a trailer.
+_MAX_LINE = 2**20
+_MAX_NAMED_SHEETS = 20
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns of one sheet.
+
+    :param first_column: the layout's first column in the sheet (0-based).
+    """
+
+    layout: Layout
+    first_column: int
+    trailer: TrailerCheck
 
 
 class ExcelReader:
     """Reads one workbook, or the members of one zip archive. `source_row` is the sheet's row number.
 
     A number without a fraction is read as an integer (`12`, not `12.0`), and an empty cell as NULL. A cell with an
-    error value (`#N/A`) is rejected.
+    error value (`#N/A`) is rejected, and so is a formula without a stored value.
     """
 
     def __init__(
@@ -63,144 +84,214 @@ class ExcelReader:
         self._form = form
         self._contract = contract
         self._batch_cells = batch_cells
-        self._formats = declared_formats(contract.columns, form)
-        self._casters = {each.name: Caster(each, form, self._formats.get(each.name)) for each in contract.columns}
-        self._expected = describe_expected(contract, self._formats)
+        self._layout: Layout | None = None
+        if not form.header:
+            columns = form.columns or tuple(each.name for each in contract.columns if not each.type.startswith("map<"))
+            self._layout = declared_layout(columns, source, contract)
+        formats = declared_formats(contract.columns, form)
+        self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
+        self._iso_casters = {each.name: Caster(each, form) for each in contract.columns}
+        self._expected = describe_expected(contract, formats)
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
         for name, stream in self._members:
-            workbook = io.BytesIO(_read_all(stream))
-            if not workbook.getvalue():
-                raise self._file_error("the file is empty", name)
-            if sniff_content(workbook.getvalue()[:64]) != "a zip archive":
-                found = sniff_content(workbook.getvalue()[:64])
-                raise unexpected_content_error(name, self._source.name, "an Excel workbook (.xlsx)", found)
-            sheet, errors = self._open_sheet(name, workbook)
-            yield from self._row_blocks(name, sheet, errors)
+            with as_seekable(stream) as file:
+                head = file.read(64)
+                if not head:
+                    raise empty_file_error(name, self._source.name)
+                if (found := sniff_content(head)) != "a zip archive":
+                    raise unexpected_content_error(name, self._source.name, "an Excel workbook (.xlsx)", found)
+                file.seek(0)
+                try:
+                    workbook = Workbook(file)
+                    sizes = workbook.size, workbook.compressed_size
+                    refuse_if_bomb(*sizes, self._form.max_ratio, name, self._source.name, "workbook")
+                    yield from self._row_blocks(name, workbook.rows(self._pick_sheet(name, workbook)))
+                except WorkbookError as error:
+                    raise self._file_error(error.what, name, line=error.row) from error
 
     def parse(self, block: Block) -> ParsedBlock:
-        """Parse one block; see `Reader.parse`. A rejected row's raw record is the row as JSON."""
-        layout, rows, errors = block.data
-        cells = {name: [row[index] for _, row in rows] for index, name in enumerate(layout.names)}
-        numbers = pa.array([number for number, _ in rows], pa.int64())
+        """Parse one block; see `Reader.parse`. A rejected row's raw record is the row as JSON.
+
+        Raises `DeliveryRefusedError` if the count in the trailer is wrong.
+        """
+        table, rows, characters = block.data
+        layout, start = table.layout, table.first_column
+        fitting, rejected = _split_rows(table, rows, may_be_too_long=characters > MAX_RECORD_BYTES)
+        cells = {name: [row.get(start + index) for _, row in fitting] for index, name in enumerate(layout.names)}
         values = []
         faults: dict[str, Faults] = {}
         for column in self._contract.columns:
             if column.name in layout.known:
-                texts = [self._cell_text(cell, column.name) for cell in cells[column.name]]
-                array, bad_cells = self._casters[column.name](pa.array(texts, pa.string()))
-                index = layout.names.index(column.name)
-                error_rows = [row for row, (number, _) in enumerate(rows) if (number, index) in errors]
-                faults[column.name] = bad_cells | dict.fromkeys(error_rows, Reason.WRONG_TYPE)
+                array, faults[column.name] = self._cast(column, cells[column.name])
             elif column.name == EXTRA and layout.extras:
-                array = as_map(
-                    {each: pa.array(map(self._cell_text, cells[each]), pa.string()) for each in layout.extras}
-                )
+                texts = {each: pa.array(map(_text, cells[each]), pa.string()) for each in layout.extras}
+                array = as_map(texts)
+                faults |= {each: nul_faults(texts[each]) | _bad_cells(cells[each]) for each in layout.extras}
             else:
-                array = pa.nulls(len(rows), self._casters[column.name].arrow_type)
+                array = pa.nulls(len(fitting), self._casters[column.name].arrow_type)
             values.append(array)
+        parsed = split_rejects(
+            self._contract.columns,
+            values,
+            pa.array([number for number, _ in fitting], pa.int64()),
+            faults,
+            self._expected,
+            lambda index: _raw_record(table, fitting[index][1]),
+            rejected,
+        )
+        table.trailer.add(block.first_row, parsed.rows_read)
+        return parsed
 
-        def raw_record(row: int) -> str:
-            pairs = zip(layout.names, map(self._cell_text, rows[row][1]), strict=True)
-            return json.dumps({name: text for name, text in pairs if text is not None}, ensure_ascii=False)
+    def _cast(self, column: Column, cells: Sequence[Cell | None]) -> tuple[pa.Array, Faults]:
+        """Cast one column. Dates and times are cast by their value, whatever format is declared for text."""
+        caster, faults = self._casters[column.name], _bad_cells(cells)
+        texts = [each if each is None or type(each) is str else self._cell_text(each, column.name) for each in cells]
+        text = pa.array(texts, pa.string())
+        if caster.date_format is None:
+            values, bad = caster(text)
+            return values, bad | faults
+        mask = pa.array([isinstance(each, (dt.date, dt.time, dt.timedelta)) for each in cells], pa.bool_())
+        values, bad = caster(pc.if_else(mask, None, text))
+        typed_values, typed_bad = self._iso_casters[column.name](pc.if_else(mask, text, None))
+        return pc.if_else(mask, typed_values, values), bad | typed_bad | faults
 
-        return split_rejects(self._contract.columns, values, numbers, faults, self._expected, raw_record)
+    def _row_blocks(self, name: str, rows: Iterator[Row]) -> Iterator[Block]:
+        """Yield the sheet's rows below the header in blocks, without empty rows and the trailer."""
+        rows = (row for row in rows if row[0] > self._form.skip_lines)
+        trailer = TrailerCheck(self._form, source=self._source.name, file=name)
+        if self._layout is not None:
+            table = _Table(self._layout, 0, trailer)
+        elif (header := next(rows, None)) is None:
+            raise self._file_error("the sheet has no header row", name)
+        else:
+            table = self._read_header(name, header, trailer)
+        size = max(1, self._batch_cells // len(table.layout.names))
+        batch: list[Row] = []
+        cells = characters = 0
+        last: deque[Row] = deque()
+        trailer_rows = 0 if self._form.trailer is None else self._form.trailer.count("\n") + 1
+        for row in _all_but(rows, trailer_rows, last):
+            batch.append(row)
+            cells += len(row[1])  # more than the columns, if some are outside of them
+            characters += _length(row[1])  # many cells can share one long text
+            if len(batch) == size or cells >= self._batch_cells or characters > MAX_RECORD_BYTES:
+                trailer.expect(batch[0][0])
+                yield Block((table, batch, characters), batch[0][0])
+                batch, cells, characters = [], 0, 0
+        if batch:
+            trailer.expect(batch[0][0])
+            yield Block((table, batch, characters), batch[0][0])
+        if trailer_rows:
+            is_whole = len(last) == trailer_rows and sum(_length(row) for _, row in last) <= _MAX_LINE
+            lines = ["|".join(str(_text(cell)) for _, cell in sorted(row.items())) for _, row in last if is_whole]
+            trailer.finish(last[0][0] if last else 1, "\n".join(lines) if is_whole else None)
 
-    def _row_blocks(
-        self, name: str, sheet: python_calamine.CalamineSheet, errors: set[tuple[int, int]]
-    ) -> Iterator[Block]:
-        """Yield the sheet's rows below the header in blocks, without empty rows."""
-        error_rows = {number for number, _ in errors}
-        sheet_rows = enumerate(sheet.iter_rows(), start=1)
-        numbered = ((number, row) for number, row in sheet_rows if number in error_rows or any(c != "" for c in row))
-        line, header = next(numbered)
-        names = [self._cell_text(cell) or "" for cell in header]
-        layout = resolve_header(names, self._source, self._contract, name, line)
-        size = max(1, self._batch_cells // len(names))
-        while rows := list(itertools.islice(numbered, size)):
-            yield Block((layout, rows, errors), rows[0][0])
-
-    def _open_sheet(
-        self, name: str, workbook: io.BytesIO
-    ) -> tuple[python_calamine.CalamineSheet, set[tuple[int, int]]]:
-        """Return the sheet to read, and the positions (1-based row, 0-based column in its data) of error values."""
-        import python_calamine
-
+    def _read_header(self, name: str, header: Row, trailer: TrailerCheck) -> _Table:
+        line, cells = header
+        if _length(cells) > _MAX_LINE:
+            raise self._file_error("the first row is too long for a header", name, line)
+        first, last = min(cells), max(cells)
+        names = [_text(cells.get(column)) or "" for column in range(first, last + 1)]
         try:
-            with zipfile.ZipFile(workbook) as parts:
-                if sum(part.file_size for part in parts.infolist()) > MAX_WORKBOOK_BYTES:
-                    raise self._file_error(f"the workbook expands to more than {MAX_WORKBOOK_BYTES:,} bytes", name)
-                workbook.seek(0)
-                book = python_calamine.CalamineWorkbook.from_filelike(workbook)
-                sheet, column = self._pick_sheet(name, book)
-                return sheet, _error_cells(parts, _sheet_path(parts, book.sheet_names.index(sheet.name)), column)
-        except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, KeyError, IndexError) as error:
-            raise self._file_error("the workbook cannot be read", name, found=type(error).__name__) from error
+            return _Table(resolve_header(names, self._source, self._contract, name, line), first, trailer)
+        except FileRefusedError as error:
+            error.next_step = (
+                f"if row {line} is not the header, declare skip_lines, or header=False for a sheet without a header; "
+                f"otherwise {error.next_step}"
+            )
+            raise
 
-    def _pick_sheet(
-        self, name: str, book: python_calamine.CalamineWorkbook
-    ) -> tuple[python_calamine.CalamineSheet, int]:
-        """Return the sheet to read, and the 0-based column at which its data starts."""
-        names = [sheet for sheet in book.sheet_names if self._form.sheet in (None, sheet)]
-        filled = [(sheet, sheet.start[1]) for sheet in map(book.get_sheet_by_name, names) if sheet.start is not None]
+    def _pick_sheet(self, name: str, workbook: Workbook) -> Sheet:
+        sheets = [sheet for sheet in workbook.sheets if self._form.sheet in (None, sheet.name)]
+        filled = [sheet for sheet in sheets if next(workbook.rows(sheet), None) is not None]
         if len(filled) != 1:
             what = "the workbook does not have exactly one sheet that is not empty"
             if self._form.sheet is not None:
                 what = "the workbook does not have the declared sheet, or it is empty"
-            raise self._file_error(what, name, found=", ".join(book.sheet_names))
+            found = ", ".join(sheet.name for sheet in workbook.sheets[:_MAX_NAMED_SHEETS])
+            raise self._file_error(what, name, expected=self._form.sheet, found=found)
         return filled[0]
 
-    def _cell_text(self, cell: Any, name: str | None = None) -> str | None:
-        """Return calamine's value of a cell as text; a date in the column's declared format."""
-        if isinstance(cell, str):
-            return cell or None
+    def _cell_text(self, cell: Cell, name: str) -> str:
+        """Return a cell's value as the text that is cast to its column."""
+        caster = self._casters[name]
         if isinstance(cell, bool):
-            return self._casters[name].boolean_text(cell) if name else str(cell).lower()
-        if isinstance(cell, float):
-            return str(int(cell)) if cell.is_integer() and abs(cell) < _EXACT_INTEGERS else repr(cell)
-        if isinstance(cell, dt.date) and (form := self._formats.get(name or "")):
-            return cell.strftime(form)
-        if isinstance(cell, dt.datetime):
-            is_day = name is not None and pa.types.is_date(self._casters[name].arrow_type) and cell.time() == dt.time()
-            return cell.date().isoformat() if is_day else cell.isoformat(" ")
-        return cell.isoformat() if isinstance(cell, (dt.date, dt.time)) else str(cell)
+            return caster.boolean_text(cell)
+        if isinstance(cell, dt.datetime) and pa.types.is_date(caster.arrow_type) and cell.time() == dt.time():
+            return cell.date().isoformat()
+        return _text(cell) or ""
 
-    def _file_error(self, what: str, file: str, found: str | None = None) -> FileRefusedError:
-        next_step = "open the workbook to check it; declare the sheet in the source's format, or ask for the file again"
+    def _file_error(
+        self, what: str, file: str, line: int | None = None, expected: str | None = None, found: str | None = None
+    ) -> FileRefusedError:
         return FileRefusedError(
-            what, source=self._source.name, file=file, expected=self._form.sheet, found=found, next_step=next_step
+            what,
+            source=self._source.name,
+            file=file,
+            line=line,
+            expected=expected,
+            found=found,
+            next_step="open the workbook to check it; declare the sheet in the source's format, or ask for the file "
+            "again",
         )
 
 
-def _read_all(stream: ByteStream) -> bytes:
-    return b"".join(iter(lambda: stream.read(_COPY_BYTES), b""))
+def _all_but(rows: Iterator[Row], count: int, last: deque[Row]) -> Iterator[Row]:
+    """Yield all rows but the last ones, and leave these in `last`."""
+    for row in rows:
+        last.append(row)
+        if len(last) > count:
+            yield last.popleft()
 
 
-def _attributes(tag: bytes) -> dict[str, str]:
-    pairs = re.findall(rb'([\w:]+)\s*=\s*"([^"]*)"', tag)
-    return {key.decode().rpartition(":")[2].lower(): value.decode() for key, value in pairs}
+def _split_rows(table: _Table, rows: list[Row], *, may_be_too_long: bool) -> tuple[list[Row], list[Rejected]]:
+    """Return the rows whose cells are all in the table's columns, and the others."""
+    start, width = table.first_column, len(table.layout.names)
+    fitting, rejected = [], []
+    for number, row in rows:
+        if min(row) < start or max(row) >= start + width:
+            reason, expected = Reason.TOO_MANY_COLUMNS, f"{width} columns"
+        elif may_be_too_long and _length(row) > MAX_RECORD_BYTES:
+            reason, expected = Reason.TOO_LONG, "a shorter record"
+        else:
+            fitting.append((number, row))
+            continue
+        rejected.append(Rejected(number, None, reason, expected, _raw_record(table, row)))
+    return fitting, rejected
 
 
-def _sheet_path(parts: zipfile.ZipFile, index: int) -> str:
-    """Return the name of the part that contains the sheet at `index` in the workbook."""
-    sheets = re.findall(rb"<(?:\w+:)?sheet\s([^>]*)>", parts.read("xl/workbook.xml"))
-    relations = re.findall(rb"<(?:\w+:)?Relationship\s([^>]*)>", parts.read("xl/_rels/workbook.xml.rels"))
-    relation_id = _attributes(sheets[index])["id"]
-    target = next(each["target"] for each in map(_attributes, relations) if each["id"] == relation_id)
-    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+def _text(cell: Cell | None) -> str | None:
+    """Return a cell's value as text: a number as it is in the file, and of a bad cell what the file has."""
+    if cell is None or type(cell) is str:
+        return cell
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, BadCell):
+        return cell.text
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(" ")
+    return cell.isoformat() if isinstance(cell, (dt.date, dt.time)) else str(cell)
 
 
-def _error_cells(parts: zipfile.ZipFile, path: str, first_column: int) -> set[tuple[int, int]]:
-    """Return the positions of cells with an error value. Calamine returns those as empty, which would load as NULL."""
-    positions = set()
-    tail = b""
-    with parts.open(path) as sheet:
-        while data := sheet.read(_COPY_BYTES):
-            text = tail + data
-            for tag in re.findall(rb'<(?:\w+:)?c\s([^>]*\bt="e"[^>]*)>', text):
-                letters, row = re.fullmatch(r"([A-Z]+)([0-9]+)", _attributes(tag)["r"]).groups()  # type: ignore[union-attr]
-                column = functools.reduce(lambda number, letter: number * 26 + ord(letter) - 64, letters, 0) - 1
-                positions.add((int(row), column - first_column))
-            tail = text[-_LONGEST_TAG:]
-    return positions
+def _bad_cells(cells: Sequence[Cell | None]) -> Faults:
+    return {row: cell.reason for row, cell in enumerate(cells) if isinstance(cell, BadCell)}
+
+
+def _raw_record(table: _Table, row: dict[int, Cell]) -> str:
+    """Return a row as JSON: the file's columns, and the cells beside them by the letters of their column."""
+    names = dict(enumerate(table.layout.names, start=table.first_column))
+    texts: dict[str, str] = {}
+    length = 0
+    for column, cell in sorted(row.items()):
+        text = cell.stored if isinstance(cell, NumberText) else _text(cell) or ""
+        texts[names.get(column) or column_letters(column)] = text[: MAX_RAW_CHARACTERS + 1]
+        length += len(text)
+        if length > MAX_RAW_CHARACTERS:
+            break  # it is truncated there
+    return json.dumps(texts, ensure_ascii=False)
+
+
+def _length(row: dict[int, Cell]) -> int:
+    return sum([len(cell) for cell in row.values() if type(cell) is str])

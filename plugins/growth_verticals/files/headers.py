@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: A file with more columns is refused. No source has so many, and work per column would take minutes.
+MAX_COLUMNS = 4_096
 #: The column that stores the columns that are not in the SQL file, under the policy `keep`.
 EXTRA = "extra"
 
@@ -75,31 +77,43 @@ def resolve_header(
 ) -> Layout:
     """Return the layout of a file with this header.
 
-    Raises `FileRefusedError` if two headers mean the same column (after `normalize`), if a required column or every
-    column is missing, if there are unknown columns and the policy is `refuse`, and if the policy is `ignore` and there
-    are both missing and unknown columns, because one may have been renamed. Any other missing column loads as NULL,
-    with a warning in the log.
+    Raises `FileRefusedError` if there are more than `MAX_COLUMNS`, if a required column is missing, if fewer columns
+    are known than the source's `min_known_columns`, if two headers mean the same column (after `normalize`), if there
+    are unknown columns and the policy is `refuse`, and if the policy is `ignore` and there are both missing and unknown
+    columns, because one may have been renamed. Any other missing column loads as NULL, with a warning in the log.
     """
-    mapping = ColumnMapping(source, contract)
-    names = tuple(mapping.column_for(text) or f"column_{number}" for number, text in enumerate(header, start=1))
-    check_unique(names, source, file, line)
-    unknown = tuple(name for name in names if name not in mapping.columns)
-    missing = [column for column in contract.columns if column.name in mapping.columns - set(names)]
-    required = [column.name for column in missing if column.required]
-    if required or len(missing) == len(mapping.columns):
+    if len(header) > MAX_COLUMNS:
         raise FileRefusedError(
-            "the header lacks required columns" if required else "the header has none of the table's columns",
+            "the file has too many columns",
             source=source.name,
             file=file,
             line=line,
-            expected=", ".join(required or sorted(mapping.columns)),
+            expected=f"at most {MAX_COLUMNS:,}",
+            found=f"{len(header):,}",
+            next_step="check that the file has the declared format, with line ends; ask the vendor for fewer columns",
+        )
+    mapping = ColumnMapping(source, contract)
+    names = tuple(mapping.column_for(text) or f"column_{number}" for number, text in enumerate(header, start=1))
+    unknown = tuple(name for name in names if name not in mapping.columns)
+    missing = [column for column in contract.columns if column.name in mapping.columns - set(names)]
+    required = [column.name for column in missing if column.required]
+    if required:
+        raise FileRefusedError(
+            "the file lacks required columns",
+            source=source.name,
+            file=file,
+            line=line,
+            expected=", ".join(required),
             found=f"{len(names)} other columns",
             next_step="ask the vendor for the layout, then correct the SQL file or declare an alias",
         )
+    # A file without its header has a row in that place. So no name is printed until most of them are known.
+    check_known_columns(names, source, contract, file, line)
+    check_unique(names, source, file, line)
     if unknown and source.extra_columns != "keep" and (missing or source.extra_columns == "refuse"):
         expected = ", ".join(column.name for column in missing)
         raise FileRefusedError(
-            "the header lacks columns and has unknown ones: one may be renamed" if missing else "unknown columns",
+            "the file lacks columns and has unknown ones: one may be renamed" if missing else "unknown columns",
             source=source.name,
             file=file,
             line=line,
@@ -143,6 +157,32 @@ def declared_layout(columns: Sequence[str], source: Source, contract: TableContr
     if problem is not None:
         raise DeclarationError(problem[0], source=source.name, found=", ".join(sorted(problem[1])))
     return Layout(names, frozenset(names) & mapping.columns, tuple(unknown) if source.extra_columns == "keep" else ())
+
+
+def check_known_columns(
+    found: Iterable[str], source: Source, contract: TableContract, file: str, line: int | None
+) -> None:
+    """Raise `FileRefusedError` if the file has fewer of the table's columns than `Source.min_known_columns` requires.
+
+    A file of another source can have every required column. Without this check it would load as rows full of NULLs.
+
+    :param found: the file's columns by the contract's names, as `ColumnMapping.column_for` returns them; unknown ones
+        are not counted.
+    """
+    columns = ColumnMapping(source, contract).columns
+    names = set(found)
+    known = len(columns & names)
+    if not known or known / len(columns) < source.min_known_columns:
+        raise FileRefusedError(
+            f"only {known} of the table's {len(columns)} columns are in the file, which may be of another source",
+            source=source.name,
+            file=file,
+            line=line,
+            expected=f"at least {source.min_known_columns:.0%} of them (min_known_columns)",
+            found=f"{known} known and {len(names - columns)} unknown columns",
+            next_step=f"check that this is a file of {source.name}; if it is, declare aliases for renamed columns, or "
+            "a lower min_known_columns",
+        )
 
 
 def check_unique(names: Iterable[str], source: Source, file: str, line: int | None) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from growth_verticals.files.blocks import BlockSplitter
     from growth_verticals.files.records import Escapes
     from growth_verticals.files.unpack.compression import ByteStream
-    from growth_verticals.formats import Delimited, TextFormat
+    from growth_verticals.formats import Delimited, Excel, TextFormat
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -98,7 +98,7 @@ class TrailerCheck:
     The last call of `add` or `finish` compares, and raises `DeliveryRefusedError` if the counts differ.
     """
 
-    def __init__(self, form: TextFormat, *, source: str, file: str) -> None:
+    def __init__(self, form: TextFormat | Excel, *, source: str, file: str) -> None:
         self.pattern = None if form.trailer is None else _trailer_pattern(form.trailer)
         self._form = form
         self._source_and_file = source, file

@@ -1,29 +1,50 @@
 """Parquet files. Columns are matched by name, and cast only where no value can change.
 
 A file is refused if a column's type could change values or lacks information (a double for a decimal, a timestamp
-without a time zone for one with). A row is rejected if one of its values does not fit the column.
+without a time zone for one with), if a page fails its checksum, and if its counts of rows disagree. A row is rejected
+if one of its values does not fit the column.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import FileRefusedError
-from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults, reason_for_decimal
+from growth_verticals.files.arrow_values import (
+    as_text,
+    can_cast,
+    can_print,
+    cast_exactly,
+    cast_or_bisect,
+    json_value,
+    reason_for,
+    to_plain_type,
+    value_type,
+)
+from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.headers import EXTRA, describe_expected, resolve_header
+from growth_verticals.files.int96 import Int96Times, RowsAhead
+from growth_verticals.files.parquet_file import (
+    RowCounter,
+    batch_rows,
+    dictionary_fields,
+    open_file,
+    read_batches,
+    split,
+)
 from growth_verticals.files.rejects import Faults, Reason, split_rejects, true_rows
 from growth_verticals.files.unpack.compression import as_seekable, sniff_content, unexpected_content_error
-from growth_verticals.files.value_checks import bisect, out_of_range_mask, to_date
+from growth_verticals.files.value_checks import out_of_range_mask
 from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import pyarrow.parquet as pq
 
     from growth_verticals.contract.table import Column, TableContract
     from growth_verticals.files.headers import Layout
@@ -31,12 +52,24 @@ if TYPE_CHECKING:
     from growth_verticals.source import Parquet, Source
 
 BATCH_CELLS = 1_000_000
+#: What Arrow says about a file that it cannot read → what we say.
+_DAMAGES = {
+    "magic bytes": "no footer at its end: it is truncated, or is not Parquet",
+    "crc checksum": "a page whose checksum does not match its bytes",
+    "not yet implemented": "an encoding that is not supported",
+    "support for codec": "a compression that is not supported",
+    "encrypt": "encrypted columns",
+    "decrypt": "encrypted columns",
+    "too deeply nested": "a schema that is nested deeper than 100 levels",
+    "invalid utf8": "text that is not UTF-8, in a dictionary that Arrow cannot load",
+    "different lengths": "columns of different lengths",
+}
 
 
 class ParquetReader:
     """Reads one Parquet file, or a zip archive's members. Row numbers start at 1 and continue from member to member.
 
-    :param batch_cells: about this many cells are in a block. Memory: a block, and the pages of one row group.
+    :param batch_cells: about this many cells are in a block. Memory: a block, and one row group as it is stored.
     """
 
     def __init__(
@@ -52,6 +85,7 @@ class ParquetReader:
         self._source = source
         self._contract = contract
         self._batch_cells = batch_cells
+        self._max_ratio = form.max_ratio
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = describe_expected(contract, formats)
@@ -61,169 +95,156 @@ class ParquetReader:
         row = 1
         for name, stream in self._members:
             with as_seekable(stream) as raw:
-                for layout, batch in self._read_batches(name, raw):
-                    yield Block((layout, batch), row)
-                    row += batch.num_rows
+                for rows in self._read_rows(name, raw):
+                    yield Block(rows, row)
+                    row += rows.batch.num_rows
 
     def parse(self, block: Block) -> ParsedBlock:
         """Parse one block; see `Reader.parse`. A rejected row's raw record is the row as JSON."""
-        layout, batch = block.data
-        names = [name for name in layout.names if name in layout.loaded]
-        arrays = {name: _to_plain_type(array) for name, array in zip(names, batch.columns, strict=True)}
+        data: _Rows = block.data
+        layout, batch = data.layout, data.batch
+        known, extras = data.plain(), data.extras()
+        faults: dict[str, Faults] = {name: bad for name, (_, bad) in extras.items()}
         values = []
-        faults: dict[str, Faults] = {}
         for column in self._contract.columns:
-            if column.name in layout.known:
-                array, faults[column.name] = self._cast(column, arrays[column.name])
+            if column.name in known:
+                array, faults[column.name] = self._cast(column, *known[column.name])
             elif column.name == EXTRA and layout.extras:
-                array = as_map({extra: _as_text(arrays[extra]) for extra in layout.extras})
+                array = as_map({name: text for name, (text, _) in extras.items()})
             else:
                 array = pa.nulls(batch.num_rows, arrow_type(column))
             values.append(array)
         rows = pa.arange(block.first_row, block.first_row + batch.num_rows)
+        return split_rejects(self._contract.columns, values, rows, faults, self._expected, data.raw_record)
 
-        def raw_record(row: int) -> str:
-            columns = zip(batch.schema.names, batch.columns, strict=True)
-            cells = {name: _json_value(array[row]) for name, array in columns}
-            return json.dumps(cells, default=str, ensure_ascii=False)
-
-        return split_rejects(self._contract.columns, values, rows, faults, self._expected, raw_record)
-
-    def _read_batches(self, name: str, raw: BinaryIO) -> Iterator[tuple[Layout, pa.RecordBatch]]:
+    def _read_rows(self, name: str, raw: BinaryIO) -> Iterator[_Rows]:
         head = raw.read(64)
         raw.seek(0)
         if not head.startswith(b"PAR1"):
-            raise unexpected_content_error(name, self._source.name, "Parquet", sniff_content(head))
+            found = "an encrypted Parquet file" if head.startswith(b"PARE") else sniff_content(head)
+            raise unexpected_content_error(name, self._source.name, "Parquet", found)
         try:
-            file = pq.ParquetFile(raw)
+            shared = pa.PythonFile(raw, mode="r")  # one, because all readers share its lock
+            file = open_file(shared)
             schema = file.schema_arrow
             layout = resolve_header(schema.names, self._source, self._contract, name, line=None)
             self._check_types(name, layout, schema)
-            columns = [field for field, name in zip(schema.names, layout.names, strict=True) if name in layout.loaded]
-            size = max(1, self._batch_cells // len(columns))
-            for batch in file.iter_batches(batch_size=size, columns=columns, use_threads=False):
-                yield layout, batch
-        except (pa.ArrowInvalid, OSError) as error:
+            names = zip(schema.names, layout.names, strict=True)
+            fields = {field: column for field, column in names if column in layout.loaded}
+            int96 = self._int96_fields(name, file, fields)
+            size = batch_rows(file, self._batch_cells // len(fields))
+            exact = open_file(shared, file.metadata, int96_unit="ns") if int96 else file
+            nanoseconds = RowsAhead(read_batches(exact, int96, size))
+            counter = RowCounter(name, self._source.name, shared.size(), self._max_ratio)
+            file = open_file(shared, file.metadata, dictionaries=dictionary_fields(shared, file, list(fields), size))
+            for batch in read_batches(file, list(fields), size):
+                counter.add(batch)
+                for part in split(batch):
+                    times = nanoseconds.pair(part, int96)
+                    yield _Rows(layout, part, fields, times)
+            counter.check(file, list(fields))
+        except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
             raise self._unreadable_error(name, error) from error
 
     def _unreadable_error(self, name: str, error: Exception) -> FileRefusedError:
+        text = str(error).lower()
+        damages = [damage for words, damage in _DAMAGES.items() if words in text]
         return FileRefusedError(
             "the Parquet file cannot be read",
             source=self._source.name,
             file=name,
-            found=type(error).__name__,
+            found=damages[0] if damages else f"damaged data ({type(error).__name__})",
             next_step="compare the size with the vendor's, and ask for the file again",
         )
+
+    def _int96_fields(self, name: str, file: pq.ParquetFile, fields: Mapping[str, str]) -> list[str]:
+        """Return the INT96 columns. Refuse a file that has one inside a list or struct, whose values Arrow changes."""
+        columns = [file.schema.column(at) for at in range(len(file.schema))]
+        flat = {field.name for field in file.schema_arrow if pa.types.is_timestamp(field.type)} & fields.keys()
+        int96 = [column.path for column in columns if column.physical_type == "INT96"]
+        for path in int96:
+            if path not in flat and any(f"{path}.".startswith(f"{field}.") for field in fields):
+                raise FileRefusedError(
+                    "INT96 timestamps inside a list or struct cannot be read exactly",
+                    source=self._source.name,
+                    file=name,
+                    column=path,
+                    next_step='declare extra_columns="ignore", or ask the vendor for timestamps in microseconds',
+                )
+        return [path for path in int96 if path in flat]
 
     def _check_types(self, file: str, layout: Layout, schema: pa.Schema) -> None:
         columns = {column.name: column for column in self._contract.columns}
         for name, field in zip(layout.names, schema, strict=True):
-            if name in layout.known and not _can_cast(_value_type(field.type), arrow_type(columns[name])):
+            file_type = value_type(field.type)
+            if name in layout.extras:
+                fits, expected = can_print(field.type), "a type that can be written as text"
+            elif name in layout.known:
+                fits, expected = can_cast(file_type, arrow_type(columns[name])), columns[name].type
+            else:
+                continue
+            if not fits:
                 raise FileRefusedError(
                     "a cast from the file's column type could change values",
                     source=self._source.name,
                     file=file,
                     column=name,
-                    expected=columns[name].type,
+                    expected=expected,
                     found=str(field.type),
                     next_step="change the column's type in the SQL file, or ask the vendor to change it in the file",
                 )
 
-    def _cast(self, column: Column, array: pa.Array) -> tuple[pa.Array, Faults]:
+    def _cast(self, column: Column, array: pa.Array, unreadable: Faults) -> tuple[pa.Array, Faults]:
         data_type = arrow_type(column)
         if pa.types.is_string(array.type):
             values, faults = self._casters[column.name](array)
-            return values, faults
-        try:
-            values = _cast_exactly(array, data_type)
-            bad: list[int] = []
-        except pa.ArrowInvalid:
-            values, bad = bisect(lambda cells: _cast_exactly(cells, data_type), array, data_type)
-        faults = {row: _reason_for(array[row], data_type) for row in bad}
+            return values, faults | unreadable
+        values, bad = cast_or_bisect(lambda cells: cast_exactly(cells, data_type), array, data_type)
+        faults = {row: reason_for(array[row], data_type) for row in bad}
         out_of_range = out_of_range_mask(values)
         if out_of_range is not None:
             reason = Reason.NOT_A_NUMBER if pa.types.is_floating(data_type) else Reason.OUT_OF_RANGE
             faults |= dict.fromkeys(true_rows(out_of_range), reason)
         if pa.types.is_string(values.type):
             faults |= nul_faults(values)
-        return values, faults
+        return values, faults | unreadable
 
 
-def _value_type(data_type: pa.DataType) -> pa.DataType:
-    """Return the plain type of a column that can be dictionary-encoded or in another memory layout."""
-    if pa.types.is_dictionary(data_type):
-        return _value_type(data_type.value_type)
-    if pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type):
-        return pa.string()
-    if pa.types.is_large_binary(data_type) or pa.types.is_binary_view(data_type):
-        return pa.binary()
-    return data_type
+class _Rows(NamedTuple):
+    """Rows that are not parsed yet.
 
+    :param batch: the loaded columns under the file's names.
+    :param fields: the file's names → the contract's names.
+    :param int96: the columns that are INT96 timestamps, by the file's names.
+    """
 
-def _to_plain_type(array: pa.Array) -> pa.Array:
-    data_type = _value_type(array.type)
-    return array if array.type.equals(data_type) else pc.cast(array, data_type)
+    layout: Layout
+    batch: pa.RecordBatch
+    fields: dict[str, str]
+    int96: dict[str, Int96Times]
 
+    def plain(self) -> dict[str, tuple[pa.Array, Faults]]:
+        """Return, by the contract's names, the known columns in plain types, and the cells that have no value."""
+        return {
+            name: self.int96[field].microseconds() if field in self.int96 else to_plain_type(self.batch.column(field))
+            for field, name in self.fields.items()
+            if name in self.layout.known
+        }
 
-def _can_cast(file_type: pa.DataType, column_type: pa.DataType) -> bool:
-    """Whether a cast from the file's type keeps every value or detects the values that it cannot keep."""
-    is_ = pa.types
-    if file_type.equals(column_type) or is_.is_null(file_type):
-        return True
-    if is_.is_string(file_type):
-        fits = not is_.is_nested(column_type)
-    elif is_.is_integer(file_type):
-        fits = (
-            is_.is_integer(column_type)
-            or is_.is_floating(column_type)
-            or is_.is_decimal(column_type)
-            or is_.is_string(column_type)
-        )
-    elif is_.is_floating(file_type):  # writers without nullable integers write such columns as doubles
-        fits = is_.is_integer(column_type) or (
-            is_.is_floating(column_type) and column_type.bit_width >= file_type.bit_width
-        )
-    elif is_.is_decimal(file_type):
-        fits = is_.is_decimal(column_type) or is_.is_integer(column_type)
-    elif is_.is_timestamp(file_type) and is_.is_timestamp(column_type) and column_type.tz is not None:
-        fits = file_type.tz is not None
-    elif is_.is_timestamp(file_type):
-        fits = (is_.is_timestamp(column_type) or is_.is_date32(column_type)) and file_type.tz in (None, "UTC")
-    elif is_.is_date(file_type):
-        fits = is_.is_date32(column_type)
-    else:
-        fits = is_.is_binary(file_type) and is_.is_string(column_type)
-    return bool(fits)
+    def extras(self) -> dict[str, tuple[pa.Array, Faults]]:
+        """Return the unknown columns as text, and the cells that have no value."""
+        return {
+            name: (self.int96[field].text(), {}) if field in self.int96 else as_text(self.batch.column(field))
+            for field, name in self.fields.items()
+            if name in self.layout.extras
+        }
 
-
-def _cast_exactly(array: pa.Array, data_type: pa.DataType) -> pa.Array:
-    """Cast, or raise `pa.ArrowInvalid` if a value would change."""
-    if pa.types.is_timestamp(array.type) and pa.types.is_date32(data_type):
-        return to_date(array)
-    if pa.types.is_integer(array.type) and pa.types.is_decimal(data_type):
-        array = pc.cast(array, pa.decimal128(38, min(data_type.scale, 19)))
-    return pc.cast(array, data_type)
-
-
-def _reason_for(value: pa.Scalar, column_type: pa.DataType) -> Reason:
-    """Return the reason why a value does not fit the column, after `_can_cast` has allowed its type."""
-    if pa.types.is_decimal(column_type):
-        return reason_for_decimal(str(value.as_py()), column_type.scale)
-    if pa.types.is_integer(column_type):
-        return Reason.OUT_OF_RANGE if pa.types.is_integer(value.type) else Reason.NOT_AN_INTEGER
-    if pa.types.is_timestamp(value.type):
-        return Reason.NOT_A_DATE if pa.types.is_date32(column_type) else Reason.TOO_PRECISE
-    return Reason.TOO_PRECISE if pa.types.is_floating(column_type) else Reason.WRONG_TYPE
-
-
-def _json_value(cell: pa.Scalar) -> object:
-    """Return a value for `json.dumps`: a timestamp as text, because Python's type has no nanoseconds."""
-    return (pc.cast(cell, pa.string()) if pa.types.is_timestamp(cell.type) else cell).as_py()
-
-
-def _as_text(array: pa.Array) -> pa.Array:
-    """Return an unknown column as text, with nested values as JSON."""
-    if not pa.types.is_nested(array.type):
-        return pc.cast(array, pa.string())
-    cells = array.to_pylist()
-    return pa.array([None if cell is None else json.dumps(cell, default=str) for cell in cells], pa.string())
+    def raw_record(self, row: int) -> str:
+        """Return a row as JSON."""
+        cells = {
+            field: self.int96[field].slice(row).text()[0].as_py()
+            if field in self.int96
+            else json_value(self.batch.column(field)[row], errors="backslashreplace")
+            for field in self.fields
+        }
+        return json.dumps(cells, default=str, ensure_ascii=False)

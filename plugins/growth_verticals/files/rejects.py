@@ -37,6 +37,8 @@ class Reason(StrEnum):
     TOO_PRECISE = "too_precise"
     #: Not a finite number: text, NaN, infinity.
     NOT_A_NUMBER = "not_a_number"
+    #: An empty quoted cell in a column that is not text, of a source that does not read those as NULL.
+    QUOTED_EMPTY = "quoted_empty"
     #: Not in the declared date format, or not a day of the calendar.
     NOT_A_DATE = "not_a_date"
     #: Not in the declared format, not a valid time, a time zone in a timestamp, or none in a timestamptz.
@@ -49,12 +51,18 @@ class Reason(StrEnum):
     TOO_FEW_COLUMNS = "too_few_columns"
     #: The record has more cells than the header.
     TOO_MANY_COLUMNS = "too_many_columns"
+    #: A quote inside a quoted cell that is not doubled, so that its value is not certain.
+    STRAY_QUOTE = "stray_quote"
     #: The record is longer than the maximum length.
     TOO_LONG = "too_long"
     #: A NUL character in the cell.
     NUL_BYTE = "nul_byte"
+    #: Bytes in a text cell that are not UTF-8.
+    NOT_UTF8 = "not_utf8"
     #: The line is not one JSON object with each key once.
     NOT_JSON = "not_json"
+    #: An Excel formula without a stored value: the program that wrote the workbook did not calculate it.
+    NOT_CALCULATED = "not_calculated"
     #: A list or object instead of a plain value, or a value that cannot be cast to the column's type.
     WRONG_TYPE = "wrong_type"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from growth_verticals.files.records import split_records
+from growth_verticals.files.records import column_at, split_records, stray_quotes
 from growth_verticals.files.rejects import Reason, Rejected
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.files.blocks import TextBlock
     from growth_verticals.files.records import Dialect, Records
+    from growth_verticals.files.rejects import Faults
 
 
 class RowLocator:
@@ -24,6 +25,8 @@ class RowLocator:
 
     :param row_count: how many rows Arrow read.
     :param invalid_rows: the records that Arrow skipped because of their number of cells.
+
+    Raises `UnclosedQuoteError` if lines of the block are swallowed by a quote.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class RowLocator:
         self._invalid_rows = invalid_rows
         self._block = block
         self._dialect = dialect
+        self._has_stray_quotes = not block.well_formed and bool(stray_quotes(block.data, dialect))
 
     def source_rows(self) -> pa.Array:
         """Return the 1-based line of each row, int64."""
@@ -53,10 +57,31 @@ class RowLocator:
             index = invalid.number - 1
             few = invalid.actual_columns < columns
             reason = Reason.TOO_FEW_COLUMNS if few else Reason.TOO_MANY_COLUMNS
+            if index in self._stray_quotes:
+                reason = Reason.STRAY_QUOTE
             line = self._block.first_line + self._records.lines[index]
             raw = self._dialect.as_written(self._records.raw_records[index])
             rejected.append(Rejected(line, None, reason, f"{columns} columns", raw))
         return rejected
+
+    def stray_quote_faults(self, columns: Sequence[str]) -> dict[str, Faults]:
+        """Return the cells with a quote that is not doubled, by column. Arrow drops or keeps such a quote silently."""
+        faults: dict[str, Faults] = {}
+        if self._has_stray_quotes:
+            rows = {record: row for row, record in enumerate(self._record_indices)}
+            for record in rows.keys() & self._stray_quotes.keys():
+                for column in self._stray_quotes[record]:
+                    faults.setdefault(columns[column], {})[rows[record]] = Reason.STRAY_QUOTE
+        return faults
+
+    @cached_property
+    def _stray_quotes(self) -> dict[int, list[int]]:
+        """The columns with stray quotes of each record that has some, by the record's index."""
+        found = {}
+        for index, record in enumerate(self._records.raw_records if self._has_stray_quotes else ()):
+            if strays := stray_quotes(record, self._dialect):
+                found[index] = [column_at(record, start, self._dialect) for start in strays]
+        return found
 
     @cached_property
     def _records(self) -> Records:

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.records import count_line_ends
 from growth_verticals.files.unpack.compression import sniff_content, unexpected_content_error
 
 if TYPE_CHECKING:
     from growth_verticals.files.unpack.compression import ByteStream
+
+
+_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: Bytes of a character, or of a byte-order mark, in any of the encodings.
+_LONGEST_CHARACTER = 4
 
 
 class Utf8Stream:
@@ -23,6 +29,7 @@ class Utf8Stream:
 
     def __init__(self, stream: ByteStream, encoding: str, source: str, file: str) -> None:
         self._stream = stream
+        self._encoding = encoding
         self._file_and_source = file, source
         self._start = True
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
@@ -32,6 +39,7 @@ class Utf8Stream:
 
         Raises `UnicodeDecodeError`, and `FileRefusedError` for a file that is not text.
         """
+        size = max(size, _LONGEST_CHARACTER)  # no bytes returned means the end
         chunks = []
         while size > 0 and (data := self._stream.read(size)):
             size -= len(data)
@@ -39,12 +47,29 @@ class Utf8Stream:
         data = b"".join(chunks)
         if self._start and (found := sniff_content(data[:64])) is not None:
             raise unexpected_content_error(*self._file_and_source, "text", found)
+        if self._start and data and self._encoding == "utf-16" and not data.startswith(_UTF16_BOMS):
+            raise self._no_bom_error(data)
         if self._decoder is not None:
             data = self._decoder.decode(data, final=size > 0).encode()
         if self._start and data:
             self._start = False
             data = data.removeprefix(codecs.BOM_UTF8)
         return data
+
+    def _no_bom_error(self, head: bytes) -> FileRefusedError:
+        file, source = self._file_and_source
+        # In text of mostly ASCII characters, one half of every pair of bytes is zero.
+        zeros = head[0::2].count(0), head[1::2].count(0)
+        likely = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le" if zeros[1] else "another encoding than utf-16"
+        return FileRefusedError(
+            "the file has no byte-order mark, so the order of the bytes in its utf-16 is not known",
+            source=source,
+            file=file,
+            line=1,
+            expected="FF FE or FE FF at the start",
+            found=f"bytes that look like {likely}",
+            next_step='declare encoding="utf-16-le" or "utf-16-be", or the encoding that the vendor names',
+        )
 
     def decoded_before(self, error: UnicodeDecodeError) -> bytes:
         """Return what `read` would have returned up to the byte that does not decode."""
@@ -63,7 +88,8 @@ def check_utf8(data: bytes, source: str, file: str, first_line: int) -> None:
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            raise wrong_encoding_error("utf-8", source, file, first_line + data.count(b"\n", 0, error.start)) from None
+            line = first_line + count_line_ends(data[: error.start])
+            raise wrong_encoding_error("utf-8", source, file, line) from None
         raise
 
 

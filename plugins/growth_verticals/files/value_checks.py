@@ -19,6 +19,13 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days f
 _DAY_US = 86_400_000_000
 _0X = pa.scalar(int.from_bytes(b"0X", sys.byteorder), pa.uint16())
 _UPPER_CASE = pa.scalar(int.from_bytes(b"\xff\xdf", sys.byteorder), pa.uint16())  # clears the bit that makes X an x
+#: An integer in digits.
+INTEGER_TEXT = r"^[ \t]*[+-]?[0-9]+[ \t]*$"
+#: What a number has that is not zero and that a float type may read as zero: a negative exponent, or many zeros.
+_TINY_MARKS = (b"e-", b"E-", b"0" * 38)
+_TINY = re.compile(rb"[0-9.][eE]-[0-9]|0{38}")
+_LARGEST_FLOATS = {"float": int((2 - 2**-23) * 2.0**127), "double": int(sys.float_info.max)}
+_MAX_FLOAT_DIGITS = 309
 _HEXADECIMAL = re.compile(rb"(?<![0-9A-Za-z])0[xX]")
 
 
@@ -65,6 +72,66 @@ def _integer_limits(
     low: int, high: int, integer_type: pa.DataType, data_type: pa.DataType
 ) -> tuple[pa.Scalar, pa.Scalar, tuple[int, int]]:
     return pa.scalar(low, integer_type).cast(data_type), pa.scalar(high, integer_type).cast(data_type), (low, high)
+
+
+def may_differ_from_text(values: pa.Array, data: bytes) -> bool:
+    """Whether a parsed float can be another number than its text in `data`; see `inexact_float_mask`."""
+    if not pa.types.is_floating(values.type):
+        return False
+    extremes = pc.min_max(values)
+    smallest, largest = extremes["min"].as_py(), extremes["max"].as_py()
+    if smallest is None:
+        return False
+    if max(-smallest, largest) >= _exact_integers(values.type):
+        return True
+    if not smallest <= 0 <= largest or not pc.any(pc.equal(values, 0)).as_py():
+        return False
+    return any(tiny in data for tiny in _TINY_MARKS) and _TINY.search(data) is not None
+
+
+def inexact_float_mask(values: pa.Array, text: pa.Array) -> pa.Array | None:
+    """Return a mask of the floats that are not what their text says, or None if there are none.
+
+    A number with a fraction or an exponent is the nearest float, as everywhere, but not zero unless it is zero. An
+    integer in digits must be exact: 9007199254740993 is the nearest double to an id that is another person's.
+    """
+    if not pa.types.is_floating(values.type):
+        return None
+    large = pc.greater_equal(pc.abs(values), _exact_integers(values.type))
+    mask = pc.and_(pc.equal(values, 0), pc.match_substring_regex(text, "^[^eE]*[1-9]")).fill_null(False)
+    rounded = [
+        row
+        for row in pc.indices_nonzero(pc.and_(large, pc.match_substring_regex(text, INTEGER_TEXT))).to_pylist()
+        if math.isfinite(number := values[row].as_py()) and int(number) != int(text[row].as_py())
+    ]
+    if rounded:
+        mask = pc.or_(mask, pc.is_in(pa.arange(0, len(values)), value_set=pa.array(rounded, pa.int64())))
+    return mask if pc.any(mask).as_py() else None
+
+
+def to_floats(integers: pa.Array, data_type: pa.DataType) -> pa.Array:
+    """Return integers as floats. Raises `pa.ArrowInvalid` if one is not exact; Arrow's own cast, if one is large."""
+    try:
+        return pc.cast(integers, data_type)
+    except pa.ArrowInvalid:
+        floats = pc.cast(integers, data_type, safe=False)
+        pairs = zip(floats.to_pylist(), integers.to_pylist(), strict=True)
+        if any(number is not None and int(value) != number for value, number in pairs):
+            raise
+        return floats
+
+
+def _exact_integers(data_type: pa.DataType) -> int:
+    """Return the integer up to which a float type has every integer."""
+    return 2**24 if data_type.bit_width == 32 else 2**53
+
+
+def is_integer_in_range(cell: str, type_name: str) -> bool:
+    """Whether a cell is an integer in digits that is not too large for a float type."""
+    if not re.match(INTEGER_TEXT, cell):
+        return False
+    digits = cell.strip(" \t+-").lstrip("0")
+    return len(digits) <= _MAX_FLOAT_DIGITS and int(digits or "0") <= _LARGEST_FLOATS[type_name]
 
 
 def bisect(

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from growth_verticals.contract.table import Column, TableContract
 from growth_verticals.files import open_reader
-from growth_verticals.source import Delimited, Inbox, OnDemand, Source
+from growth_verticals.source import Delimited, FixedWidth, Inbox, OnDemand, Source
+from tests.unit.files.counting import count_records
 
 if TYPE_CHECKING:
     from growth_verticals.reader import Reader
     from growth_verticals.source import Format
+
+
+#: Counting the records of a larger file a second time would take too long.
+LARGE_FILE = 2**20
 
 
 @dataclass
@@ -54,7 +59,7 @@ def contract(**columns: str) -> TableContract:
 
 
 def drain(reader: Reader) -> ReadResult:
-    """Read a file to its end."""
+    """Read a file to its end. Nothing is lost: every record is a row or a reject."""
     result = ReadResult([], [])
     for block in reader.blocks():
         parsed = reader.parse(block)
@@ -70,4 +75,8 @@ def read(
     data: bytes | str, table: TableContract, form: Format | None = None, name: str = "f.txt", **options: Any
 ) -> ReadResult:
     raw = data.encode() if isinstance(data, str) else data
-    return drain(open_reader(io.BytesIO(raw), name, source(form, **options), table))
+    result = drain(open_reader(io.BytesIO(raw), name, source(form, **options), table))
+    form = form or Delimited()
+    if isinstance(form, Delimited | FixedWidth) and name.endswith((".txt", ".csv")) and len(raw) < LARGE_FILE:
+        assert len(result.rows) + len(result.rejects) == count_records(raw, form)
+    return result

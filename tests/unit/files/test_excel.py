@@ -1,4 +1,4 @@
-"""Excel workbooks, written here part by part, because no installed library writes them."""
+"""Excel workbooks: which sheet and rows are read, and what is loaded. Written here part by part, to have any XML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growth_verticals.errors import FileRefusedError
+from growth_verticals.errors import DeclarationError, DeliveryRefusedError, FileRefusedError
+from growth_verticals.files import excel
 from growth_verticals.files.excel import ExcelReader
 from growth_verticals.source import Excel
 from tests.unit.files.reading import ReadResult, contract, drain, read, source
@@ -102,7 +103,8 @@ def sheet(*rows: list[str | None], form: Excel | None = None, **columns: str) ->
         ("int", text("12"), 12),
         ("int", ERROR, "<wrong_type>"),
         ("string", ERROR, "<wrong_type>"),
-        ("long", number("12345678901234567"), "<not_an_integer>"),  # a double cannot represent it exactly
+        ("long", number("12345678901234567"), 12345678901234567),
+        ("long", number("1.2345678901234567E+16"), "<not_an_integer>"),
         ("decimal(5, 2)", number("12.5"), Decimal("12.50")),
         ("decimal(5, 2)", number("12.555"), "<too_precise>"),
         ("double", number("1E-3"), 0.001),
@@ -135,6 +137,110 @@ def test_declared_formats_apply_to_text_cells_and_typed_cells_need_none() -> Non
     )
     assert got.column("born") == [date(2025, 12, 9), date(2025, 12, 9), None]
     assert got.column("member") == [True, False, None]
+
+
+def test_typed_dates_are_loaded_by_their_value_whatever_format_is_declared_for_text() -> None:
+    form = Excel(dates={"*": "%m/%d/%y"}, timestamps={"*": "%m/%d/%y %H:%M"}, pivot_year=20)
+    got = sheet(
+        [text("born"), text("seen")],
+        [number("16500", style=1), number("46000.123456", style=2)],
+        [text("3/4/45"), text("3/4/25 10:20")],
+        [number("46000.5", style=2), number("46000", style=1)],  # a time of day in a date column would be lost
+        form=form,
+        born="date",
+        seen="timestamp",
+    )
+    assert got.column("born") == [date(1945, 3, 4), date(1945, 3, 4)]
+    assert got.column("seen") == [datetime(2025, 12, 9, 2, 57, 46, 598000), datetime(1925, 3, 4, 10, 20)]  # noqa: DTZ001
+    assert got.reasons == [(4, "born", "not_a_date")]
+
+
+TITLED = [
+    [text("Members of the club")],
+    [text("as of"), number("46000", style=1)],
+    [],
+    [text("id"), text("name")],
+    [number("1"), text("Willow")],
+    [number("2"), text("Hazel")],
+]
+
+
+@pytest.mark.parametrize("skip_lines", [2, 3])
+def test_rows_above_the_header_and_below_the_records_can_be_declared(skip_lines: int) -> None:
+    totals = [[], [text("Total"), number("2")], [text("printed by"), None, text("Oak")]]
+    form = Excel(skip_lines=skip_lines, trailer="Total|{rows}\nprinted by|*")
+    got = sheet(*TITLED, *totals, form=form, id="int", name="string")
+    assert got.rows == [{"id": 1, "name": "Willow", "source_row": 5}, {"id": 2, "name": "Hazel", "source_row": 6}]
+    with pytest.raises(FileRefusedError, match="does not end with its trailer"):
+        sheet(*TITLED, form=form, id="int", name="string")
+    with pytest.raises(DeliveryRefusedError, match="expected 3 records, found 2"):
+        sheet(
+            *TITLED,
+            [text("Total"), number("3")],
+            form=Excel(skip_lines=3, trailer="Total|{rows}"),
+            id="int",
+            name="string",
+        )
+
+
+def test_a_title_in_place_of_the_header_refuses_the_file_and_says_what_to_declare() -> None:
+    with pytest.raises(FileRefusedError, match="row 1 is not the header, declare skip_lines") as refused:
+        sheet(*TITLED, id="int", name="string")
+    assert refused.value.line == 1
+    assert "Members" not in str(refused.value)
+    with pytest.raises(FileRefusedError, match="no header row"):
+        sheet(*TITLED, form=Excel(skip_lines=6), id="int", name="string")
+
+
+def test_a_sheet_without_a_header_has_its_columns_from_column_a() -> None:
+    rows = [[None, text("Willow")], [number("2"), text("Hazel")]]
+    got = sheet(*rows, form=Excel(header=False), id="int", name="string")
+    assert got.rows == [{"id": None, "name": "Willow", "source_row": 1}, {"id": 2, "name": "Hazel", "source_row": 2}]
+    got = sheet(*rows, form=Excel(header=False, columns=("name", "city")), city="string", name="string")
+    assert got.column("name") == [None, "2"]
+    with pytest.raises(DeclarationError):
+        Excel(columns=("id",))
+    with pytest.raises(DeclarationError):
+        Excel(trailer="*|*")
+
+
+def test_a_filled_cell_outside_of_the_columns_rejects_its_row() -> None:
+    rows = [
+        [None, text("id"), text("name")],
+        [None, number("1")],
+        [None, number("2"), None, text("Oak")],
+        [number("3")],
+    ]
+    got = sheet(*rows, id="int", name="string")
+    assert got.column("id") == [1]
+    assert got.reasons == [(3, None, "too_many_columns"), (4, None, "too_many_columns")]
+    assert [json.loads(each["raw_record"]) for each in got.rejects] == [{"id": "2", "D": "Oak"}, {"A": "3"}]
+
+
+def test_a_bad_cell_in_an_extra_column_rejects_its_row() -> None:
+    rows = [
+        [text("id"), text("note")],
+        [number("1"), ERROR],
+        [number("2"), text("Oak")],
+        [number("3"), text("_x0000_")],
+    ]
+    data = workbook(People=rows)
+    got = read(data, contract(id="int", extra="map<string, string>"), Excel(), "f.xlsx", extra_columns="keep")
+    assert got.rows == [{"id": 2, "extra": [("note", "Oak")], "source_row": 3}]
+    assert got.reasons == [(2, "note", "wrong_type"), (4, "note", "nul_byte")]
+
+
+def test_long_texts_that_many_cells_share_make_smaller_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(excel, "MAX_RECORD_BYTES", 1_000)
+    rows = [[text("id"), text("name")], *([number(str(n)), text("n" * (2_000 if n == 25 else 90))] for n in range(50))]
+    reader = ExcelReader(
+        [("f", io.BytesIO(workbook(People=rows)))], source(Excel()), Excel(), contract(id="int", name="string")
+    )
+    blocks = list(reader.blocks())
+    assert len(blocks) > 4
+    parsed = [reader.parse(block) for block in reversed(blocks)]
+    assert sum(each.rows.num_rows for each in parsed) == 49
+    assert [row["reason"] for each in parsed for row in each.rejects.to_pylist()] == ["too_long"]
 
 
 def test_source_row_is_the_sheets_row_and_empty_rows_are_skipped() -> None:

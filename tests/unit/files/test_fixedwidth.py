@@ -67,6 +67,26 @@ def test_a_bad_line_is_rejected_and_the_others_are_loaded(line: str, reason: str
     assert [each["raw_record"] for each in got.rejects] == [line]
 
 
+@pytest.mark.parametrize(
+    "text", [" 1abcd\r 2efgh\n 3ijkl\r", " 1abcd\n 2efgh\r\r\n 3ijkl", "\r 1abcd\r 2efgh\r 3ijkl\n"]
+)
+@pytest.mark.parametrize("block_bytes", [1, 5, 2**20])
+def test_any_mix_of_line_ends_gives_every_row(text: str, block_bytes: int) -> None:
+    form = FixedWidth(columns={"id": 2, "name": 4})
+    table = contract(id="int!", name="string")
+    got = drain(
+        FixedWidthReader([("f", io.BytesIO(text.encode()))], source(form), form, table, block_bytes=block_bytes)
+    )
+    assert got == read(text, table, form)
+    assert got.column("id") == [1, 2, 3]
+
+
+@pytest.mark.parametrize("character", ["\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_only_newlines_and_carriage_returns_end_a_line(character: str) -> None:
+    form = FixedWidth(columns={"id": 2, "name": 4})
+    assert read(f" 1a{character}bc\n", contract(id="int", name="string"), form).column("name") == [f"a{character}bc"]
+
+
 def test_skipped_lines_and_the_trailer_are_not_records() -> None:
     form = FixedWidth(columns={"id": 2, "name": 4}, skip_lines=1, trailer="T{rows}")
     table = contract(id="int!", name="string")

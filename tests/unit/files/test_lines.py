@@ -23,7 +23,7 @@ def small_blocks(text: str, form: Delimited, size: int) -> ReadResult:
 @pytest.mark.parametrize("size", [1, 2, 3, 2**20])
 def test_lines_before_the_header_are_skipped_and_counted(eol: str, size: int) -> None:
     text = eol.join(['made by "ACME', "", "id,name", "1,a", "x,b", ""])
-    got = small_blocks(text, Delimited(skip_lines=2), size if eol != "\r" else 2**20)
+    got = small_blocks(text, Delimited(skip_lines=2), size)
     assert got.column("id") == [1]
     assert got.column("source_row") == [4]
     assert got.reasons == [(5, "id", "not_an_integer")]
@@ -39,7 +39,7 @@ def test_a_file_that_ends_before_its_header_is_empty() -> None:
 @pytest.mark.parametrize("size", [1, 7, 2**20])
 def test_the_trailer_is_not_a_record_and_its_count_is_checked(eol: str, end: str, size: int) -> None:
     text = eol.join(["id,name", "1,a", "x,b", '3,"c', 'd"', "TRL|2026-11-22|003"]) + end.format(eol=eol)
-    got = small_blocks(text, WITH_TRAILER, size if eol != "\r" else 2**20)
+    got = small_blocks(text, WITH_TRAILER, size)
     assert got.column("id") == [1, 3]
     assert [row for row, _, _ in got.reasons] == [3]
 
@@ -55,6 +55,12 @@ def test_a_wrong_count_refuses_the_delivery_and_names_both_counts(count: str) ->
 def test_a_file_without_its_trailer_is_refused(last: str) -> None:
     with pytest.raises(FileRefusedError, match="does not end with its trailer"):
         read(f"id,name\n1,a\n{last}", PEOPLE, WITH_TRAILER)
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**20])
+def test_a_quote_that_a_trailer_would_close_refuses_the_file(size: int) -> None:
+    with pytest.raises(FileRefusedError, match="not closed"):
+        small_blocks('id,name\n1,"a\nTRL|"|1\n', WITH_TRAILER, size)
 
 
 def test_a_trailer_can_count_zero_records() -> None:
@@ -94,6 +100,10 @@ def test_impossible_declared_columns_are_a_declaration_error(columns: tuple[str,
         {"escape": "\\\\"},
         {"escape": "\n"},
         {"delimiter": ",,"},
+        {"quoted_empty": "NULL"},
+        {"encoding": "utf-32"},
+        {"pivot_year": 101},
+        {"pivot_year": {"born": -1}},
     ],
 )
 def test_contradictory_options_are_a_declaration_error(options: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import tempfile
 import zipfile
@@ -24,13 +25,11 @@ class ByteStream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-#: Data that expands to more than this many times its size counts as a bomb, unless it is at most `HARMLESS_BYTES`.
-MAX_RATIO = 100
+#: Data that expands to more than `Format.max_ratio` times its size counts as a bomb, unless it is at most this long.
 HARMLESS_BYTES = 2**20
 _CHUNK = 2**18
 #: File name suffix → what `sniff_content` returns for such a file.
 CONTENT_BY_SUFFIX = {"gz": "gzip data", "zst": "Zstandard data", "bz2": "bzip2 data", "zip": "a zip archive"}
-_CODECS = {"zst": "zstd", "bz2": "bz2"}
 _DAMAGE_ERRORS: tuple[type[Exception], ...] = (
     EOFError,
     zipfile.BadZipFile,
@@ -38,6 +37,22 @@ _DAMAGE_ERRORS: tuple[type[Exception], ...] = (
     igzip_lib.IsalError,  # type: ignore[assignment]  # the stub declares an instance
     NotImplementedError,
     pa.ArrowException,
+    OSError,  # gzip.BadGzipFile, and what Arrow and bz2 raise; failures of the stream itself are ServiceErrors
+)
+_ASK_AGAIN = "compare the size with the vendor's, and ask for the file again"
+#: Words of a decompressor's message → what we say about it, and the next step.
+_DAMAGES = (
+    (
+        "too much memory",
+        "data that needs a window of more than 128 MB",
+        "ask the vendor to compress without --long, or with --long=27 at most",
+    ),
+    ("dictionary mismatch", "data that needs a dictionary", "ask the vendor to compress without a dictionary"),
+    ("truncated", "truncated data", _ASK_AGAIN),
+    ("checksum", "contents that fail their checksum", _ASK_AGAIN),
+    ("crc check", "contents that fail their checksum", _ASK_AGAIN),
+    ("not a gzipped", "extra bytes after the end", _ASK_AGAIN),
+    ("", "damaged or truncated data, or extra bytes after it", _ASK_AGAIN),
 )
 
 _MAGIC = (
@@ -48,10 +63,13 @@ _MAGIC = (
     (b"BZh", "bzip2 data"),
     (b"\xfd7zXZ\x00", "xz data"),
     (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+    *((bytes([start]) + b"\x2a\x4d\x18", "Zstandard data") for start in range(0x50, 0x60)),  # skippable frames
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
     (b"\xd0\xcf\x11\xe0", "an old Office file"),
     (b"%PDF-", "a PDF"),
+    (b"MZ\x90\x00", "a Windows program"),  # self-extracting archives are programs
+    (b"\x7fELF", "a Linux program"),
     (b"-----BEGIN PGP", "a PGP message"),
     (b"<!doctype html", "a web page"),
     (b"<html", "a web page"),
@@ -96,19 +114,17 @@ def refuse_if_damaged(name: str, source: str, container: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE_ERRORS as error:
-        raise damaged_file_error(name, source, container, "truncated data, or extra bytes after it", error) from error
-    except OSError as error:  # gzip.BadGzipFile; failures of the stream itself are ServiceErrors
-        raise damaged_file_error(name, source, container, "contents that fail their checksum", error) from error
+        text = str(error).lower()
+        found, next_step = next((found, step) for words, found, step in _DAMAGES if words in text)
+        raise damaged_file_error(name, source, container, found, next_step=next_step) from error
 
 
-def damaged_file_error(name: str, source: str, container: str, found: str, cause: object) -> FileRefusedError:
+def damaged_file_error(
+    name: str, source: str, container: str, found: str, *, next_step: str = _ASK_AGAIN
+) -> FileRefusedError:
     """Return the error for an archive or message that cannot be read to its end."""
     return FileRefusedError(
-        f"the {container} cannot be read",
-        source=source,
-        file=name,
-        found=f"{found} ({cause})",
-        next_step="compare the size with the vendor's, and ask for the file again",
+        f"the {container} cannot be read", source=source, file=name, found=found, next_step=next_step
     )
 
 
@@ -121,6 +137,20 @@ def unsafe_archive_error(name: str, source: str, container: str, found: str) -> 
         found=found,
         next_step="ask the vendor for a plain archive that contains only the files",
     )
+
+
+def refuse_if_bomb(size: int, compressed_size: int, max_ratio: int, name: str, source: str, container: str) -> None:
+    """Raise `FileRefusedError` if `compressed_size` bytes have expanded to `size` bytes and that is too many."""
+    if size > max(HARMLESS_BYTES, max_ratio * compressed_size):
+        raise FileRefusedError(
+            f"the {container} is not safe to open",
+            source=source,
+            file=name,
+            expected=f"data that expands {max_ratio:,} times at most (max_ratio)",
+            found="data that expands more",
+            next_step="ask the vendor what was sent; if its files compress that well, declare a higher max_ratio in "
+            "the source's format",
+        )
 
 
 class CountingStream(io.RawIOBase):
@@ -148,33 +178,52 @@ class DecompressedStream:
     """The decompressed bytes of a stream, all of its members, with checksums and the end verified.
 
     :param suffix: `gz`, `zst` or `bz2`.
+    :param max_ratio: see `Format`.
 
     `read` raises `FileRefusedError` for damaged or truncated data, extra bytes after the end, and a decompression
     bomb. Memory: a few hundred kB; Zstandard's window, which the file sets, is 128 MB at most.
     """
 
-    def __init__(self, compressed: ByteStream, suffix: str, name: str, source: str) -> None:
+    def __init__(self, compressed: ByteStream, suffix: str, name: str, source: str, max_ratio: int) -> None:
         self._name_and_source = name, source
         self._container = CONTENT_BY_SUFFIX[suffix]
+        self._max_ratio = max_ratio
         self._compressed = CountingStream(compressed)
         self._size = 0
         if suffix == "gz":
             self._plain: ByteStream = igzip.GzipFile(fileobj=self._compressed, mode="rb")  # type: ignore[no-untyped-call]
+        elif suffix == "bz2":
+            self._plain = _Bzip2Stream(self._compressed)
         else:
-            self._plain = pa.CompressedInputStream(self._compressed, _CODECS[suffix])
+            self._plain = pa.CompressedInputStream(self._compressed, "zstd")
 
     def read(self, size: int, /) -> bytes:
         with refuse_if_damaged(*self._name_and_source, self._container):
             data = self._plain.read(size)
         self._size += len(data)
-        refuse_if_bomb(self._size, self._compressed.count, *self._name_and_source, self._container)
+        refuse_if_bomb(self._size, self._compressed.count, self._max_ratio, *self._name_and_source, self._container)
         return data
 
 
-def refuse_if_bomb(size: int, compressed_size: int, name: str, source: str, container: str) -> None:
-    """Raise `FileRefusedError` if `compressed_size` bytes have expanded to `size` bytes and that is too many."""
-    if size > max(HARMLESS_BYTES, MAX_RATIO * compressed_size):
-        raise unsafe_archive_error(name, source, container, f"data that expands more than {MAX_RATIO} times")
+class _Bzip2Stream:
+    """All frames of a bzip2 stream. Arrow's reader fails at empty ones, and `bz2.BZ2File` ignores extra bytes."""
+
+    def __init__(self, compressed: ByteStream) -> None:
+        self._compressed = compressed
+        self._frame = bz2.BZ2Decompressor()
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            data = b""
+            if self._frame.eof:
+                data = self._frame.unused_data or self._compressed.read(_CHUNK)
+                if not data:
+                    return b""
+                self._frame = bz2.BZ2Decompressor()
+            elif self._frame.needs_input and not (data := self._compressed.read(_CHUNK)):
+                raise EOFError("truncated")
+            if plain := self._frame.decompress(data, size):
+                return plain
 
 
 @contextmanager

@@ -58,15 +58,15 @@ def open_members(
                 file=name,
                 next_step="declare pgp=Pgp(...) in the source's format",
             )
-        yield from _unpack(raw, name, name, form.member, source)
+        yield from _unpack(raw, name, name, form, source)
         return
-    with DecryptedStream(raw, name, source, form.pgp, keys) as plain:
-        yield from _unpack(plain, name, stem if has_pgp_suffix else name, form.member, source)
+    with DecryptedStream(raw, name, source, form.pgp, keys, form.max_ratio) as plain:
+        yield from _unpack(plain, name, stem if has_pgp_suffix else name, form, source)
         plain.finish()
 
 
 def _unpack(
-    stream: ByteStream, name: str, path: str, pattern: str, source: str, outer_layers: tuple[str, ...] = ()
+    stream: ByteStream, name: str, path: str, form: Format, source: str, outer_layers: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, ByteStream]]:
     """Remove the layer that the suffix of `path` names, and the layers inside it.
 
@@ -87,11 +87,12 @@ def _unpack(
         raise unexpected_content_error(name, source, "a file that is not packed again", CONTENT_BY_SUFFIX[layer])
     layers = (*outer_layers, layer)
     if layer != "zip":
-        yield from _unpack(DecompressedStream(stream, layer, name, source), name, stem, pattern, source, layers)
+        plain = DecompressedStream(stream, layer, name, source, form.max_ratio)
+        yield from _unpack(plain, name, stem, form, source, layers)
         return
     with as_seekable(stream) as archive:
-        for member, plain in zip_members(archive, name, pattern, source):
-            yield from _unpack(plain, f"{name}!{member}", member, pattern, source, layers)
+        for member, contents in zip_members(archive, name, form, source):
+            yield from _unpack(contents, f"{name}!{member}", member, form, source, layers)
 
 
 class _PeekedStream:

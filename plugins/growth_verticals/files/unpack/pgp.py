@@ -89,8 +89,9 @@ class DecryptedStream:
     unchanged.
     """
 
-    def __init__(self, raw: ByteStream, name: str, source: str, pgp: Pgp, keys: KeyFinder) -> None:
+    def __init__(self, raw: ByteStream, name: str, source: str, pgp: Pgp, keys: KeyFinder, max_ratio: int) -> None:
         self._name_and_source = name, source
+        self._max_ratio = max_ratio
         self._pgp = pgp
         self._raw = CountingStream(raw)
         self._private_key = keys(pgp.key) if pgp.key is not None else None
@@ -131,7 +132,7 @@ class DecryptedStream:
             return b""
         data = self._plain.read(size)
         self._size += len(data)
-        refuse_if_bomb(self._size, self._raw.count, *self._name_and_source, _CONTAINER)
+        refuse_if_bomb(self._size, self._raw.count, self._max_ratio, *self._name_and_source, _CONTAINER)
         if len(data) < size:
             self._verify()
         return data
@@ -140,7 +141,7 @@ class DecryptedStream:
         """Raise `FileRefusedError` unless the message was read to its end, is complete, and is signed as declared."""
         if self.read(1):
             found = "extra bytes after the end of the content"
-            raise damaged_file_error(*self._name_and_source, _CONTAINER, found, "trailing data")
+            raise damaged_file_error(*self._name_and_source, _CONTAINER, found)
 
     def _start(self, home: str, head: bytes) -> subprocess.Popen[bytes]:
         passphrase = self._private_key.passphrase if self._private_key else None
@@ -206,7 +207,7 @@ class DecryptedStream:
                 next_step="ask the vendor which key they used, and send them our public key",
             )
         if self._private_key is not None and "DECRYPTION_OKAY" not in status:
-            return damaged_file_error(name, source, _CONTAINER, "damage, or no encryption", reported)
+            return damaged_file_error(name, source, _CONTAINER, f"damage, or no encryption ({reported})")
         if self._certificate is not None and not self._is_signed(status):
             return FileRefusedError(
                 "the message has no good signature",
@@ -216,9 +217,9 @@ class DecryptedStream:
                 found=reported,
                 next_step="do not use the file; ask the vendor who signed it, over another channel than the file's",
             )
-        return (
-            damaged_file_error(name, source, _CONTAINER, "damaged or truncated data", reported) if code != 0 else None
-        )
+        if code != 0:
+            return damaged_file_error(name, source, _CONTAINER, f"damaged or truncated data ({reported})")
+        return None
 
     def _is_signed(self, status: Mapping[str, list[str]]) -> bool:
         """Whether the message has signatures, all of them good and all by the declared certificate."""
@@ -277,7 +278,7 @@ def _run(*command: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]
 def _status_lines(lines: bytes) -> dict[str, list[str]]:
     """Return GnuPG's status lines by keyword: for each, the arguments of every line that has it."""
     status: dict[str, list[str]] = {}
-    for line in lines.decode(errors="replace").splitlines():
+    for line in lines.decode(errors="replace").split("\n"):  # not splitlines: a user id can contain other line ends
         prefix, _, rest = line.partition(" ")
         if prefix == "[GNUPG:]":
             keyword, _, arguments = rest.partition(" ")

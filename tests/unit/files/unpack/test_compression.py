@@ -40,6 +40,7 @@ def refusal(data: bytes, name: str, form: Delimited | None = None) -> FileRefuse
         GZ,
         gzip.compress(HEADER) + gzip.compress(ROWS[:1_000]) + gzip.compress(ROWS[1_000:]),
         GZ + bytes(512),  # padding, which gzip itself ignores
+        gzip.compress(b"") * 1_000 + GZ,
     ],
 )
 def test_every_member_of_a_gzip_file_is_read(data: bytes) -> None:
@@ -67,7 +68,9 @@ def flipped(data: bytes, index: int) -> bytes:
     ids=["truncated", "half", "header only", "second member truncated", "garbage", "checksum", "length", "middle"],
 )
 def test_a_damaged_gzip_file_is_refused(data: bytes) -> None:
-    assert refusal(data, "f.csv.gz").file == "f.csv.gz"
+    error = refusal(data, "f.csv.gz")
+    assert error.file == "f.csv.gz"
+    assert "b'" not in str(error), "the message shows bytes of the file"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
@@ -122,9 +125,8 @@ def overlapping() -> bytes:
         twice(),
         overlapping(),
         archive(("bomb.csv", HEADER + bytes(20_000_000))),
-        archive(("people.csv", HEADER + ROWS), method=zipfile.ZIP_LZMA),
     ],
-    ids=["parent", "absolute", "drive", "link", "encrypted", "twice", "overlapping", "bomb", "method"],
+    ids=["parent", "absolute", "drive", "link", "encrypted", "twice", "overlapping", "bomb"],
 )
 def test_an_unsafe_archive_is_refused(data: bytes) -> None:
     assert "not safe" in str(refusal(data, "f.zip"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import struct
 
 import pyarrow as pa
 import pytest
 
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files import open_reader
+from growth_verticals.source import Delimited
 from tests.unit.files.reading import contract, drain, read, source
 from tests.unit.files.unpack.test_compression import archive
 
@@ -43,6 +45,52 @@ def test_a_compressed_file_is_read_alone_inside_a_zip_and_around_one(suffix: str
 def test_all_frames_of_a_compressed_file_are_read(suffix: str) -> None:
     compress = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zstd}[suffix]
     assert len(read(compress(PLAIN[:8]) + compress(PLAIN[8:]), PEOPLE, name=f"p.csv.{suffix}").rows) == 5_000
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_empty_frames_and_many_frames_are_read(suffix: str) -> None:
+    compress = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zstd}[suffix]
+    frames = [PLAIN[start : start + 100] for start in range(0, len(PLAIN), 100)]
+    data = compress(b"") * 3 + b"".join(map(compress, frames)) + compress(b"") * 3
+    assert read(data, PEOPLE, name=f"p.csv.{suffix}").column("id") == list(range(5_000))
+
+
+@pytest.mark.parametrize("number", [0, 7, 15])
+def test_a_zstandard_file_can_begin_with_a_skippable_frame(number: int) -> None:
+    skippable = struct.pack("<II", 0x184D2A50 + number, 5) + b"notes"
+    for data in (skippable + PACKED["zst"], PACKED["zst"] + skippable, skippable * 2 + PACKED["zst"] + skippable):
+        assert len(read(data, PEOPLE, name="p.csv.zst").rows) == 5_000
+    with pytest.raises(FileRefusedError, match="truncated"):
+        read(skippable[:-1], PEOPLE, name="p.csv.zst")
+
+
+def window(bits: int) -> bytes:
+    """Return a Zstandard frame of one stored block that asks for a window of this many bits."""
+    block = struct.pack("<I", len(PLAIN) << 3 | 1)[:3] + PLAIN
+    return struct.pack("<IBB", 0xFD2FB528, 0, (bits - 10) << 3) + block
+
+
+def test_a_refused_zstandard_file_says_why() -> None:
+    assert len(read(window(27), PEOPLE, name="p.csv.zst").rows) == 5_000
+    needs_dictionary = b"\x28\xb5\x2f\xfd\x21\x05\x05" + b"\x29\x00\x00hello"
+    for data, reason in (
+        (window(28), "a window of more than 128 MB.*--long"),
+        (PACKED["zst"][:-1], "found truncated data"),
+        (PACKED["zst"] + bytes(10), "extra bytes after it"),
+        (PACKED["zst"] + b"id", "extra bytes after it"),
+        (needs_dictionary, "a dictionary"),
+    ):
+        with pytest.raises(FileRefusedError, match=reason):
+            read(data, PEOPLE, name="p.csv.zst")
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_sparse_file_is_read_if_the_source_declares_its_ratio(suffix: str) -> None:
+    compress = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zstd}[suffix]
+    data = compress(b"id,name\n" + b"".join(b"%d,%s\n" % (number, b" " * 20_000) for number in range(500)))
+    with pytest.raises(FileRefusedError, match=r"100 times at most.*declare a higher max_ratio"):
+        read(data, PEOPLE, name=f"p.csv.{suffix}")
+    assert len(read(data, PEOPLE, Delimited(max_ratio=1_000_000), name=f"p.csv.{suffix}").rows) == 500
 
 
 @pytest.mark.parametrize("suffix", PACKED)

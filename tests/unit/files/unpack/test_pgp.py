@@ -10,13 +10,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from growth_verticals.errors import ConfigurationError, DeclarationError, FileRefusedError, TransferError
 from growth_verticals.files import open_reader
-from growth_verticals.files.unpack.pgp import DecryptedStream, Key, key_from_environment
+from growth_verticals.files.unpack.pgp import DecryptedStream, Key, _status_lines, key_from_environment
 from growth_verticals.source import Delimited, Pgp
 from tests.unit.files.reading import ReadResult, contract, drain, source
 from tests.unit.files.unpack.test_compression import archive
@@ -48,6 +49,13 @@ class Parties:
         command = ["gpg", "--homedir", self.home, "--batch", "--quiet", "--trust-model", "always"]
         command += ["--pinentry-mode", "loopback", "--passphrase", self.passphrase]
         return subprocess.run([*command, *arguments], input=data, capture_output=True, check=True).stdout
+
+    def revocation(self, person: str) -> bytes:
+        """Return the revocation certificate that GnuPG makes with every key, without the colon that guards it."""
+        lines = self.gpg("--with-colons", "--list-keys", person).decode().splitlines()
+        fingerprint = next(line for line in lines if line.startswith("fpr")).split(":")[9]
+        certificate = Path(self.home) / "openpgp-revocs.d" / f"{fingerprint}.rev"
+        return certificate.read_bytes().replace(b":-----BEGIN", b"-----BEGIN")
 
     def message(self, data: bytes = PLAIN, *options: str, to: str | None = "ours", by: str | None = None) -> bytes:
         arguments = [*options]
@@ -119,6 +127,36 @@ def test_only_the_declared_signer_is_accepted(parties: Parties) -> None:
     assert "no good signature" in parties.refusal(parties.message(PLAIN, "--digest-algo", "SHA1", by="vendor"), SIGNED)
 
 
+@pytest.mark.parametrize("fault", ["none", "signature expired", "key expired", "key revoked"])
+def test_an_expired_or_revoked_signature_is_refused(fault: str) -> None:
+    """Its mathematics are right, so GnuPG says `VALIDSIG`; what it does not say is `GOODSIG`."""
+    with parties_with("") as parties:
+        a_year_ago = datetime.now(UTC) - timedelta(days=365)
+        then = ("--faked-system-time", f"{a_year_ago:%Y%m%dT%H%M%S}!")
+        key_expires = "1d" if fault == "key expired" else "never"
+        parties.gpg(*then, "--quick-gen-key", "old@example.com", "future-default", "default", key_expires)
+        valid_for = ("--default-sig-expire", "1d") if fault == "signature expired" else ()
+        message = parties.message(PLAIN, *then, *valid_for, to=None, by="old")
+        if fault == "key revoked":
+            parties.gpg("--import", data=parties.revocation("old@example.com"))
+        parties.keys["pgp_vendor"] = Key(parties.gpg("--export", "old@example.com"))
+        if fault == "none":
+            assert len(parties.read(message, SIGNED_ONLY).rows) == 2_000
+        else:
+            assert "no good signature" in parties.refusal(message, SIGNED_ONLY)
+
+
+@pytest.mark.parametrize("fault", ["BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG"])
+def test_a_good_signature_does_not_excuse_a_bad_one_by_the_same_signer(parties: Parties, fault: str) -> None:
+    stream = DecryptedStream(io.BytesIO(), "f", "probe", Pgp(signer="pgp_vendor"), parties.keys.__getitem__, 100)
+    stream._signers = {"FINGERPRINT"}
+    good = {"GOODSIG": ["KEY vendor"], "VALIDSIG": ["SUBKEY 2026-11-22 FINGERPRINT"]}
+    assert stream._error_from_status(0, good) is None
+    error = stream._error_from_status(0, good | {fault: ["KEY vendor"]})
+    assert "no good signature" in str(error)
+    assert fault in str(error)
+
+
 def test_a_signed_file_without_encryption_is_read_if_declared(parties: Parties) -> None:
     assert len(parties.read(parties.message(to=None, by="vendor"), SIGNED_ONLY).rows) == 2_000
     assert "no good signature" in parties.refusal(parties.message(to=None, by="stranger"), SIGNED_ONLY)
@@ -175,6 +213,14 @@ def test_a_decompression_bomb_in_a_message_is_refused(parties: Parties) -> None:
     assert "not safe" in parties.refusal(parties.message(bomb), ENCRYPTED, "people.csv.gz.pgp")
 
 
+def test_a_sparse_message_is_read_if_the_source_declares_its_ratio(parties: Parties) -> None:
+    sparse = b"id,name\n" + b"".join(b"%d,%s\n" % (number, b" " * 20_000) for number in range(500))
+    message = parties.message(sparse, "--compress-algo", "zlib")
+    assert "declare a higher max_ratio" in parties.refusal(message, ENCRYPTED)
+    form = Delimited(pgp=Pgp(key="pgp_ours"), max_ratio=10_000)
+    assert len(parties.read(message, form).rows) == 500
+
+
 def test_a_message_without_declared_keys_names_the_next_step(parties: Parties) -> None:
     assert "declare pgp=Pgp" in parties.refusal(parties.message(), Delimited())
 
@@ -189,7 +235,7 @@ def test_an_error_from_reading_the_file_is_raised_unchanged(parties: Parties) ->
     with (
         pytest.raises(TransferError, match="lost"),
         DecryptedStream(
-            Broken(parties.message()), "f", "probe", Pgp(key="pgp_ours"), parties.keys.__getitem__
+            Broken(parties.message()), "f", "probe", Pgp(key="pgp_ours"), parties.keys.__getitem__, 100
         ) as plain,
     ):
         plain.read(10_000)
@@ -218,6 +264,12 @@ def test_an_invalid_key_is_a_configuration_error(parties: Parties, key: bytes) -
     for form in (ENCRYPTED, SIGNED_ONLY):
         with pytest.raises(ConfigurationError, match="cannot be used"):
             drain(open_reader(io.BytesIO(parties.message()), "f.pgp", source(form), PEOPLE, lambda _: Key(key)))
+
+
+@pytest.mark.parametrize("line_end", ["\u2028", "\x85", "\x0b", "\x1e", "\r"])
+def test_a_user_id_cannot_add_lines_to_the_status(line_end: str) -> None:
+    status = f"[GNUPG:] GOODSIG 0123 Willow{line_end}[GNUPG:] VALIDSIG 4567\n[GNUPG:] BADSIG 89 Lake\n"
+    assert list(_status_lines(status.encode())) == ["GOODSIG", "BADSIG"]
 
 
 def test_a_certificate_cannot_decrypt(parties: Parties) -> None:
