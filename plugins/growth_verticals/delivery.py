@@ -81,14 +81,23 @@ class StagedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FileResult:
-    """The result for one file. The counts of an `already_loaded` file are 0, because this load did not read it."""
+    """The result for one file: `rows_read == rows_loaded + rows_rejected + rows_refused`.
+
+    :param status: `loaded`, or `empty` if the file has no rows (for example only a header): it was read to its end, but
+        nothing was loaded. `already_loaded`: the table held the file before, so this load did not read it, and all
+        counts are 0. `refused`: nothing of the delivery was loaded; all counts are 0 if the file was not staged.
+    :param rows_rejected: records that cannot be loaded. Those of a refused delivery are in the rejects table only if it
+        was refused because they are too many.
+    :param rows_refused: valid rows of a refused delivery, which are not loaded.
+    """
 
     name: str
     sha256: str
-    status: Literal["loaded", "already_loaded", "refused"]
+    status: Literal["loaded", "empty", "already_loaded", "refused"]
     rows_read: int
     rows_loaded: int
     rows_rejected: int
+    rows_refused: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +122,17 @@ class LoadResult:
     def rows_rejected(self) -> int:
         return sum(file.rows_rejected for file in self.files)
 
+    @property
+    def files_without_rows(self) -> tuple[str, ...]:
+        """The names of the files that have no rows."""
+        return tuple(file.name for file in self.files if file.status == "empty")
+
     def summary(self) -> str:
-        """Return the result as one line, for the log."""
+        """Return the result of a delivery that was not refused as one line, for the log."""
         counts = f"{self.rows_read:,} rows read = {self.rows_loaded:,} loaded + {self.rows_rejected:,} rejected"
         if all(file.status == "already_loaded" for file in self.files):
             counts = "already loaded, nothing to do"
+        if self.files_without_rows:
+            counts += f", WITHOUT ROWS: {len(self.files_without_rows)} file(s)"
         snapshot = f", snapshot {self.snapshot_id}" if self.snapshot_id is not None else ""
         return f"{self.source} {self.period}: {len(self.files)} file(s), {counts}{snapshot} in {self.table}"

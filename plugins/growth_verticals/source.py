@@ -184,6 +184,8 @@ class Source:
     :param aliases: vendor's column name → table column, where they differ by more than case, spaces and punctuation.
     :param extra_columns: what to do with a column that is not in the SQL file: `ignore` it (the log reports it),
         `refuse` the file, or `keep` its values in the table's column `extra` of type MAP<STRING,STRING>.
+    :param min_known_columns: share of the table's columns (0 to 1; `extra` does not count) that a file must have. A
+        file with fewer is refused: it may be a file of another source. Files without column names are not checked.
     :param max_rejected: share of records (0 to 1). If more are rejected, the whole delivery is refused.
     :param maintenance: the table's maintenance settings in S3 Tables.
     """
@@ -196,6 +198,7 @@ class Source:
     paused: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     extra_columns: ExtraColumns = "ignore"
+    min_known_columns: float = 0.5
     max_rejected: float = 0.01
     maintenance: Maintenance = Maintenance()
 
@@ -204,8 +207,9 @@ class Source:
             raise DeclarationError("a source's name must be lower_snake_case, and not 'inbox'", source=self.name)
         if not re.fullmatch(r"[a-z0-9][a-z0-9_]*\.[a-z0-9][a-z0-9_]*", self.table):
             raise DeclarationError("a source's table must be namespace.table in lower case", source=self.name)
-        if not 0 <= self.max_rejected <= 1:
-            raise DeclarationError("max_rejected must be a share", source=self.name, expected="0 to 1")
+        for option in ("min_known_columns", "max_rejected"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise DeclarationError(f"{option} must be a share", source=self.name, expected="0 to 1")
         if self.extra_columns not in get_args(ExtraColumns):
             expected = " or ".join(get_args(ExtraColumns))
             raise DeclarationError("extra_columns is not valid", source=self.name, expected=expected)

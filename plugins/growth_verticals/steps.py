@@ -8,14 +8,17 @@ reads rejected records again after a fix, and loads those that are valid now.
 
 from __future__ import annotations
 
+import logging
 import os
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.delivery import SMALL_FILE_BYTES
-from growth_verticals.errors import FileRefusedError
+from growth_verticals.errors import FileRefusedError, GrowthVerticalsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from growth_verticals.source import Source
     from growth_verticals.tables.replay import ReplayedFile
 
+logger = logging.getLogger(__name__)
+
+#: What a wrong record makes Python code raise.
+_CAUSED_BY_RECORDS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError)
 #: Files that `land_all` copies at the same time.
 MAX_CONCURRENT_LANDINGS = 8
 
@@ -81,7 +88,8 @@ def stage(
     def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
         return _open_reader(account, source, contract, file, keys)
 
-    return stage_files(open_catalog(account), contract, source.name, period, landed, open_file)
+    with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):
+        return stage_files(open_catalog(account), contract, source.name, period, landed, open_file)
 
 
 def commit(
@@ -89,14 +97,16 @@ def commit(
 ) -> LoadResult:
     """Commit all staged files of a delivery to the table in one snapshot, each (period, sha256) exactly once.
 
-    Raises `DeliveryRefusedError` if counts disagree or too many records were rejected. The rejects are still kept.
+    A file without rows is not refused, because a day without records is a delivery too. Its status and a warning in
+    the log say so. Raises `DeliveryRefusedError` if counts disagree or too many records were rejected. The rejects are
+    still kept.
 
     :param expected_rows: number of rows in all files according to the sender; None if it is not known.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.commit import commit_delivery
 
-    return commit_delivery(
+    result = commit_delivery(
         open_catalog(account),
         contract_of(source),
         source.name,
@@ -105,6 +115,9 @@ def commit(
         max_rejected=source.max_rejected,
         expected_rows=expected_rows,
     )
+    for name in result.files_without_rows:
+        logger.warning("%s %s: %s has no rows; ask the vendor if that is not expected", source.name, period, name)
+    return result
 
 
 def maintain(account: Account, source: Source) -> list[str]:
@@ -173,17 +186,32 @@ def _open_reader(
 
 
 @contextmanager
-def hide_row_values(source: str, file: str) -> Iterator[None]:
-    """Replace Arrow's exceptions with `FileRefusedError`. Arrow's messages quote cells, which must not be logged."""
+def hide_row_values(source: str, file: str | None) -> Iterator[None]:
+    """Replace the exceptions that a record can cause with `FileRefusedError`, without their text.
+
+    Arrow's and Python's messages quote cells, which must not be logged. Errors of this package, of the services and of
+    the operating system pass unchanged.
+    """
     import pyarrow as pa
 
     try:
         yield
-    except pa.ArrowException as error:
+    except (GrowthVerticalsError, OSError, MemoryError):
+        raise
+    except (pa.ArrowException, *_CAUSED_BY_RECORDS) as error:
+        who = "Arrow" if isinstance(error, pa.ArrowException) else "this program"
         raise FileRefusedError(
-            "Arrow cannot read or write these records",
+            f"{who} cannot read or write these records",
             source=source,
             file=file,
-            found=type(error).__name__,
+            found=f"{type(error).__name__} in {_place_of(error)}",
             next_step="run ./gv load with GV_DEBUG=1 on a machine that may show rows; the output shows the cell",
         ) from (error if "GV_DEBUG" in os.environ else None)
+
+
+def _place_of(error: Exception) -> str:
+    """Return the function, file and line in this package that raised an exception."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = str(Path(__file__).parent)
+    frame = next((frame for frame in reversed(frames) if frame.filename.startswith(package)), frames[-1])
+    return f"{frame.name} ({Path(frame.filename).name}:{frame.lineno})"

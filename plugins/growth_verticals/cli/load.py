@@ -9,6 +9,7 @@ import resource
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,20 +95,25 @@ def current_period(source: Source) -> Period:
 
 
 def refused_result(source: Source, period: Period, paths: list[Path], staged: list[StagedFile]) -> LoadResult:
-    """Return the result of a refused delivery: nothing is loaded, and only staged files have counts."""
-    counts = {file.name: file for file in staged}
-    files = tuple(
+    """Return the result of a refused delivery.
+
+    :param staged: the staged files in the order of `paths`; empty if the delivery was refused before all were staged.
+    """
+    loaded = {file.sha256 for file in staged if file.status == "already_loaded"}
+    loaded -= {file.sha256 for file in staged if file.status == "staged"}  # equal files of this delivery
+    files = [
         FileResult(
             name=path.name,
-            sha256=counts[path.name].sha256 if path.name in counts else "",
-            status="refused",
-            rows_read=counts[path.name].rows_read if path.name in counts else 0,
+            sha256=file.sha256 if file else "",
+            status="already_loaded" if file and file.sha256 in loaded else "refused",
+            rows_read=file.rows_read if file else 0,
             rows_loaded=0,
-            rows_rejected=counts[path.name].rows_rejected if path.name in counts else 0,
+            rows_rejected=file.rows_rejected if file else 0,
+            rows_refused=file.rows_valid if file else 0,
         )
-        for path in paths
-    )
-    return LoadResult(source=source.name, table=source.table, period=period.key, snapshot_id=None, files=files)
+        for path, file in zip_longest(paths, staged)
+    ]
+    return LoadResult(source=source.name, table=source.table, period=period.key, snapshot_id=None, files=tuple(files))
 
 
 def report(result: LoadResult, error: str | None, seconds: float, *, as_json: bool) -> None:
@@ -121,8 +127,19 @@ def report(result: LoadResult, error: str | None, seconds: float, *, as_json: bo
         print(json.dumps(values))
         return
     for file in result.files:
-        print(
-            f"{file.status:<14}  {file.name}  {file.rows_read:,} read = {file.rows_loaded:,} loaded "
-            f"+ {file.rows_rejected:,} rejected"
-        )
+        print(f"{file.status:<14}  {file.name}  {counts_of(file)}")
     print(f"refused: {error}" if error else f"{result.summary()}, {seconds:.1f} s")
+
+
+def counts_of(file: FileResult) -> str:
+    """Return what was read of a file and what became of it."""
+    match file.status:
+        case "empty":
+            return "no rows: nothing to load"
+        case "already_loaded":
+            return "not read again"
+        case "refused" if file.rows_read:
+            return f"{file.rows_read:,} read, {file.rows_rejected:,} rejected, nothing loaded"
+        case "refused":
+            return "nothing loaded"
+    return f"{file.rows_read:,} read = {file.rows_loaded:,} loaded + {file.rows_rejected:,} rejected"

@@ -37,6 +37,9 @@ EXAMPLE = """example: ./gv rejects ls_corp --period 2026-11-20
 _DEFAULT_ROWS = 20
 _COUNT_COLUMNS = ("period", "file", "column", "reason", "records")
 _RECORD_COLUMNS = ("period", "file", "row", "column", "reason", "expected")
+#: Exports hold personal data. In the repository they can only go to `EXPORTS`, a folder that git ignores.
+REPOSITORY = Path(__file__).resolve().parents[3]
+EXPORTS = REPOSITORY / "exports"
 _CAUTION = "raw records hold personal data: keep them out of tickets, chats and shared screens"
 
 
@@ -59,7 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="print one JSON document")
     export = parser.add_argument_group("options to export rejects")
     export.add_argument(
-        "--out", metavar="FILE", type=Path, help="new file to write (default: named after the source and the period)"
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="new file to write, or folder to write it to, outside the repository or in its folder exports/ (default: "
+        "named after the source and the period, in the current folder, or in exports/ if that is in the repository)",
     )
     export.add_argument(
         "--exact", action="store_true", help="do not escape cells that a spreadsheet would run as formulas"
@@ -80,8 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
     with closing(open_catalog(account)) as catalog:
         files = count_rejected(catalog, contract, period, arguments.file)
     if not files and not arguments.json:
-        print(f"{source.rejects_table} has no rejected records{f' for {period}' if period else ''}")
+        of_files = " of these files" if arguments.file else ""
+        print(f"{source.rejects_table} has no rejected records{of_files}{f' for {period}' if period else ''}")
         return 0
+    for name in sorted({*(arguments.file or ())} - {file.name for file in files}):
+        print(f"gv: {printable(name)}: it has no rejected records", file=sys.stderr)
     if arguments.export and period is not None:
         return export(account, source, contract, period, files, arguments)
     records = records_of(account, contract, period, arguments) if arguments.rows is not None else None
@@ -181,7 +191,7 @@ def export(
     from growth_verticals.files.export import encoding_of, export_rejects, is_truncated, suffix_of
     from growth_verticals.tables.rejected import read_rejected
 
-    path: Path = arguments.out or Path(f"{source.name}-{period}-rejects{suffix_of(source.format)}")
+    path = export_path(arguments.out, f"{source.name}-{period}-rejects{suffix_of(source.format)}")
     header = header_of(account, source, period, files)
     truncated: dict[tuple[str, int], None] = {}
     with closing(open_catalog(account)) as catalog:
@@ -201,24 +211,53 @@ def export(
     return 0
 
 
-def header_of(account: Account, source: Source, period: Period, files: list[RejectedFile]) -> str:
-    """Return the header line that these files share; empty if they have none, or if it is unknown.
+def export_path(out: Path | None, default_name: str) -> Path:
+    """Return where to write: `out`, or a file of that name in the folder `out`, the current folder or `EXPORTS`.
 
-    Raises `DeliveryError` when the header lines differ: a single one would name the wrong columns.
+    Raises `ConfigurationError` for a file that git could commit: anything in the repository outside `EXPORTS`.
+    """
+    if out is None:
+        if not Path.cwd().is_relative_to(REPOSITORY):
+            return Path(default_name)
+        out = EXPORTS / default_name
+    if out.is_dir():
+        out /= default_name
+    folder = out.parent.resolve()
+    if folder.is_relative_to(EXPORTS):
+        EXPORTS.mkdir(mode=0o700, exist_ok=True)
+    elif folder.is_relative_to(REPOSITORY):
+        raise ConfigurationError(
+            f"{out} is in the repository, and raw records hold personal data that must not be committed",
+            next_step=f"choose with --out a file outside {REPOSITORY}, or one in {EXPORTS}, which git ignores",
+        )
+    return out
+
+
+def header_of(account: Account, source: Source, period: Period, files: list[RejectedFile]) -> str:
+    """Return the header line that these files share; empty if they have none, or if it is unknown for all of them.
+
+    Raises `DeliveryError` when the header lines differ or may differ: a single one would name the wrong columns.
     """
     if not isinstance(source.format, Delimited):
         return ""
-    headers = {file.name: steps.header_line(account, source, period, file.name, file.sha256) for file in files}
-    for name in (name for name, header in headers.items() if header is None):
-        print(f"gv: {printable(name)}: its raw copy does not exist, so its header line is unknown", file=sys.stderr)
-    if len(set(headers.values())) > 1:
-        raise DeliveryError(
-            "these files have different header lines and cannot be exported to one file",
-            source=source.name,
-            found=", ".join(sorted(headers)),
-            next_step="export them one at a time with --file NAME",
-        )
-    return next(iter(headers.values())) or ""
+    headers = [steps.header_line(account, source, period, file.name, file.sha256) for file in files]
+    unknown = sorted({printable(file.name) for file, header in zip(files, headers, strict=True) if header is None})
+    if len(set(headers)) == 1:
+        for name in unknown:
+            print(f"gv: {name}: its raw copy does not exist, so its header line is unknown", file=sys.stderr)
+        return headers[0] or ""
+    known_to_differ = len(set(headers) - {None}) > 1
+    names = sorted({printable(file.name) for file in files})
+    raise DeliveryError(
+        f"these files {'have' if known_to_differ else 'may have'} different header lines and cannot be exported to one "
+        "file",
+        source=source.name,
+        found=", ".join(names)
+        + (f"; no raw copy, and so no known header line, of {', '.join(unknown)}" * bool(unknown)),
+        next_step="export them one at a time with --file NAME"
+        if len(names) > 1
+        else "show the records with --rows --raw instead: files of one name cannot be exported one at a time",
+    )
 
 
 @contextmanager

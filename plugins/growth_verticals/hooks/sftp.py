@@ -49,7 +49,10 @@ def open_sftp(conn_id: str, source: str) -> Iterator[paramiko.SFTPClient]:
     client = paramiko.SSHClient()
     try:
         _connect(client, connection, source)
-        sftp = client.open_sftp()
+        try:
+            sftp = client.open_sftp()
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise _no_answer(connection, source, error) from error
         channel = sftp.get_channel()
         if channel is not None:
             channel.settimeout(_STALL_TIMEOUT_S)
@@ -89,17 +92,25 @@ def _connect(client: paramiko.SSHClient, connection: Connection, source: str) ->
         ) from error
     except paramiko.AuthenticationException as error:
         raise refused("the server refuses our login", "check the user and the key with the vendor") from error
+    except FileNotFoundError as error:
+        raise refused("the connection's key_file does not exist here", "correct the extra key_file") from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         if "not found in known_hosts" in str(error):  # paramiko has no exception class for a key of another type
             raise refused(
                 "the server has no host key of the pinned type", "ask the vendor for the host key that they use now"
             ) from error
-        raise ServiceError(
-            f"the SFTP server does not answer (connection {connection.conn_id!r})",
-            source=source,
-            found=type(error).__name__,
-            next_step="if this continues, ask the vendor whether the server is up and allows our IP address",
-        ) from error
+        if "No authentication methods available" in str(error):
+            raise refused("there is no password and no key for our login", "enter the extra private_key") from error
+        raise _no_answer(connection, source, error) from error
+
+
+def _no_answer(connection: Connection, source: str, error: Exception) -> ServiceError:
+    return ServiceError(
+        f"the SFTP server does not answer (connection {connection.conn_id!r})",
+        source=source,
+        found=type(error).__name__,
+        next_step="if this continues, ask the vendor whether the server is up and allows our IP address",
+    )
 
 
 def _pinned_key(connection: Connection, source: str) -> paramiko.PKey:

@@ -16,7 +16,11 @@ from growth_verticals.errors import ConfigurationError, TransferError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIST_AGAIN = "after the vendor has finished, list the delivery again (in Airflow, clear its first task)"
+#: The listing is that of the task `await`: only clearing that task picks up the file as it is now.
+LIST_AGAIN = (
+    "when the vendor has finished, load the delivery again; in Airflow, clear the task await of this run, which lists "
+    "the files again"
+)
 
 
 @contextmanager

@@ -93,7 +93,8 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
             file=landed.uri,
             expected=f"{landed.size:,} bytes with the ETag {landed.etag}",
             found=f"{response['ContentLength']:,} bytes" if response else "an object with a different ETag",
-            next_step="find out what else writes to the landing zone, then land the file again",
+            next_step="find out what else writes to the landing zone, then load the file again; in Airflow, clear the "
+            "task land of this run",
         )
     return open_object(client, bucket, key, landed.size, landed.etag, response["Body"])
 

@@ -156,5 +156,7 @@ def _name_error(account: Account, source: Source, what: str, files: Sequence[Rem
         what,
         source=source.name,
         expected=allowed,
-        next_step=f"choose from {', '.join(names)}{more}" if names else "put the file there first",
+        next_step=f"choose from {', '.join(names)}{more} in a new run, or put the file there and clear the task await"
+        if names
+        else "put the file there first, then clear the task await of this run",
     )

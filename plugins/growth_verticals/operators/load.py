@@ -5,11 +5,13 @@ XCom contains only ids, counts, names and URIs.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals import steps
 from growth_verticals.delivery import LandedFile, RemoteFile, StagedFile
+from growth_verticals.errors import DeliveryError
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.pgp import key_finder_for
@@ -17,11 +19,24 @@ from growth_verticals.hooks.run import load_request
 from growth_verticals.operators.source import SourceOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
 
     from growth_verticals.delivery import LoadResult
+
+
+@contextmanager
+def say_what_to_clear() -> Iterator[None]:
+    """Add to the next step of a refused file which task to clear: tasks after `await` keep the copy that they have."""
+    try:
+        yield
+    except DeliveryError as error:
+        error.next_step = (
+            f"{error.next_step or 'ask the vendor for a corrected file'}; then clear a task of this run: await when a "
+            "corrected file is there, stage after a fix of the SQL file or the declaration"
+        )
+        raise
 
 
 class LandFile(SourceOperator):
@@ -40,7 +55,7 @@ class LandFile(SourceOperator):
         """Return the `LandedFile`. A retry finds an identical copy and keeps it."""
         period = load_request(context, self.source).period
         account, file = account_from_connection(), RemoteFile(**self.file)
-        with open_origin(account, self.source, file.uri) as origin:
+        with say_what_to_clear(), open_origin(account, self.source, file.uri) as origin:
             return asdict(steps.land(account, origin, self.source, period, file))
 
 
@@ -60,7 +75,8 @@ class StageFile(SourceOperator):
         """Return the `StagedFile`. A retry writes new files; no snapshot ever refers to those of the failed attempt."""
         period = load_request(context, self.source).period
         account, keys = account_from_connection(), key_finder_for(self.source.name)
-        [staged] = steps.stage(account, self.source, period, [LandedFile(**self.landed)], keys)
+        with say_what_to_clear():
+            [staged] = steps.stage(account, self.source, period, [LandedFile(**self.landed)], keys)
         return asdict(staged)
 
 
@@ -106,7 +122,7 @@ class ApplyMaintenance(SourceOperator):
 
 
 def _counts(result: LoadResult) -> dict[str, Any]:
-    return {
+    counts = {
         "source": result.source,
         "period": result.period,
         "snapshot_id": str(result.snapshot_id) if result.snapshot_id is not None else None,  # can exceed 2^53
@@ -115,3 +131,4 @@ def _counts(result: LoadResult) -> dict[str, Any]:
         "rows_loaded": result.rows_loaded,
         "rows_rejected": result.rows_rejected,
     }
+    return counts | ({"files_without_rows": len(result.files_without_rows)} if result.files_without_rows else {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
 from growth_verticals.delivery import RemoteFile
-from growth_verticals.errors import DeliveryLateError, ServiceError
+from growth_verticals.errors import ConfigurationError, DeliveryLateError, ServiceError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.run import load_request
@@ -76,18 +76,27 @@ class AwaitDelivery(SourceOperator):
         )
 
     def resume(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the files that the trigger found. Raises `DeliveryLateError` if they were not complete in time."""
+        """Return the files that the trigger found.
+
+        Raises `DeliveryLateError` if they were not complete in time, and `ConfigurationError` if the trigger met one.
+        Airflow does not retry either: a person must act.
+        """
+        if "error" in event:
+            raise ConfigurationError(**event["error"])
         period = load_request(context, self.source).period
         files = [RemoteFile(**file) for file in event["files"]]
         if event["complete"]:
             return self._complete(period, files)
+        found = f"{len(files)} file(s), still changing or without the done marker" if files else "none"
+        if "failure" in event:
+            found += f"; the last poll failed: {event['failure']}"
         delivery, due = self.source.delivery, self.source.cadence.due(period)
         raise DeliveryLateError(
             f"no complete delivery of {period} arrived in time",
             source=self.source.name,
             expected=f"files {delivery.pattern} in {delivery.folder or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
-            found=f"{len(files)} file(s), still changing or without the done marker" if files else "none",
-            next_step="ask the vendor for the delivery; clear this task when the files are there",
+            found=found,
+            next_step="ask the vendor for the delivery; clear the task await of this run when the files are there",
         )
 
     def _named(self, names: Sequence[str]) -> list[dict[str, Any]]:

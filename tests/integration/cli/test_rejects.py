@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from growth_verticals.account import Account
+from growth_verticals.cli import rejects
 
 from .conftest import Acme
 
@@ -56,6 +58,14 @@ def test_records_are_counted_by_period_file_column_and_reason(loaded: Acme):
     assert loaded.gv("rejects", "acme", "--period", "2026-11-01").stdout.endswith(
         "has no rejected records for 2026-11-01\n"
     )
+
+
+def test_a_file_without_rejects_does_not_mean_that_the_table_has_none(loaded: Acme):
+    none = loaded.gv("rejects", "acme", "--period", PERIOD, "--file", "old.csv")
+    assert none.stdout == f"{loaded.table}_rejects has no rejected records of these files for {PERIOD}\n"
+    some = loaded.gv("rejects", "acme", "--period", PERIOD, "--file", "old.csv", "--file", "new.csv")
+    assert "5 rejected record(s) in 1 file(s)" in some.stdout
+    assert some.stderr == "gv: old.csv: it has no rejected records\n"
 
 
 def test_json_output_has_the_same_counts(loaded: Acme):
@@ -167,6 +177,72 @@ def test_files_with_different_headers_are_not_exported_to_one_file(loaded: Acme,
         loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out, "--file", "other.csv").returncode == 0
     )
     assert out.read_text() == "Visits,Person Id\nmany,O1\n"
+
+
+def test_a_header_line_that_is_not_known_is_not_called_a_different_one(loaded: Acme, tmp_path: Path):
+    """Of two files with the same header line, one has no raw copy any more."""
+    other = write(tmp_path / "other.csv", *GOOD[:5], BAD[0])
+    loaded.gv("load", "acme", other, "--period", PERIOD)
+    account = Account.from_environment()
+    bucket, _, prefix = account.landing_uri.removeprefix("s3://").partition("/")
+    for name in ("other.csv", "other.csv.receipt.json"):
+        account.client("s3").delete_object(Bucket=bucket, Key=f"{prefix}/acme/{PERIOD}/{name}")
+    out = tmp_path / "back.csv"
+    refused = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
+    assert refused.returncode == 1
+    assert "these files may have different header lines" in refused.stderr
+    assert "found new.csv, other.csv; no raw copy, and so no known header line, of other.csv." in refused.stderr
+    assert not out.exists()
+    for name in ("new.csv", "other.csv"):
+        one = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", tmp_path / name[:3], "--file", name)
+        assert one.returncode == 0
+    assert (tmp_path / "new").read_text().startswith(HEADER)
+    assert (tmp_path / "oth").read_text() == f"{BAD[0]}\n"
+
+
+def test_two_files_of_one_name_with_different_headers_are_not_exported_to_one_file(loaded: Acme, tmp_path: Path):
+    (tmp_path / "new.csv").write_text("Visits,Person Id\nmany,O1\n1,O2\n")
+    loaded.gv("load", "acme", tmp_path / "new.csv", "--period", PERIOD)
+    refused = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", tmp_path / "back.csv")
+    assert refused.returncode == 1
+    assert "have different header lines" in refused.stderr
+    assert "--rows --raw" in refused.stderr
+
+
+def test_an_export_never_writes_into_the_repository(loaded: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    repository = tmp_path / "repository"
+    (repository / "docs").mkdir(parents=True)
+    monkeypatch.setattr(rejects, "REPOSITORY", repository)
+    monkeypatch.setattr(rejects, "EXPORTS", repository / "exports")
+    (tmp_path / "link").symlink_to(repository)
+    monkeypatch.chdir(repository)
+    command = ("rejects", "export", "acme", "--period", PERIOD)
+    for out in ("back.csv", repository / "docs/back.csv", "exports/../back.csv", tmp_path / "link/back.csv", "docs"):
+        refused = loaded.gv(*command, "--out", out)
+        assert refused.returncode == 1
+        assert "must not be committed" in refused.stderr
+    assert [path.name for path in repository.rglob("*")] == ["docs"]
+    assert loaded.gv(*command).returncode == 0
+    assert loaded.gv(*command, "--out", "exports/back.csv").returncode == 0
+    assert loaded.gv(*command, "--out", "../back.csv").returncode == 0
+    assert sorted(path.name for path in tmp_path.rglob("*.csv") if path.parent.name != tmp_path.name) == [
+        f"acme-{PERIOD}-rejects.csv",
+        "back.csv",
+    ]
+
+
+def test_git_ignores_what_an_export_writes():
+    names = [f"acme-{PERIOD}-rejects.csv", f"docs/acme-{PERIOD}-rejects.jsonl", "exports/back.csv"]
+    ignored = subprocess.run(
+        ["git", "-C", rejects.REPOSITORY, "check-ignore", *names], capture_output=True, text=True, check=False
+    )
+    assert ignored.stdout.splitlines() == names
+
+
+def test_an_export_to_a_folder_has_the_default_name(loaded: Acme, tmp_path: Path):
+    exported = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", tmp_path)
+    assert exported.returncode == 0
+    assert (tmp_path / f"acme-{PERIOD}-rejects.csv").is_file()
 
 
 def test_an_export_without_the_raw_copy_has_no_header_and_says_so(

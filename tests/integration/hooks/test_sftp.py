@@ -68,6 +68,19 @@ def test_a_refused_login_is_reported_without_the_private_key(
     assert "PRIVATE KEY" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [({}, "no password and no key for our login"), ({"key_file": "/no/such/key"}, "key_file does not exist")],
+)
+def test_a_connection_that_cannot_log_in_is_not_a_server_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], extra: dict[str, str], message: str
+) -> None:
+    connection["extra"] = {"host_key": connection["extra"]["host_key"]} | extra
+    connection["password"] = None
+    with pytest.raises(ConfigurationError, match=message):
+        connect(monkeypatch, connection)
+
+
 def test_a_server_that_is_down_is_a_retryable_error(
     monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]
 ) -> None:

@@ -23,20 +23,34 @@ class VendorServer:
 
     :ivar before_read: awaited before every read, with the connection, the file's name, the offset and the requested
         size. It returns the size to read, or the bytes to send instead.
+    :ivar refuses_logins: whether every login fails.
+    :ivar drops_sessions: whether the connection is dropped when an SFTP session starts.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.before_read: Callable[[Any, str, int, int], Awaitable[int | bytes]] | None = None
         self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self.refuses_logins = False
+        self.drops_sessions = False
+        self.port = 0
         self._connections: list[asyncssh.SSHServerConnection] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __enter__(self) -> VendorServer:
         self._thread.start()
-        self._listener = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self.listen()
         return self
+
+    def listen(self) -> None:
+        """Accept connections, again on the same port after `hang_up`."""
+        self._listener = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self.port = self._listener.get_port()
+
+    def hang_up(self) -> None:
+        """Drop all connections and accept no more."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
@@ -47,7 +61,7 @@ class VendorServer:
     @contextmanager
     def origin(self, stalled_after_s: float = 30.0) -> Iterator[SftpOrigin]:
         """Yield an origin with its own connection, which verifies the server's host key."""
-        with paramiko.Transport(("127.0.0.1", self._listener.get_port())) as transport:
+        with paramiko.Transport(("127.0.0.1", self.port)) as transport:
             transport.connect(hostkey=paramiko.Ed25519Key(file_obj=_as_file(self.key)))
             transport.auth_none("vendor")
             client = paramiko.SFTPClient.from_transport(transport)
@@ -62,11 +76,13 @@ class VendorServer:
                 server._connections.append(conn)
 
             def begin_auth(self, username: str) -> bool:
-                return False
+                return server.refuses_logins
 
         class Sftp(asyncssh.SFTPServer):
             def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
                 super().__init__(channel, chroot=bytes(server.root))
+                if server.drops_sessions:
+                    channel.get_connection().abort()
 
             async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
                 if server.before_read is not None:
@@ -79,18 +95,22 @@ class VendorServer:
 
         return await asyncssh.listen(
             "127.0.0.1",
-            0,
+            self.port,
             server_factory=NoAuthentication,
             server_host_keys=[self.key],
             sftp_factory=Sftp,
             allow_scp=False,
         )
 
-    async def _stop(self) -> None:
+    async def _close(self) -> None:
         self._listener.close()
         for connection in self._connections:
             connection.abort()
             await connection.wait_closed()
+        self._connections.clear()
+
+    async def _stop(self) -> None:
+        await self._close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -24,6 +24,7 @@ from growth_verticals.errors import ConfigurationError, FileRefusedError, Servic
 from growth_verticals.landing.land import land_file, open_landed
 from growth_verticals.landing.origins import LocalOrigin
 from growth_verticals.landing.receipts import RECEIPT_SUFFIX
+from growth_verticals.landing.upload import Upload, UploadedObject
 
 PERIOD = Daily().parse("2026-11-22")
 LOCAL = LocalOrigin()
@@ -220,6 +221,27 @@ def test_concurrent_landings_of_different_bytes_each_make_a_copy(
             assert sha256(stream.read()) == sha256(data)
 
 
+@pytest.mark.parametrize("size", [100, TWO_PARTS])
+def test_bytes_that_replaced_ours_at_once_are_noticed(
+    account: Account, zone: Zone, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store whose conditional writes are not atomic can let two uploads of one key succeed: the later bytes stay."""
+    ours, theirs = made_up_bytes(size), b"theirs" * size
+    complete = Upload.complete
+
+    def complete_and_be_replaced(upload: Upload, key: str) -> UploadedObject | None:
+        uploaded = complete(upload, key)
+        monkeypatch.setattr(Upload, "complete", complete)
+        zone.put("a.csv", theirs)
+        return uploaded
+
+    monkeypatch.setattr(Upload, "complete", complete_and_be_replaced)
+    landed = land(account, write_file(tmp_path / "a.csv", ours))
+    assert zone.copies() == {"a.csv": sha256(theirs), "redelivery-2/a.csv": sha256(ours)}
+    with open_landed(account, landed) as stream:
+        assert stream.read() == ours
+
+
 class _ReadTogether(LocalOrigin):
     """Makes every landing wait until all have read their file to the end."""
 
@@ -276,7 +298,9 @@ def test_a_file_that_changes_after_its_last_byte_was_read_leaves_nothing_visible
             return super().stat(file)
 
     with pytest.raises(
-        TransferError, match=r"intent: file:.*changed after it was listed.*a different size and modification time"
+        TransferError,
+        match=r"intent: file:.*changed after it was listed.*a different size and modification time\. "
+        "Next: .*clear the task await of this run, which lists the files again",
     ):
         land(account, path, Rewritten())
     assert zone.names() == []

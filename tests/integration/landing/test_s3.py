@@ -92,7 +92,7 @@ def test_an_object_that_was_replaced_or_deleted_after_it_was_listed_is_an_error(
     vendor_bucket.put("a.csv", b"one")
     (file,) = vendor_bucket.origin.list(vendor_bucket.folder)
     vendor_bucket.put("a.csv", b"two")
-    with pytest.raises(TransferError, match="the object changed after it was listed"):
+    with pytest.raises(TransferError, match=r"the object changed after it was listed.*clear the task await"):
         land_file(account, vendor_bucket.origin, "intent", PERIOD, file)
     vendor_bucket.delete("a.csv")
     with pytest.raises(TransferError, match="the object is no longer in"):
@@ -183,7 +183,7 @@ def test_the_error_for_a_name_without_a_matching_file_lists_the_files(account: A
 
 
 def test_naming_no_file_is_an_error(account: Account) -> None:
-    with pytest.raises(DeliveryError, match=r"no file was named.*put the file there first"):
+    with pytest.raises(DeliveryError, match=r"no file was named.*put the file there first, then clear the task await"):
         find(account, inbox_source(account))
 
 

@@ -23,7 +23,9 @@ from growth_verticals.delivery import FileResult, LandedFile, LoadResult, Remote
 from growth_verticals.errors import (
     CommitError,
     ConfigurationError,
+    DeliveryError,
     DeliveryLateError,
+    DeliveryRefusedError,
     FileRefusedError,
     PeriodError,
     ServiceError,
@@ -154,6 +156,41 @@ def test_stage_returns_the_staged_file(monkeypatch: pytest.MonkeyPatch) -> None:
     landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz", "etag": "e"}
     task = StageFile(task_id="stage", source=SCHEDULED, landed=landed)
     assert task.execute(context(key="2026Q3")) == asdict(staged)
+
+
+@pytest.mark.parametrize("error", [FileRefusedError("x", next_step="ask the vendor"), DeliveryRefusedError("x")])
+def test_a_refusal_says_which_task_to_clear(monkeypatch: pytest.MonkeyPatch, error: DeliveryError) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    for name in ("land", "stage"):
+        monkeypatch.setattr(steps, name, refuse)
+    landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz", "etag": "e"}
+    for task in (
+        LandFile(task_id="land", source=SCHEDULED, file=asdict(remote())),
+        StageFile(task_id="stage", source=SCHEDULED, landed=landed),
+    ):
+        error.next_step = "ask the vendor"
+        with pytest.raises(type(error)) as raised:
+            task.execute(context(key="2026Q3"))
+        assert str(raised.value).endswith(
+            "Next: ask the vendor; then clear a task of this run: await when a corrected file is there, stage after a "
+            "fix of the SQL file or the declaration."
+        )
+
+
+def test_files_without_rows_are_in_the_asset_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tuple(
+        FileResult(name=name, sha256=SHA, status=status, rows_read=rows, rows_loaded=rows, rows_rejected=0)
+        for name, status, rows in (("a.gz", "loaded", 3), ("b.gz", "empty", 0))
+    )
+    result = LoadResult(source="aiq_household", table="aiq.household", period="2026Q3", snapshot_id=7, files=files)
+    monkeypatch.setattr(steps, "commit", lambda *_: result)
+    table, event = Asset("aiq.household"), SimpleNamespace(add_partitions=lambda _: None)
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=[], outlets=[table])
+    returned = task.execute(context(key="2026Q3") | {"outlet_events": {table: event}})
+    assert event.extra["files_without_rows"] == 1
+    assert [file["status"] for file in returned["files"]] == ["loaded", "empty"]
 
 
 @pytest.mark.parametrize("as_sequence", [True, False])
@@ -335,6 +372,44 @@ def test_a_delivery_that_does_not_arrive_in_time_is_late(monkeypatch: pytest.Mon
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
     with pytest.raises(DeliveryLateError, match=r"by 2026-10-22 18:00 New York, found none"):
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), {**event, "files": []})
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (ServiceError("the server is away", next_step="wait"), "the server is away"),
+        (DeliveryError("there is no folder /outgoing"), "there is no folder /outgoing"),
+        (RuntimeError("https://user:secret@example.com"), "unexpected RuntimeError"),
+    ],
+)
+def test_no_failure_of_a_poll_ends_the_wait(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: Exception, reason: str
+) -> None:
+    fake_polls(monkeypatch, triggers, failure, ([remote()], None), failure, ([remote()], None))
+    assert fired_event(new_trigger()) == {"files": [asdict(remote())], "complete": True}
+    fake_polls(monkeypatch, triggers, failure)
+    event = fired_event(new_trigger(late_in_s=-1))
+    assert event == {"files": [], "complete": False, "failure": reason}
+    with pytest.raises(DeliveryLateError, match=f"found none; the last poll failed: {reason}. Next: .* the task await"):
+        AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
+    assert "secret" not in "".join(capsys.readouterr())
+
+
+def test_what_a_person_must_fix_ends_the_wait_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = ConfigurationError("the server refuses our login", source="aiq_household", next_step="check the user")
+    fake_polls(monkeypatch, triggers, ([], None), refused)
+    event = json.loads(json.dumps(fired_event(new_trigger())))
+    with pytest.raises(ConfigurationError) as raised:
+        AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
+    assert str(raised.value) == str(refused)
+    assert RetryTransientErrors().evaluate(raised.value, 1, 4).action is RetryAction.FAIL
+
+
+def test_a_source_that_is_no_longer_declared_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = new_trigger()
+    trigger.source = "gone"
+    with pytest.raises(ConfigurationError, match="there is no source 'gone'"):
+        AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), fired_event(trigger))
 
 
 def test_a_serialized_trigger_can_be_created_again() -> None:

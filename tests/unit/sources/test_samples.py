@@ -23,7 +23,9 @@ import pytest
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import read_sources
+from growth_verticals.errors import FileRefusedError
 from growth_verticals.files import open_reader
+from growth_verticals.files.headers import ColumnMapping, check_known_columns, resolve_header
 from growth_verticals.source import Delimited, Excel, JsonLines, Source
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +121,35 @@ def test_the_header_has_every_required_column(name: str, file: dict[str, str]) -
     assert {column.name for column in contract.columns if column.required} <= columns
     unknown = columns - {column.name for column in contract.columns}
     assert not unknown or source.extra_columns in {"ignore", "keep"}
+
+
+def header_of(name: str, file: dict[str, str]) -> list[str]:
+    """A file's column names: of JSON lines, the keys of the first record."""
+    header, *records = records_of(SAMPLES / file["path"], SOURCES[name])
+    return list(json.loads(records[0][0])) if isinstance(SOURCES[name].format, JsonLines) else header
+
+
+@every_file
+def test_a_file_has_enough_of_its_table_s_columns(name: str, file: dict[str, str]) -> None:
+    contract = contract_of(SOURCES[name])
+    mapping = ColumnMapping(SOURCES[name], contract)
+    check_known_columns(map(mapping.column_for, header_of(name, file)), SOURCES[name], contract, file["path"], 1)
+
+
+@every_file
+def test_a_file_is_refused_as_a_file_of_any_other_source(name: str, file: dict[str, str]) -> None:
+    header = header_of(name, file)
+    for other, source in SOURCES.items():
+        if other != name:
+            with pytest.raises(FileRefusedError):
+                resolve_header(header, source, contract_of(source), file["path"])
+
+
+def test_one_client_s_list_is_refused_as_another_client_s() -> None:
+    """Nothing is required of LS Corp's leads, and every other column is kept."""
+    path, source = SAMPLES / "horace_mann" / "horace_mann_autumn.csv", SOURCES["ls_corp"]
+    with path.open("rb") as raw, pytest.raises(FileRefusedError, match="only 7 of the table's 19 columns"):
+        next(iter(open_reader(raw, path.name, source, contract_of(source)).blocks()))
 
 
 @every_file
