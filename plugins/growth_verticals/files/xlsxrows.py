@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 #: The size of a sheet in Excel.
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
-#: Limits for the cells of a sheet, empty ones included, and for its other elements: some minutes of work.
-MAX_CELLS, MAX_OTHERS = 100_000_000, 20_000_000
+#: Limits for the cells of a sheet, empty ones included, for its other elements, and for the elements of the shared
+#: strings: some minutes of work.
+MAX_CELLS, MAX_OTHERS, MAX_STRING_ELEMENTS = 100_000_000, 20_000_000, 100_000_000
 #: Limit for the memory of the shared strings, with Python's overhead for each: twenty million short ones.
 MAX_SHARED_BYTES = 2**31
 _STRING_OVERHEAD = 64
@@ -85,6 +86,7 @@ class _StringsHandler:
     def __init__(self) -> None:
         self.strings: list[str] = []
         self.memory = 0
+        self._elements = 0
         self._rich_text = _RichText()
         self.text = self._rich_text.text
         self._level = 0
@@ -92,6 +94,9 @@ class _StringsHandler:
     def start(self, name: str, _: dict[str, str]) -> None:
         self._level += 1
         check_levels(self._level)
+        self._elements += 1
+        if self._elements > MAX_STRING_ELEMENTS:
+            raise WorkbookError(f"the workbook's texts have more than {MAX_STRING_ELEMENTS:,} elements")
         if self._level == 2:
             self._rich_text.open()
         else:
@@ -149,6 +154,7 @@ class _SheetHandler:
                 raise self._misplaced()
             self._inside = _CELL
             self._attributes = attributes
+            self._cells += 1
             self._value = self._inline = self._formula = None
             column = self._column_of(attributes["r"]) if "r" in attributes else self._column + 1
             if not self._column < column < MAX_COLUMNS:
@@ -179,7 +185,6 @@ class _SheetHandler:
             if not self._number:
                 self._set_number(str(self._last_row + 1))
             self._last_row = self._number
-            self._cells += self._column + 1
             if self._cells > MAX_CELLS:
                 raise self._error(f"the sheet has more than {MAX_CELLS:,} cells")
             if self._row:
@@ -191,7 +196,7 @@ class _SheetHandler:
         self._levels += 1
         check_levels(self._levels)
         self._others += 1
-        if self._others > MAX_OTHERS + self._cells:  # a cell can have some in it
+        if self._others > MAX_OTHERS + 4 * self._cells:  # those of a text in a cell
             raise self._error(f"the sheet has more than {MAX_OTHERS:,} elements that are not cells")
         local = name.rpartition(" ")[2]
         if self._levels == 1:

@@ -257,7 +257,7 @@ def test_the_size_of_parts_is_limited_whatever_the_archive_says(monkeypatch: pyt
 
 
 def test_the_work_for_a_workbook_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileRefusedError, match="the workbook is not safe to open.*max_ratio"):
+    with pytest.raises(FileRefusedError, match=r"the workbook is not safe to open.*max_ratio"):
         people(ROW, after="<x/>" * 500_000)
     monkeypatch.setattr(xlsxrows, "MAX_CELLS", 1_000)
     monkeypatch.setattr(xlsxrows, "MAX_OTHERS", 2_000)
@@ -265,6 +265,9 @@ def test_the_work_for_a_workbook_is_limited(monkeypatch: pytest.MonkeyPatch) -> 
         people(f"<row>{'<c/>' * 500}</row>" * 3)
     with pytest.raises(FileRefusedError, match="more than 2,000 elements that are not cells"):
         people(ROW, after="<x/>" * 3_000)
+    monkeypatch.setattr(xlsxrows, "MAX_STRING_ELEMENTS", 10)
+    with pytest.raises(FileRefusedError, match="texts have more than 10 elements"):
+        people(ROW, texts=f"<sst {MAIN}>{'<x/>' * 10}</sst>")
 
 
 def test_the_memory_of_texts_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
