@@ -21,7 +21,7 @@ from growth_verticals.contract.schema import arrow_type
 from growth_verticals.errors import DeclarationError, FileRefusedError
 from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock, unclosed_quote_error
 from growth_verticals.files.casts import NUMBER_TYPES, Caster, as_map, declared_formats, nul_faults, number_normalizer
-from growth_verticals.files.headers import EXTRA, declared_layout, describe_expected, resolve_header
+from growth_verticals.files.headers import EXTRA, describe_expected, headerless_layout, resolve_header
 from growth_verticals.files.lines import EscapedStream, SkippingStream, TrailerCheck, blocks_without_trailer
 from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError, count_line_ends
 from growth_verticals.files.rejects import Reason, Rejected, split_rejects
@@ -83,10 +83,7 @@ class DelimitedReader:
         block_bytes = block_bytes or BLOCK_BYTES + len(contract.columns) // 100 * 2**20
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
         self._escapes = Escapes(form) if form.escape else None
-        self._layout: Layout | None = None
-        if not form.header:
-            columns = form.columns or tuple(each.name for each in contract.columns if not each.type.startswith("map<"))
-            self._layout = declared_layout(columns, source, contract)
+        self._layout = None if form.header else headerless_layout(form.columns, source, contract)
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = describe_expected(contract, formats)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.blocks import MAX_RECORD_BYTES
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
-from growth_verticals.files.headers import EXTRA, Layout, declared_layout, describe_expected, resolve_header
+from growth_verticals.files.headers import EXTRA, Layout, describe_expected, headerless_layout, resolve_header
 from growth_verticals.files.lines import TrailerCheck
 from growth_verticals.files.rejects import MAX_RAW_CHARACTERS, Reason, Rejected, split_rejects
 from growth_verticals.files.unpack.compression import (
@@ -84,10 +84,7 @@ class ExcelReader:
         self._form = form
         self._contract = contract
         self._batch_cells = batch_cells
-        self._layout: Layout | None = None
-        if not form.header:
-            columns = form.columns or tuple(each.name for each in contract.columns if not each.type.startswith("map<"))
-            self._layout = declared_layout(columns, source, contract)
+        self._layout = None if form.header else headerless_layout(form.columns, source, contract)
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._iso_casters = {each.name: Caster(each, form) for each in contract.columns}

@@ -159,6 +159,12 @@ def declared_layout(columns: Sequence[str], source: Source, contract: TableContr
     return Layout(names, frozenset(names) & mapping.columns, tuple(unknown) if source.extra_columns == "keep" else ())
 
 
+def headerless_layout(columns: Sequence[str], source: Source, contract: TableContract) -> Layout:
+    """Return `declared_layout` of the declared columns; without any, of the SQL file's columns in their order."""
+    in_contract = tuple(each.name for each in contract.columns if not each.type.startswith("map<"))
+    return declared_layout(columns or in_contract, source, contract)
+
+
 def check_known_columns(
     found: Iterable[str], source: Source, contract: TableContract, file: str, line: int | None
 ) -> None:

@@ -63,7 +63,7 @@ def loaded_stagings(table: Table, period_key: str, sha256s: Iterable[str]) -> di
             found.setdefault(single[0], set()).add(single[1])
             continue
         for batch in read_columns(table, task, columns, _COLUMNS):
-            for digest, staging in _stagings_in(_in_period(batch, period_key)):
+            for digest, staging in _stagings_in(rows_in_period(batch, period_key)):
                 found.setdefault(digest, set()).add(staging)
     return {digest: stagings for digest, stagings in found.items() if digest in requested}
 
@@ -84,9 +84,13 @@ def _single_staging(table: Table, task: FileScanTask, period_key: str) -> tuple[
     return (digest, staged_at) if is_whole else None
 
 
+def staging_numbers(batch: pa.RecordBatch) -> pa.Array:
+    """Return a batch's `staged_at` as microseconds since 1970, int64."""
+    return batch.column("staged_at").cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+
+
 def _stagings_in(batch: pa.RecordBatch) -> Iterator[tuple[str, int]]:
-    digests, staged_at = batch.column(_COLUMNS[1]), batch.column("staged_at").cast(pa.timestamp("us", "UTC"))
-    staged_at = staged_at.cast(pa.int64())
+    digests, staged_at = batch.column(_COLUMNS[1]), staging_numbers(batch)
     extremes = pc.min_max(staged_at)
     if extremes["min"] == extremes["max"]:
         for digest in pc.unique(digests).to_pylist():
@@ -145,8 +149,9 @@ def _scan_period(table: Table, period_key: str, sha256s: set[str], columns: Sequ
     if not sha256s:
         return
     for batch in scan(table, file_filter(period_key, sha256s), columns, dictionary_columns=_COLUMNS):
-        yield _in_period(batch, period_key)
+        yield rows_in_period(batch, period_key)
 
 
-def _in_period(batch: pa.RecordBatch, period_key: str) -> pa.RecordBatch:
+def rows_in_period(batch: pa.RecordBatch, period_key: str) -> pa.RecordBatch:
+    """Return the rows of a batch whose `delivery_period` is this one."""
     return batch.filter(pc.equal(batch.column(_COLUMNS[0]).cast(pa.string()), period_key))

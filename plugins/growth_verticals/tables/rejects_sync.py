@@ -122,14 +122,18 @@ class RejectsSync:
             return reject_files
         contract = rejects_contract(self.contract)
         writer = DataFileWriter(rejects, contract)
-        for rows in rows_of_files(rejects, contract, reject_files):
-            digests = rows.column("source_file_sha256").cast(pa.string())
-            for sha256 in absent:
-                of_file = rows.filter(pc.equal(digests, sha256))
-                is_loaded = pc.is_in(of_file.column("source_row"), value_set=pa.array(loaded[sha256], pa.int64()))
-                if (missing := of_file.filter(pc.invert(is_loaded))).num_rows:
-                    writer.write(missing, {})
-        return writer.close()
+        try:
+            for rows in rows_of_files(rejects, contract, reject_files):
+                digests = rows.column("source_file_sha256").cast(pa.string())
+                for sha256 in absent:
+                    of_file = rows.filter(pc.equal(digests, sha256))
+                    is_loaded = pc.is_in(of_file.column("source_row"), value_set=pa.array(loaded[sha256], pa.int64()))
+                    if (missing := of_file.filter(pc.invert(is_loaded))).num_rows:
+                        writer.write(missing, {})
+            return writer.close()
+        except BaseException:
+            writer.abort()
+            raise
 
 
 def _state_of(batch: StagedBatch, loaded: Stagings, present: Stagings, phase: _Phase) -> _BatchState:

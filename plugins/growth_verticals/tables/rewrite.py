@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.table import FileScanTask
 
-from growth_verticals.tables.ledger import file_filter
+from growth_verticals.tables.ledger import file_filter, staging_numbers
 from growth_verticals.tables.scan import read_columns
 from growth_verticals.tables.writer import DataFileWriter
 
@@ -100,11 +100,13 @@ def _write_kept(
 
 def _keep_mask(batch: pa.RecordBatch, period_key: str, stagings: Stagings) -> pa.Array:
     digests = batch.column("source_file_sha256").cast(pa.string())
-    staged_at = batch.column("staged_at").cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    staged_at = staging_numbers(batch)
+    digests_by_stagings: dict[frozenset[int] | None, list[str]] = {}
+    for digest, each in stagings.items():
+        digests_by_stagings.setdefault(None if each is None else frozenset(each), []).append(digest)
     removed = pa.repeat(False, batch.num_rows)
-    for wanted in {None if each is None else frozenset(each) for each in stagings.values()}:
-        of = [digest for digest, each in stagings.items() if (None if each is None else frozenset(each)) == wanted]
-        mask = pc.is_in(digests, value_set=pa.array(of, pa.string()))
+    for wanted, of_stagings in digests_by_stagings.items():
+        mask = pc.is_in(digests, value_set=pa.array(of_stagings, pa.string()))
         if wanted is not None:
             mask = pc.and_(mask, pc.is_in(staged_at, value_set=pa.array(sorted(wanted), pa.int64())))
         removed = pc.or_(removed, mask)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyiceberg.expressions import EqualTo
 
 from growth_verticals.catalog.create import ensure_table
@@ -15,7 +14,7 @@ from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.tables.commit_loop import commit_with_retry
-from growth_verticals.tables.ledger import loaded_stagings
+from growth_verticals.tables.ledger import loaded_stagings, rows_in_period
 from growth_verticals.tables.rewrite import without_rows
 from growth_verticals.tables.scan import scan
 
@@ -97,8 +96,11 @@ def _count_rows(catalog: RestCatalog, contract: TableContract, period: Period) -
     with service_errors(f"reading {contract.identifier}", catalog.uri):
         of_period = EqualTo("delivery_period", period.key)  # type: ignore[call-arg,arg-type] # as in ledger.py
         for batch in scan(table, of_period, columns):
-            rows = batch.filter(pc.equal(batch.column("delivery_period"), period.key))
-            pairs = pa.Table.from_batches([rows]).group_by(list(columns[1:])).aggregate([([], "count_all")])
+            pairs = (
+                pa.Table.from_batches([rows_in_period(batch, period.key)])
+                .group_by(list(columns[1:]))
+                .aggregate([([], "count_all")])
+            )
             for pair in pairs.to_pylist():
                 counts[pair["source_file"], pair["source_file_sha256"]] += pair["count_all"]
     return counts
