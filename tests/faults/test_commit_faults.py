@@ -7,12 +7,13 @@ these tests detect a wrong loader.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.table import Table
+from pyiceberg.table import Table, snapshots
 
 from growth_verticals.account import Account
 from growth_verticals.catalog.rest import open_catalog
@@ -69,6 +70,21 @@ def require_exactly_once(account: Account, contract: TableContract, *files: Samp
     assert set(read_table(account, contract.identifier, BY_FILE)) == expected
     rejected = {(file.name, file.bad, file.bad) for file in files if file.bad}
     assert set(read_table(account, f"{contract.identifier}_rejects", BY_FILE)) == rejected
+
+
+def test_loads_go_on_after_a_commit_by_a_machine_whose_clock_is_a_day_ahead(
+    account: Account, catalog: RestCatalog, person: TableContract, monkeypatch: pytest.MonkeyPatch
+):
+    now, early = time.time, SampleFile("early", good=3, bad=1)
+    with monkeypatch.context() as ahead:
+        ahead.setattr(snapshots.time, "time", lambda: now() + 86_400)
+        load(catalog, person, early)
+    load(catalog, person, FILE)
+    undo_load(catalog, person, SOURCE, PERIOD, [early.landed.sha256])
+    require_exactly_once(account, person, FILE)
+    times = [snapshot.timestamp_ms for snapshot in catalog.load_table(person.identifier).snapshots()]
+    assert len(times) == 3
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("table", ["person", "person_rejects"])

@@ -14,6 +14,7 @@ from secrets import SystemRandom
 from typing import TYPE_CHECKING
 
 from pyiceberg.table import Table, TableProperties, Transaction
+from pyiceberg.table.update import AddSnapshotUpdate
 
 from growth_verticals.catalog.file_io import NoDeleteFileIO
 from growth_verticals.catalog.service_errors import translate_error
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
+    from pyiceberg.table.update import TableUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ def commit_with_retry(
                 raise _retries_exhausted(identifier, "nothing of this call was committed") from failure
             transaction = Transaction(_for_one_transaction(table))
             apply(transaction)
+            _keep_time_order(transaction, table.metadata.last_updated_ms)
             return transaction.commit_transaction()
         except (CommitError, ConfigurationError, DeliveryRefusedError):
             raise
@@ -102,6 +105,23 @@ def _for_one_transaction(table: Table) -> Table:
     return Table(
         table.name(), metadata.model_copy(update=reduced), table.metadata_location, io, table.catalog, table.config
     )
+
+
+def _keep_time_order(transaction: Transaction, last_updated_ms: int) -> None:
+    """Give the transaction's snapshots the table's last time if this machine's clock shows an earlier one.
+
+    A catalog refuses a snapshot that is more than a minute older than the table (Iceberg's TableMetadata.addSnapshot).
+    So without this, one commit by a machine whose clock is ahead would stop all others until that time has passed.
+    """
+
+    def in_order(update: TableUpdate) -> TableUpdate:
+        if not isinstance(update, AddSnapshotUpdate) or update.snapshot.timestamp_ms >= last_updated_ms:
+            return update
+        snapshot = update.snapshot.model_copy(update={"timestamp_ms": last_updated_ms})
+        return update.model_copy(update={"snapshot": snapshot})
+
+    updates = transaction._updates  # noqa: SLF001 - pyiceberg offers no other way
+    transaction._updates = tuple(in_order(update) for update in updates)  # noqa: SLF001
 
 
 def append_files(transaction: Transaction, data_files: Sequence[DataFile], properties: dict[str, str]) -> int:

@@ -17,11 +17,15 @@ from typing import Any
 
 from growth_verticals.account import Account, Credentials
 from local import standin
+from local.keys import Keys, public_key
+from local.settings import OUTGOING, SFTP_VENDORS, Settings
+from local.sftp import root_folder
 from tests.faults.campaign.invariants import check
 from tests.faults.campaign.other_engine import meddle
 from tests.faults.campaign.plan import Fault, Meddling, Operation, Plan, Step
 from tests.faults.campaign.processes import Store, Worker, WorkerHost
 from tests.faults.campaign.proxy import Proxy
+from tests.faults.campaign.stream_proxy import StreamProxy
 
 #: A retry policy that gives up later than any fault lasts. An operation that needs more attempts counts as a failure.
 ATTEMPTS = 8
@@ -30,6 +34,8 @@ HANG_S = 90.0
 #: Most operations at the same time: three loads.
 _LANES = 3
 _RETRY_PAUSE_S = 0.05
+#: The SFTP user whose folder has the files.
+VENDOR = SFTP_VENDORS[0]
 
 
 @dataclass
@@ -55,6 +61,12 @@ class _Lane:
 
     catalog: Proxy
     store: Proxy
+    sftp: StreamProxy
+
+    @property
+    def met(self) -> int:
+        """How often the armed fault was met."""
+        return self.catalog.met + self.store.met + self.sftp.met
 
     def arm(self, fault: Fault | None, worker: Worker | None = None, store: Store | None = None) -> None:
         def strike(struck: Fault) -> None:
@@ -64,15 +76,19 @@ class _Lane:
                 worker.send(signal.SIGKILL if struck.kind == "kill" else signal.SIGTERM)
                 worker.wait(10.0)
 
-        for proxy in (self.catalog, self.store):
+        for proxy in (self.catalog, self.store, self.sftp):
             proxy.arm(fault, strike)
 
 
 class Site:
     """The servers and the worker host that all campaigns of a run use. Each campaign has a namespace of its own."""
 
-    def __init__(self, account: Account, host: WorkerHost, store: Store, lanes: list[_Lane], folder: Path) -> None:
+    def __init__(
+        self, account: Account, host: WorkerHost, store: Store, lanes: list[_Lane], state: Path, folder: Path
+    ) -> None:
         self.account, self.host, self.store, self.lanes, self.folder = account, host, store, lanes, folder
+        self.keys = Keys.load_or_generate(state)
+        self.vendor_folder = root_folder(Settings(state=state), VENDOR) / OUTGOING
 
     @classmethod
     @contextmanager
@@ -91,11 +107,15 @@ class Site:
             stack.callback(store.wait)
             lanes = []
             for _ in range(_LANES):
-                lane = _Lane(Proxy("catalog", settings.gateway_url), Proxy("store", settings.s3_endpoint))
-                stack.callback(lane.catalog.stop)
-                stack.callback(lane.store.stop)
+                lane = _Lane(
+                    Proxy("catalog", settings.gateway_url),
+                    Proxy("store", settings.s3_endpoint),
+                    StreamProxy(settings.sftp_port),
+                )
+                for proxy in (lane.catalog, lane.store, lane.sftp):
+                    stack.callback(proxy.stop)
                 lanes.append(lane)
-            yield cls(account, host, store, lanes, folder)
+            yield cls(account, host, store, lanes, settings.state, folder)
 
 
 class Campaign:
@@ -105,6 +125,7 @@ class Campaign:
         self._site, self._plan = site, plan
         self.namespace = f"campaign_{uuid.uuid4().hex[:12]}"
         self._folder = site.folder / self.namespace
+        self._vendor_folder = site.vendor_folder / self.namespace
         self._account = replace(site.account, landing_uri=f"{site.account.landing_uri}/{self.namespace}")
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -112,8 +133,10 @@ class Campaign:
 
     def run(self) -> Outcome:
         self._folder.mkdir()
+        self._vendor_folder.mkdir()
         for file in self._plan.files:
-            (self._folder / file.name).write_bytes(file.content)
+            for folder in (self._folder, self._vendor_folder):
+                (folder / file.name).write_bytes(file.content)
         for number, step in enumerate(self._plan.steps):
             self._run_step(number, step)
             self._site.store.wait()
@@ -126,6 +149,7 @@ class Campaign:
         self.outcome.counts.update(campaigns=1, deliveries=actions.count("load"), operations=len(actions))
         if not self.outcome.failures:
             shutil.rmtree(self._folder)
+            shutil.rmtree(self._vendor_folder)
         return self.outcome
 
     # --- a step ---------------------------------------------------------------------------------------------------
@@ -174,7 +198,7 @@ class Campaign:
             worker.send(signal.SIGKILL)
             worker.wait(10.0)
         outcome = worker.close()
-        met = lane.catalog.met + lane.store.met
+        met = lane.met
         lane.arm(None)
         self._record(f"{name}, attempt {attempt} ({operation.action})", fault, met, outcome)
         return outcome is not None and bool(outcome["ok"])
@@ -187,9 +211,11 @@ class Campaign:
             "fixed": operation.fixed,
             "as_tasks": operation.as_tasks,
             "paths": [str(self._folder / self._plan.files[index].name) for index in operation.files],
+            "sftp": self._sftp(lane) if operation.from_sftp else None,
             "staged": str(self._folder / f"{name}.staged"),
             "outcome": str(self._folder / f"{name}-{attempt}.outcome"),
             "log": str(self._folder / f"{name}-{attempt}.log"),
+            "disk_is_full": fault is not None and fault.kind == "disk",
             "clock_offset_s": fault.seconds if fault and fault.kind == "clock" else 0.0,
             "signal_point": fault.point if fault else "",
             "signal": int(_signal(fault)) if fault else 0,
@@ -199,6 +225,16 @@ class Campaign:
                 "AWS_ENDPOINT_URL_S3": lane.store.url,
                 "GV_LANDING_URI": self._account.landing_uri,
             },
+        }
+
+    def _sftp(self, lane: _Lane) -> dict[str, Any]:
+        keys = self._site.keys
+        return {
+            "port": lane.sftp.port,
+            "user": VENDOR,
+            "key": keys.sftp[VENDOR],
+            "host_key": public_key(keys.sftp_host),
+            "folder": f"/{OUTGOING}/{self.namespace}",
         }
 
     # --- what others do -------------------------------------------------------------------------------------------
@@ -215,7 +251,9 @@ class Campaign:
     # --- the record -----------------------------------------------------------------------------------------------
 
     def _record(self, attempt: str, fault: Fault | None, met: int, outcome: dict[str, Any] | None) -> None:
-        at_point = fault is not None and bool((fault.point and not (outcome or {}).get("ok")) or fault.kind == "clock")
+        at_point = fault is not None and bool(
+            (fault.point and not (outcome or {}).get("ok")) or fault.kind in ("clock", "disk")
+        )
         if fault is not None and (met or at_point):
             self._count("faults", fault.label)
         if outcome is None:

@@ -10,9 +10,10 @@ from random import Random
 
 from tests.faults.campaign.delivery import PARTITIONS, MadeUpFile, make_up_file
 
-STATUSES = (400, 403, 408, 429, 500, 502, 503, 504)
+STATUSES = (400, 403, 408, 429, 500, 502, 503, 504, 507)
 #: A signal at a point of the worker that is no request.
 POINTS = ("landed", "staged", "committed")
+_SFTP_KINDS = ("kill", "term", "cut", "stall", "delay")
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,12 @@ class Fault:
     a request, after some time, or at a named point. `status`: a server or load balancer answers with an error. `cut`:
     the connection ends inside the answer, or before there is one. `stall`: no answer until the client gives up.
     `delay`: a slow answer. `late`: the client sees a lost connection, and the request arrives afterward. `clock`: the
-    worker's clock is a day slow, except in its signatures. `store`: the store is killed, and starts again.
+    worker's clock is a day slow or fast, except in its signatures (servers refuse others, and nothing happens). `disk`:
+    the worker's disk is full, so it can write no file. `store`: the store is killed, and starts again.
 
-    Not here: a clock that is a day fast, because AWS refuses its signatures, and Iceberg allows no later commit with an
-    earlier time. A full disk, because a load of these files writes none.
-
-    :param server: `catalog` or `store`, for a fault at a request.
+    :param server: `catalog`, `store` or `sftp`, for a fault at a request.
     :param only: which requests count: `commit` (of a table), `write` or `any`.
-    :param nth: the first request that meets the fault.
+    :param nth: the first request that meets the fault. For `sftp`: the first piece that the server sends.
     :param times: how many requests in a row meet it.
     :param after: whether the server does what was requested before the fault.
     """
@@ -48,8 +47,10 @@ class Fault:
     @property
     def label(self) -> str:
         """The kind of fault, as the report counts it."""
-        if self.kind in ("clock", "store"):
-            return {"clock": "clock a day slow", "store": "store killed"}[self.kind]
+        if self.kind == "clock":
+            return "clock a day slow" if self.seconds < 0 else "clock a day fast"
+        if self.kind in ("disk", "store"):
+            return {"disk": "disk full", "store": "store killed"}[self.kind]
         what = str(self.status) if self.kind == "status" else self.kind
         if not self.server:
             return f"{what} at {'a point' if self.point else 'a moment'}"
@@ -62,6 +63,7 @@ class Operation:
 
     :param files: indexes of the files that a load loads.
     :param fixed: whether the declaration is the fixed one.
+    :param from_sftp: whether a load takes its files from the SFTP server, otherwise from a local folder.
     :param as_tasks: as in Airflow, where each file is staged by its own task, and a retry of the commit gets what
         staging returned before. Otherwise as `./gv load`, which starts again.
     """
@@ -69,6 +71,7 @@ class Operation:
     action: str
     files: tuple[int, ...] = ()
     fixed: bool = False
+    from_sftp: bool = False
     as_tasks: bool = False
     starts_after_s: float = 0.0
     faults: tuple[Fault | None, ...] = ()
@@ -136,10 +139,14 @@ def make_plan(seed: int, *, store_faults: bool = True) -> Plan:
 
 def _loading(random: Random, everything: tuple[int, ...], with_faults: _WithFaults) -> Step:
     """Return a step of one to three loads: all of the whole delivery, or some of a part of it."""
-    loads = [Operation("load", everything, as_tasks=random.random() < 0.5)]
+
+    def load(files: tuple[int, ...]) -> Operation:
+        return Operation("load", files, from_sftp=random.random() < 0.4, as_tasks=random.random() < 0.5)
+
+    loads = [load(everything)]
     for _ in range(random.choice((0, 0, 1, 1, 2))):
         part = tuple(sorted(random.sample(everything, random.randint(1, len(everything)))))
-        loads.append(Operation("load", part, as_tasks=random.random() < 0.5))
+        loads.append(load(part))
     expect = "old"
     if len(loads) > 1 and random.random() < 0.2:
         loads[-1], expect = replace(loads[-1], fixed=True), "either"
@@ -168,10 +175,14 @@ class _WithFaults:
     def _fault(self, operation: Operation) -> Fault:
         random = self._random
         kinds = ["kill"] * 5 + ["term"] * 3 + ["status"] * 8 + ["cut"] * 4 + ["delay"] * 2 + ["late"] * 2
-        kinds += ["stall"] + ["clock"] + ["store"] * self._store_faults
+        kinds += ["stall"] + ["clock"] * 2 + ["disk"] + ["store"] * self._store_faults
         kind = random.choice(kinds)
         if kind == "clock":
-            return Fault(kind, seconds=-86400.0)
+            return Fault(kind, seconds=random.choice((-86400.0, 86400.0)))
+        if kind == "disk":
+            return Fault(kind)
+        if operation.from_sftp and kind in _SFTP_KINDS and random.random() < 0.4:
+            return Fault(kind, "sftp", nth=random.randint(1, 30), seconds=0.3 if kind == "delay" else 0.0)
         if kind in ("kill", "term") and random.random() < 0.4:
             if operation.action == "load" and random.random() < 0.4:
                 return Fault(kind, point=random.choice(POINTS))

@@ -9,24 +9,31 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+import paramiko
 
 from growth_verticals import account as account_module
 from growth_verticals import steps
 from growth_verticals.account import Account, Credentials
 from growth_verticals.catalog import rest
 from growth_verticals.contract import declared
-from growth_verticals.delivery import StagedFile
+from growth_verticals.delivery import RemoteFile, StagedFile
 from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
 from growth_verticals.files import open_reader  # noqa: F401 - imported before the fork
 from growth_verticals.landing import find, land  # noqa: F401 - imported before the fork
-from growth_verticals.landing.origins import LocalOrigin
+from growth_verticals.landing.file_errors import sftp_errors
+from growth_verticals.landing.origins import LocalOrigin, Origin, SftpOrigin
 from growth_verticals.tables import commit, commit_loop, replay, stage, undo  # noqa: F401 - imported before the fork
 from tests.faults.campaign.delivery import PERIOD, contract_for, source_for
 
@@ -55,7 +62,8 @@ def _run(job: dict[str, Any]) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(threadName)s %(message)s")
     try:
         _prepare(job)
-        _ACTIONS[job["action"]](job, _account(job))
+        with _full_disk() if job["disk_is_full"] else nullcontext():
+            _ACTIONS[job["action"]](job, _account(job))
         outcome = {"ok": True}
     except BaseException as error:
         logging.getLogger().exception("failed")
@@ -65,6 +73,20 @@ def _run(job: dict[str, Any]) -> None:
         outcome = {"ok": False, "error": type(error).__name__, "known": known, "text": str(error)[:500]}
     _write(Path(job["outcome"]), outcome)
     os._exit(0)
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    """Let every write to a file fail, as on a full disk, except to the log and to what stands for XCom."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then raises an OSError
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def _stop(*_: object) -> None:
@@ -94,8 +116,11 @@ def _load(job: dict[str, Any], account: Account) -> None:
     if job["as_tasks"] and kept.exists():
         staged = [StagedFile(**file) for file in json.loads(kept.read_text())]
     else:
-        origin = LocalOrigin()
-        landed = steps.land_all(account, origin, source, PERIOD, [origin.file(Path(path)) for path in job["paths"]])
+        with _open_files(job) as (origin, files):
+            if job["sftp"] is None:
+                landed = steps.land_all(account, origin, source, PERIOD, files)
+            else:
+                landed = [steps.land(account, origin, source, PERIOD, file) for file in files]
         _pass(job, "landed")
         batches = [[file] for file in landed] if job["as_tasks"] else [landed]
         staged = [file for batch in batches for file in steps.stage(account, source, PERIOD, batch)]
@@ -103,6 +128,33 @@ def _load(job: dict[str, Any], account: Account) -> None:
     _pass(job, "staged")
     steps.commit(account, source, PERIOD, staged)
     _pass(job, "committed")
+
+
+@contextmanager
+def _open_files(job: dict[str, Any]) -> Iterator[tuple[Origin, list[RemoteFile]]]:
+    """Yield the load's files, on this machine or on the SFTP server, and their origin."""
+    paths = [Path(path) for path in job["paths"]]
+    if job["sftp"] is None:
+        origin = LocalOrigin()
+        yield origin, [origin.file(path) for path in paths]
+        return
+    server = job["sftp"]
+    key_type, key = server["host_key"].split()[:2]
+    with (
+        sftp_errors(server["user"], server["folder"]),
+        closing(paramiko.Transport(("127.0.0.1", server["port"]))) as ssh,
+    ):
+        ssh.banner_timeout = ssh.handshake_timeout = ssh.auth_timeout = ssh.channel_timeout = _TIMEOUT_S
+        ssh.connect(
+            hostkey=paramiko.PKey.from_type_string(key_type, b64decode(key)),
+            username=server["user"],
+            pkey=paramiko.Ed25519Key(file_obj=StringIO(server["key"])),
+        )
+        client = paramiko.SFTPClient.from_transport(ssh)
+        assert client is not None
+        remote = SftpOrigin(client, server["user"], stalled_after_s=_TIMEOUT_S)
+        names = {path.name for path in paths}
+        yield remote, [file for file in remote.list(server["folder"]) if file.name in names]
 
 
 def _replay(job: dict[str, Any], account: Account) -> None:
@@ -125,8 +177,11 @@ def _pass(job: dict[str, Any], point: str) -> None:
 
 def _write(path: Path, document: Any) -> None:
     part = path.with_suffix(".part")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
     part.write_text(json.dumps(document))
     part.replace(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 _ACTIONS: dict[str, Callable[[dict[str, Any], Account], None]] = {"load": _load, "replay": _replay, "undo": _undo}
