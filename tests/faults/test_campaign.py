@@ -19,8 +19,9 @@ from tests.faults.campaign.delivery import make_up_file
 from tests.faults.campaign.invariants import check
 from tests.faults.campaign.plan import Fault, Operation, Plan, Step, make_plan
 
-#: Chosen so that together they load, replay and undo, and meet every kind of fault but a stall, which takes seconds.
-SEEDS = (189, 1537)
+#: Chosen so that together they load, replay and undo, several at a time, locally and by SFTP, and meet every kind of
+#: fault but a stall and a restart of the store, which take seconds.
+SEEDS = (15, 227)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_record_is_where_it_belongs_after_a_campaign(site: Site, seed: int):
-    plan = make_plan(seed)
+    plan = make_plan(seed, store_faults=False)
     outcome = Campaign(site, plan).run()
     assert not outcome.failures, "\n".join([plan.describe(), *outcome.log])
 

@@ -33,7 +33,8 @@ ATTEMPTS = 8
 HANG_S = 90.0
 #: Most operations at the same time: three loads.
 _LANES = 3
-_RETRY_PAUSE_S = 0.05
+#: The pauses between attempts double from the first to the longest.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 #: The SFTP user whose folder has the files.
 VENDOR = SFTP_VENDORS[0]
 
@@ -103,7 +104,7 @@ class Site:
             )
             account = Account.from_environment(environment, keys)
             host = stack.enter_context(closing(WorkerHost(environment)))
-            store = Store(settings)
+            store = Store(settings, account)
             stack.callback(store.wait)
             lanes = []
             for _ in range(_LANES):
@@ -179,7 +180,7 @@ class Campaign:
                     with self._lock:
                         self.outcome.worst_recovery = max(self.outcome.worst_recovery, recovery)
                 return
-            time.sleep(_RETRY_PAUSE_S)
+            time.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt))
         self._count("failures", "not recovered")
 
     def _attempt(self, name: str, attempt: int, operation: Operation, lane: _Lane, fault: Fault | None) -> bool:

@@ -28,9 +28,11 @@ class Fault:
     the worker's disk is full, so it can write no file. `store`: the store is killed, and starts again.
 
     :param server: `catalog`, `store` or `sftp`, for a fault at a request.
-    :param only: which requests count: `commit` (of a table), `write` or `any`.
+    :param only: which requests count: `commit` (of a table), `write`, `any`, or to the store: `part` of a multipart
+        upload, `object` (a PUT of a whole one) or `complete` (the end of a multipart upload).
     :param nth: the first request that meets the fault. For `sftp`: the first piece that the server sends.
     :param times: how many requests in a row meet it.
+    :param code: the store's error code in the answer with `status`; made up by default.
     :param after: whether the server does what was requested before the fault.
     """
 
@@ -41,6 +43,7 @@ class Fault:
     times: int = 1
     after: bool = False
     status: int = 0
+    code: str = ""
     seconds: float = 0.0
     point: str = ""
 

@@ -14,11 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from growth_verticals.account import Account
 from local import standin
-from local.settings import Settings, StandInError
+from local.settings import LANDING_BUCKET, Settings, StandInError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-_PORTS_FREE_WITHIN_S = 60.0
+#: How long a store needs at most until it takes objects again.
+_UP_WITHIN_S = 60.0
 
 
 class Worker:
@@ -84,8 +88,9 @@ class WorkerHost:
 class Store:
     """The stand-in's store, which a fault kills and starts again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account) -> None:
         self._settings = settings
+        self._account = account
         self._lock = threading.Lock()
         self._restart: threading.Thread | None = None
 
@@ -108,12 +113,13 @@ class Store:
             restart.join()
 
     def _start(self) -> None:
-        """Start it when the killed process has let go of its ports."""
-        deadline = time.monotonic() + _PORTS_FREE_WITHIN_S
+        """Start it when the killed process has let go of its ports, and wait until it takes objects again."""
+        deadline = time.monotonic() + _UP_WITHIN_S
         while True:
             try:
                 standin.up(self._settings)
-            except StandInError:
+                self._account.client("s3").put_object(Bucket=LANDING_BUCKET, Key="campaign-probe", Body=b"up")
+            except (StandInError, ClientError, BotoCoreError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)

@@ -59,12 +59,11 @@ class Proxy(ThreadingHTTPServer):
 
     def fault_of(self, method: str, path: str) -> Fault | None:
         """Count a request, and return the fault that it meets."""
-        is_commit = method == "POST" and "/tables/" in path
         with self._lock:
             fault = self._fault
             if fault is None:
                 return None
-            if not (fault.only == "any" or is_commit or (fault.only == "write" and method in ("PUT", "POST"))):
+            if not _counts(fault, method, path):
                 return None
             self._seen += 1
             if not fault.nth <= self._seen < fault.nth + fault.times:
@@ -106,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _meet(self, fault: Fault, body: bytes, answer: _Answer | None) -> None:
         """Do what the fault is, before the request was passed on or (with its `answer`) afterward."""
         if fault.kind == "status":
-            content = self._error(fault.status)
+            content = self._error(fault.status, fault.code)
             self._answer(fault.status, [("Content-Type", content[0])], content[1])
         elif fault.kind == "delay":
             time.sleep(fault.seconds)
@@ -168,12 +167,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content if sent is None else content[:sent])
         self.wfile.flush()
 
-    def _error(self, status: int) -> tuple[str, bytes]:
+    def _error(self, status: int, code: str) -> tuple[str, bytes]:
         """Return an error's content type and body, in the server's format."""
         if self.server.name == "store":
             return (
                 "application/xml",
-                f"<Error><Code>Injected{status}</Code><Message>injected</Message></Error>".encode(),
+                f"<Error><Code>{code or f'Injected{status}'}</Code><Message>injected</Message></Error>".encode(),
             )
         error = {"message": "injected", "type": "InjectedException", "code": status}
         return "application/json", json.dumps({"error": error}).encode()
@@ -183,6 +182,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _counts(fault: Fault, method: str, path: str) -> bool:
+    """Whether a request is one of those that can meet the fault."""
+    if method == "POST" and "/tables/" in path:
+        return True
+    kinds = {
+        "any": True,
+        "write": method in ("PUT", "POST"),
+        "part": method == "PUT" and "partNumber=" in path,
+        "object": method == "PUT" and "partNumber=" not in path,
+        "complete": method == "POST" and "uploadId=" in path,
+    }
+    return kinds.get(fault.only, False)
 
 
 #: Status, headers and body of a server's response.
