@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 _ARN = re.compile(r"arn:aws[a-z-]*:s3tables:([a-z0-9-]+):(\d{12}):bucket/([a-z0-9-]{3,63})")
 _TIMEOUT_S = 60
+#: How often a request is sent, and the pause before the second time; each later pause is twice as long.
+_ATTEMPTS = 4
+_FIRST_PAUSE_S = 0.25
+#: S3's error codes when a body is not what its checksum or length says. botocore does not retry them (status 400).
+DAMAGED_IN_TRANSIT = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
 _SERVICE_NAMES = {"s3": "S3", "s3tables": "S3 Tables"}
 #: boto3 clients are thread-safe. Creating one from a shared session is not.
 _client_lock = Lock()
@@ -96,11 +101,9 @@ class Account:
     def client(self, service: str) -> Any:
         """Return a boto3 client for `s3` or `s3tables`, with timeouts and AWS's standard retry mode.
 
-        All callers and threads of a process share one client. Raises `ConfigurationError` if the AWS profile does not
-        exist.
+        See `shared_client`.
         """
-        with _client_lock:
-            return _client(_aws_environment(), service, self.region, self._endpoint(service), self.credentials)
+        return shared_client(service, self.region, self._endpoint(service), self.credentials)
 
     def endpoint_name(self, service: str) -> str:
         """Return the name of an endpoint (`s3` or `s3tables`) for messages: its URL, or the service and the Region."""
@@ -116,6 +119,17 @@ class Account:
     def inbox_prefix(self, source: str) -> str:
         """Return the URI prefix of a source's inbox, without a trailing slash."""
         return f"{self.landing_uri}/inbox/{source}"
+
+
+def shared_client(service: str, region: str | None, endpoint: str | None, keys: Credentials | None) -> Any:
+    """Return the boto3 client that all callers and threads of a process share for these settings.
+
+    It sends a request up to four times: if the server does not answer, is overloaded or fails (AWS's standard retry
+    mode), and if bytes were damaged on the way (`DAMAGED_IN_TRANSIT`). Raises `ConfigurationError` if the AWS profile
+    does not exist.
+    """
+    with _client_lock:
+        return _client(_aws_environment(), service, region, endpoint, keys)
 
 
 def _aws_environment() -> frozenset[tuple[str, str]]:
@@ -136,12 +150,16 @@ def _session(_environment: frozenset[tuple[str, str]]) -> Any:
 
 @lru_cache(maxsize=32)
 def _client(
-    environment: frozenset[tuple[str, str]], service: str, region: str, endpoint: str | None, keys: Credentials | None
+    environment: frozenset[tuple[str, str]],
+    service: str,
+    region: str | None,
+    endpoint: str | None,
+    keys: Credentials | None,
 ) -> Any:
     """Return one client per set of arguments. A client takes 10 ms to create, and has its own connections."""
     from botocore.config import Config
 
-    return _session(environment).client(
+    client = _session(environment).client(
         service,
         region_name=region,
         endpoint_url=endpoint,
@@ -151,10 +169,19 @@ def _client(
         config=Config(
             connect_timeout=10,
             read_timeout=_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": 4},
-            s3={"addressing_style": "path"} if service == "s3" and endpoint else None,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            # Over http, boto3 would also hash every body: 3 % of a load's processor time. It sends a CRC32 with each.
+            s3={"addressing_style": "path", "payload_signing_enabled": False} if service == "s3" and endpoint else None,
         ),
     )
+    client.meta.events.register(f"needs-retry.{service}", _pause_after_damage, unique_id="damaged-in-transit")
+    return client
+
+
+def _pause_after_damage(response: tuple[Any, dict[str, Any]] | None, attempts: int, **_: object) -> float | None:
+    """Return the seconds to wait before a request is sent again, or None: botocore's handler for `needs-retry`."""
+    code = response[1].get("Error", {}).get("Code") if response else None
+    return _FIRST_PAUSE_S * 2 ** (attempts - 1) if code in DAMAGED_IN_TRANSIT and attempts < _ATTEMPTS else None
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

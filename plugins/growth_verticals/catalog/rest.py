@@ -82,7 +82,7 @@ def _properties(account: Account) -> dict[str, str]:
         "s3.region": account.region,
         "s3.connect-timeout": str(_CONNECT_TIMEOUT_S),
         "s3.request-timeout": str(_READ_TIMEOUT_S),
-        "py-io-impl": account.io_impl or "growth_verticals.catalog.file_io.BoundedUploadFileIO",
+        "py-io-impl": account.io_impl or "growth_verticals.catalog.file_io.PartRetryFileIO",
     }
     if account.s3_endpoint:
         properties["s3.endpoint"] = account.s3_endpoint

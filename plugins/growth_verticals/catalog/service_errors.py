@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 from pyiceberg.exceptions import AuthorizationExpiredError, ForbiddenError, RESTError, UnauthorizedError
 
+from growth_verticals.account import DAMAGED_IN_TRANSIT
 from growth_verticals.errors import ConfigurationError, ServiceError, TransferError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def aws_error(
     answer = f"{code} ({status})"
     if status in (401, 403):
         return ConfigurationError(f"{action} was refused by {endpoint}: {answer}", file=file, next_step=_CHECK_KEY)
-    if code == "NoSuchBucket" or (status in (400, 404) and file is None):
+    if code == "NoSuchBucket" or (status in (400, 404) and file is None and code not in DAMAGED_IN_TRANSIT):
         return ConfigurationError(
             f"{action} failed: {endpoint} answered {answer}",
             file=file,

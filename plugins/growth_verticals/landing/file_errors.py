@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from growth_verticals.catalog.service_errors import aws_error, error_code, http_status
-from growth_verticals.errors import ConfigurationError, TransferError
+from growth_verticals.errors import ConfigurationError, FileChangedError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,20 +27,20 @@ LIST_AGAIN = (
 def object_errors(client: Any, bucket: str, file: str) -> Iterator[None]:
     """Turn botocore's exceptions for one object or prefix into this package's.
 
-    Raises `TransferError` when the object does not exist, has changed, or the connection was lost. All other
-    exceptions become what `service_errors.aws_error` returns for them.
+    Raises `FileChangedError` when the object does not exist or has changed. All other exceptions become what
+    `service_errors.aws_error` returns for them, such as `TransferError` when the connection was lost.
     """
     location = f"the bucket {bucket}"
     try:
         yield
     except (ClientError, BotoCoreError) as error:
         if isinstance(error, ClientError) and error_code(error) != "NoSuchBucket":
-            if http_status(error) == 404:
-                raise TransferError(
+            if http_status(error) == 404 and error_code(error) != "NoSuchUpload":
+                raise FileChangedError(
                     f"the object is no longer in {location}", file=file, next_step=LIST_AGAIN
                 ) from error
             if http_status(error) == 412:
-                raise TransferError(
+                raise FileChangedError(
                     "the object changed after it was listed", file=file, next_step=LIST_AGAIN
                 ) from error
         raise aws_error(error, f"access to {location}", str(client.meta.endpoint_url), file=file) from error
@@ -50,8 +50,8 @@ def object_errors(client: Any, bucket: str, file: str) -> Iterator[None]:
 def sftp_errors(conn_id: str, file: str | None = None) -> Iterator[None]:
     """Turn paramiko's exceptions into this package's.
 
-    Raises `ConfigurationError` when permission is denied, and `TransferError` when the file no longer exists or the
-    connection was lost or stalled.
+    Raises `ConfigurationError` when permission is denied, `FileChangedError` when the file no longer exists, and
+    `TransferError` when the connection was lost or stalled.
     """
     from paramiko import SSHException
     from paramiko.sftp import SFTPError
@@ -60,7 +60,7 @@ def sftp_errors(conn_id: str, file: str | None = None) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise TransferError(f"the file is no longer on {server}", file=file, next_step=LIST_AGAIN) from error
+        raise FileChangedError(f"the file is no longer on {server}", file=file, next_step=LIST_AGAIN) from error
     except PermissionError as error:
         raise ConfigurationError(
             f"{server} denied access", file=file, next_step="ask the vendor to give our user read access to the folder"

@@ -6,7 +6,7 @@ import errno
 import io
 from typing import Any, BinaryIO
 
-from growth_verticals.errors import TransferError
+from growth_verticals.errors import FileChangedError, TransferError
 from growth_verticals.landing.file_errors import object_errors
 from growth_verticals.landing.uris import s3_uri
 
@@ -20,7 +20,7 @@ def open_object(client: Any, bucket: str, key: str, size: int, etag: str, body: 
     :param body: the body of a response that starts at the object's first byte, if the caller has one.
 
     Reading from start to end costs one request, and every seek one more. After a broken connection,
-    reading resumes at the same byte. Holds 1 MiB. Raises `TransferError` when the object no longer has this ETag.
+    reading resumes at the same byte. Holds 1 MiB. Raises `FileChangedError` when the object no longer has this ETag.
     """
     return io.BufferedReader(_RangeReader(client, bucket, key, size, etag, body), _BUFFER)
 
@@ -71,6 +71,8 @@ class _RangeReader(io.RawIOBase):
             try:
                 with object_errors(self._client, self._bucket, s3_uri(self._bucket, self._key)):
                     return self._read_once(length)
+            except FileChangedError:
+                raise
             except TransferError:
                 self._close_body()
                 if attempt == _ATTEMPTS:

@@ -44,17 +44,19 @@ class Upload:
     """An object that is being uploaded: invisible until `complete`, and aborted if the block ends before that.
 
     :param choose_key: called once, when the bytes need more than one request: a multipart upload starts with its key.
+    :param replaces: whether it may take the place of an object that the key has.
 
     A process that dies in between leaves an incomplete multipart upload, which is invisible; the landing bucket's
     lifecycle rule for incomplete uploads removes it. Holds at most four parts in memory.
     """
 
-    def __init__(self, client: Any, bucket: str, choose_key: Callable[[], str]) -> None:
+    def __init__(self, client: Any, bucket: str, choose_key: Callable[[], str], *, replaces: bool = False) -> None:
         self.bucket = bucket
         #: None as long as all bytes fit into one request, which can go to any key.
         self.key: str | None = None
         self._client = client
         self._choose_key = choose_key
+        self._condition = {} if replaces else {"IfNoneMatch": "*"}
         self._first: bytes | None = None
         self._upload_id: str | None = None
         self._threads = ThreadPoolExecutor(_IN_FLIGHT, "upload")
@@ -122,12 +124,12 @@ class Upload:
         return str(response["ETag"])
 
     def _put(self, key: str) -> Any:
-        return self._client.put_object(Bucket=self.bucket, Key=key, Body=self._first or b"", IfNoneMatch="*")
+        return self._client.put_object(Bucket=self.bucket, Key=key, Body=self._first or b"", **self._condition)
 
     def _complete(self, key: str, upload_id: str) -> Any:
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
         return self._client.complete_multipart_upload(
-            Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}, **self._condition
         )
 
     def _abort(self, upload_id: str) -> None:

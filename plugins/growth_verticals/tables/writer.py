@@ -1,7 +1,7 @@
 """Write rows into Parquet files under a table's data location, in bounded memory.
 
 The settings are measured (docs/performance.md): zstd level 1, dictionary encoding only where values repeat, row groups
-limited by rows and by bytes, and multipart uploads that run while the rest is encoded.
+limited by rows and by bytes, and multipart uploads whose parts are sent while the rest is not yet encoded.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.utils.properties import property_as_int
 
 from growth_verticals.catalog.service_errors import service_errors
+from growth_verticals.catalog.upload_stream import UploadStream
 from growth_verticals.contract.schema import arrow_schema
 from growth_verticals.tables.dictionaries import constant_array, dictionary_columns, with_dictionary_types
 from growth_verticals.tables.partition import split_by_partition
@@ -238,7 +239,9 @@ class _ParquetFile:
         )
 
     def abort(self) -> None:
-        # Finish the upload instead of leaving it open: maintenance does not see the parts of an unfinished upload.
+        if isinstance(self._stream, UploadStream):
+            self._stream.abort()
+        # With another FileIO, finish the file: maintenance does not see the parts of an unfinished upload.
         with suppress(Exception):
             self._writer.close()
         with suppress(Exception):

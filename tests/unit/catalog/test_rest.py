@@ -9,7 +9,7 @@ import pytest
 from pyiceberg.io import FileIO
 
 from growth_verticals.account import Account, Credentials
-from growth_verticals.catalog.file_io import BoundedUploadFileIO, NoDeleteFileIO
+from growth_verticals.catalog.file_io import NoDeleteFileIO, PartRetryFileIO
 from growth_verticals.catalog.rest import _properties, open_catalog
 from growth_verticals.errors import ConfigurationError
 
@@ -62,18 +62,19 @@ def test_a_connections_key_pair_is_used_for_the_catalog_and_for_files():
 
 
 def test_a_different_file_io_can_be_set():
-    assert _properties(AWS)["py-io-impl"] == f"{BoundedUploadFileIO.__module__}.{BoundedUploadFileIO.__name__}"
+    assert _properties(AWS)["py-io-impl"] == f"{PartRetryFileIO.__module__}.{PartRetryFileIO.__name__}"
     assert _properties(replace(AWS, io_impl="pyiceberg.io.fsspec.FsspecFileIO"))["py-io-impl"].endswith("FsspecFileIO")
 
 
-def test_background_writes_are_off():
-    io = BoundedUploadFileIO({"s3.region": "eu-west-1", "s3.access-key-id": "a", "s3.secret-access-key": "b"})
-    filesystem = io.fs_by_scheme("s3", "bucket")
-    assert filesystem.__reduce__()[1][0]["background_writes"] is False
+def test_an_upload_uses_the_catalog_s_settings():
+    properties = {"s3.region": "eu-west-1", "s3.access-key-id": "a", "s3.secret-access-key": "b"}
+    client = PartRetryFileIO(properties).open_upload("bucket", "key")._client
+    keys = client._request_signer._credentials
+    assert (client.meta.region_name, keys.access_key, keys.secret_key) == ("eu-west-1", "a", "b")
 
 
 def test_the_no_delete_file_io_reads_and_writes_but_does_not_delete(tmp_path: Path):
-    io: FileIO = NoDeleteFileIO(BoundedUploadFileIO())
+    io: FileIO = NoDeleteFileIO(PartRetryFileIO())
     location = f"{tmp_path}/file"
     with io.new_output(location).create() as stream:
         stream.write(b"kept")
