@@ -16,7 +16,7 @@ from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.contract.table import FORMER_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
@@ -31,12 +31,16 @@ class Load:
 
     :param at: when its rows were staged or, if read from a snapshot, committed; timezone-aware, UTC.
     :param files: number of delivered files that it loaded.
+    :param by: who made or approved it, with this `tool`, for this `reason`.
     """
 
     at: datetime
     period: str | None = None
     source: str | None = None
     files: int | None = None
+    by: str | None = None
+    tool: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,8 @@ def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotInfo]
     """Return the table's snapshots, newest first, each with its expiry under `settings` (of the type SNAPSHOTS).
 
     A snapshot expires when it is older than the maximum age and more than the minimum number are kept (S3 user guide,
-    "Snapshot management"), so the newest ones stay, however old they are. Reads only the metadata.
+    "Snapshot management"), so the newest ones stay, however old they are. Reads only the metadata. Memory: the
+    metadata, which has an entry for each snapshot, and nothing for rows or files.
     """
     newest_first = sorted(table.metadata.snapshots, key=lambda each: (each.timestamp_ms, each.sequence_number or 0))
     newest_first.reverse()
@@ -82,31 +87,28 @@ def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotInfo]
     return [_snapshot_info(each, kept.get(each.snapshot_id), age) for each in newest_first]
 
 
-def data_files(table: Table) -> list[FileInfo]:
-    """Return the data files of the current snapshot.
+def data_files(table: Table) -> Iterator[FileInfo]:
+    """Yield the data files of the current snapshot.
 
-    Reads its manifests. Memory: one entry per file, with its bounds.
+    Reads its manifests. Memory: the list of manifests, and one manifest's entries with their bounds.
     """
     snapshot = table.current_snapshot()
-    if snapshot is None:
-        return []
-    return [
-        FileInfo(
-            rows=entry.data_file.record_count,
-            bytes=entry.data_file.file_size_in_bytes,
-            load=_load_of_file(table, entry.data_file),
-        )
-        for manifest in snapshot.manifests(table.io)
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-        if entry.data_file.content == DataFileContent.DATA
-    ]
+    for manifest in snapshot.manifests(table.io) if snapshot else ():
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+            if entry.data_file.content == DataFileContent.DATA:
+                yield FileInfo(
+                    rows=entry.data_file.record_count,
+                    bytes=entry.data_file.file_size_in_bytes,
+                    load=_load_of_file(table, entry.data_file),
+                )
 
 
 def last_load(table: Table) -> Load | None:
     """Return the newest load: from the snapshots or, if no load's snapshot is left, from the data files' bounds."""
-    loads = [load for each in table.metadata.snapshots if (load := _load_of_snapshot(each))]
-    loads = loads or [file.load for file in data_files(table) if file.load]
-    return max(loads, key=lambda load: load.at, default=None)
+    of_snapshots = (load for each in table.metadata.snapshots if (load := _load_of_snapshot(each)))
+    newest = max(of_snapshots, key=lambda load: load.at, default=None)
+    of_files = (file.load for file in data_files(table) if file.load)
+    return newest or max(of_files, key=lambda load: load.at, default=None)
 
 
 def totals(table: Table) -> tuple[int, int, int]:
@@ -117,8 +119,10 @@ def totals(table: Table) -> tuple[int, int, int]:
     rows, files, size = (_number(snapshot, f"total-{name}") for name in ("records", "data-files", "files-size"))
     if rows is not None and files is not None and size is not None:
         return rows, files, size
-    live = data_files(table)
-    return sum(file.rows for file in live), len(live), sum(file.bytes for file in live)
+    rows = files = size = 0
+    for file in data_files(table):
+        rows, files, size = rows + file.rows, files + 1, size + file.bytes
+    return rows, files, size
 
 
 def _reasons_kept(table: Table, newest_first: list[Snapshot], settings: LiveSettings) -> Mapping[int, str]:
@@ -155,10 +159,18 @@ def _snapshot_info(snapshot: Snapshot, kept: str | None, age: timedelta) -> Snap
 
 
 def _load_of_snapshot(snapshot: Snapshot) -> Load | None:
-    summary = LoadSummary.from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+    summary = LoadSummary.of_snapshot(snapshot)
     if summary is None:
         return None
-    return Load(at=_from_ms(snapshot.timestamp_ms), period=summary.period, source=summary.source, files=summary.files)
+    return Load(
+        at=_from_ms(snapshot.timestamp_ms),
+        period=summary.period,
+        source=summary.source,
+        files=summary.files,
+        by=summary.actor.by if summary.actor else None,
+        tool=summary.actor.tool if summary.actor else None,
+        reason=summary.actor.reason if summary.actor else None,
+    )
 
 
 def _load_of_file(table: Table, file: DataFile) -> Load | None:

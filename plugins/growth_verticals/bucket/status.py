@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.table import Table
 
     from growth_verticals.account import Account
     from growth_verticals.bucket.maintenance import Job
@@ -57,7 +58,8 @@ class TableStatus:
 def table_statuses(account: Account, tables: list[str]) -> list[TableStatus]:
     """Return the status of each table (`namespace.table`): those with failed jobs first, then by name.
 
-    A role that is not allowed to read a table (a maintainer, for example) still gets its settings and jobs. Raises
+    Memory: of each of the `_PARALLEL_TABLES` tables, its metadata and one manifest. A role that is not allowed to read
+    a table (a maintainer, for example) still gets its settings and jobs. Raises
     `ConfigurationError` or `ServiceError` only if settings or jobs cannot be read.
     """
     if not tables:
@@ -75,20 +77,28 @@ def _status_of(account: Account, catalog: RestCatalog | str, table: str) -> Tabl
     try:
         with service_errors(f"reading {table}", catalog.uri):
             live = catalog.load_table(table)
-            files = data_files(live)
+            files, small_files = _count_files(live, settings[COMPACTION.name])
             snapshots = snapshot_history(live, settings[SNAPSHOTS.name])
     except GrowthVerticalsError as error:
         return TableStatus(table=table, settings=settings, jobs=jobs, problem=str(error))
-    target = int(settings[COMPACTION.name].values["targetFileSizeMB"]) * _MB
     return TableStatus(
         table=table,
         settings=settings,
         jobs=jobs,
-        files=len(files),
-        small_files=sum(file.bytes < target for file in files),
+        files=files,
+        small_files=small_files,
         next_expiry=min((each.expires for each in snapshots if each.expires), default=None),
         warnings=tuple(retention_warnings(live)),
     )
+
+
+def _count_files(table: Table, compaction: LiveSettings) -> tuple[int, int]:
+    """Return the number of data files, and of those below the target size."""
+    target = int(compaction.values["targetFileSizeMB"]) * _MB
+    files = small_files = 0
+    for file in data_files(table):
+        files, small_files = files + 1, small_files + (file.bytes < target)
+    return files, small_files
 
 
 def _catalog_or_problem(account: Account) -> RestCatalog | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections import Counter
@@ -14,14 +15,13 @@ from typing import TYPE_CHECKING
 from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cli.load import row_count
-from growth_verticals.cli.output import print_json, print_table
+from growth_verticals.cli.output import print_json, print_table, printable
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import find_source
 from growth_verticals.errors import ConfigurationError, DeliveryError
 from growth_verticals.source import Delimited
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
     from typing import TextIO
 
@@ -35,6 +35,9 @@ EXAMPLE = """example: ./gv rejects ls_corp --period 2026-11-20
          ./gv rejects export ls_corp --period 2026-11-20 --out ~/back-to-ls-corp.csv"""
 
 _DEFAULT_ROWS = 20
+_MAX_ROWS = 10_000
+#: Truncated records that an export names; it counts the others.
+_NAMED_RECORDS = 20
 _COUNT_COLUMNS = ("period", "file", "column", "reason", "records")
 _RECORD_COLUMNS = ("period", "file", "row", "column", "reason", "expected")
 #: Exports hold personal data. In the repository they can only go to `EXPORTS`, a folder that git ignores.
@@ -54,9 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rows",
         nargs="?",
         const=_DEFAULT_ROWS,
-        type=row_count,
+        type=listed_rows,
         metavar="N",
-        help=f"list up to N records instead of counts (N defaults to {_DEFAULT_ROWS})",
+        help=f"list up to N records instead of counts (default {_DEFAULT_ROWS}, at most {_MAX_ROWS:,})",
     )
     show.add_argument("--raw", action="store_true", help=f"with --rows, also print the raw records; {_CAUTION}")
     show.add_argument("--json", action="store_true", help="print one JSON document")
@@ -74,8 +77,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(usage_error=parser.error)
 
 
+def listed_rows(text: str) -> int:
+    """Return the count. Raises `ArgumentTypeError`, a usage error, for anything but 0 to `_MAX_ROWS`."""
+    rows = row_count(text)
+    if rows > _MAX_ROWS:
+        raise argparse.ArgumentTypeError(f"at most {_MAX_ROWS:,}; use export for more")
+    return rows
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Show or export the rejects. Return 0, also when there are none."""
+    """Show or export the rejects. Return 0, also when there are none.
+
+    Memory: a batch of the rejects table (`tables/scan.py`), one count per file, column and reason, and the records that
+    `--rows` lists.
+    """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.rejected import count_rejected
 
@@ -170,11 +185,6 @@ def as_json(source: Source, files: list[RejectedFile], records: list[RejectedRec
     return document if records is None else document | {"rows": records}
 
 
-def printable(text: str) -> str:
-    """Return the text with control characters escaped, so that a terminal does not act on them."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 # --- exporting ----------------------------------------------------------------------------------------------------
 
 
@@ -186,28 +196,41 @@ def export(
     files: list[RejectedFile],
     arguments: argparse.Namespace,
 ) -> int:
-    """Write the period's rejected records to a new file that only its owner can read, and name the truncated ones."""
+    """Write the period's rejected records to a new file that only its owner can read, and name the truncated ones.
+
+    Memory: a batch of the rejects table (`tables/scan.py`), whatever the number of records.
+    """
     from growth_verticals.catalog.rest import open_catalog
-    from growth_verticals.files.export import encoding_of, export_rejects, is_truncated, suffix_of
+    from growth_verticals.files.export import encoding_of, export_rejects, is_truncated, omits_truncated, suffix_of
     from growth_verticals.tables.rejected import read_rejected
 
     path = export_path(arguments.out, f"{source.name}-{period}-rejects{suffix_of(source.format)}")
     header = header_of(account, source, period, files)
-    truncated: dict[tuple[str, int], None] = {}
+    named: list[tuple[str, int]] = []
+    truncated = 0
     with closing(open_catalog(account)) as catalog:
 
         def records() -> Iterator[str]:
+            nonlocal truncated
+            named.clear()
+            truncated = 0
             for record in read_rejected(catalog, contract, period, arguments.file, raw=True):
                 raw = record.raw_record or ""
                 if is_truncated(raw):
-                    truncated[record.name, record.source_row] = None
+                    truncated += 1
+                    named[_NAMED_RECORDS:] = [(record.name, record.source_row)]
                 yield raw
 
         with new_file(path, encoding_of(source.format)) as out:
             written = export_rejects(out, records, source.format, header, exact=arguments.exact)
     print(f"{path}: {written:,} of {sum(file.records for file in files):,} rejected record(s) written; {_CAUTION}")
-    for name, row in truncated:
-        print(f"gv: {printable(name)}, row {row}: only its first 16,384 characters were kept", file=sys.stderr)
+    kept = "only its first 16,384 characters were kept"
+    omitted = omits_truncated(source.format, exact=arguments.exact)
+    what = f"missing from the file, because {kept}" if omitted else kept
+    for name, row in named[:_NAMED_RECORDS]:
+        print(f"gv: {printable(name)}, row {row}: {what}", file=sys.stderr)
+    if truncated > _NAMED_RECORDS:
+        print(f"gv: the same holds for {truncated - _NAMED_RECORDS:,} more record(s)", file=sys.stderr)
     return 0
 
 
@@ -274,7 +297,8 @@ def new_file(path: Path, encoding: str) -> Iterator[TextIO]:
             next_step="choose another name with --out; existing files are never overwritten",
         ) from error
     try:
-        with os.fdopen(handle, "w", encoding=encoding, newline="") as out:
+        # Records are in this encoding. Only the mark of a truncated one may not be.
+        with os.fdopen(handle, "w", encoding=encoding, errors="backslashreplace", newline="") as out:
             yield out
     except BaseException:
         path.unlink(missing_ok=True)

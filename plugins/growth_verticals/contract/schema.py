@@ -14,7 +14,7 @@ from pyiceberg.types import IcebergType, MapType, NestedField, StringType
 
 from growth_verticals.contract.ddl import read_ddl
 from growth_verticals.contract.render import render_ddl
-from growth_verticals.contract.table import PROVENANCE, Column, TableContract, split_comment
+from growth_verticals.contract.table import FORMER_NAMES, PROVENANCE, Column, TableContract, split_comment
 from growth_verticals.contract.table import PartitionField as PartitionedBy
 from growth_verticals.errors import ContractError, DdlError
 
@@ -113,19 +113,20 @@ def _iceberg_type(column: Column, next_id: int) -> tuple[IcebergType, int]:
 def contract_of_table(identifier: str, live: Schema, spec: PartitionSpec, order: SortOrder, doc: str) -> TableContract:
     """Return the contract of a live table, as its SQL file would declare it.
 
-    A table that has all provenance columns counts as a source's table: the contract has them through `provenance`. In
-    any other table, all columns are declared columns. Raises `ContractError` for a table that no SQL file can declare:
-    one with another type, transform or sort order, or with a name that Athena hides.
+    A table that has all provenance columns, also under a former name, counts as a source's table: the contract has them
+    through `provenance`. In any other table, all columns are declared columns. Raises `ContractError` for a table that
+    no SQL file can declare: one with another type, transform or sort order, or with a name that Athena hides.
     """
     columns = tuple(_column(field) for field in live.fields)
-    provenance = {(column.name, column.type, column.required) for column in PROVENANCE}
-    has_provenance = provenance <= {(column.name, column.type, column.required) for column in columns}
-    names = {column.name for column in PROVENANCE} if has_provenance else set()
+    of_sources = {(column.name, column.type, column.required) for column in PROVENANCE}
+    of_sources |= {(FORMER_NAMES.get(name, name), data_type, required) for name, data_type, required in of_sources}
+    names = {column.name for column in columns if (column.name, column.type, column.required) in of_sources}
+    has_provenance = all(names & {column.name, FORMER_NAMES.get(column.name)} for column in PROVENANCE)
     namespace, name = identifier.split(".")
     contract = TableContract(
         namespace=namespace,
         name=name,
-        columns=tuple(column for column in columns if column.name not in names),
+        columns=tuple(column for column in columns if not has_provenance or column.name not in names),
         partition_by=tuple(
             PartitionedBy(column=str(live.find_column_name(part.source_id)), transform=str(part.transform))
             for part in spec.fields

@@ -47,6 +47,11 @@ class TextBlock:
     too_long: bool = False
     well_formed: bool = False
 
+    @property
+    def has_record(self) -> bool:
+        """Whether it has more than blank lines."""
+        return self.too_long or bool(self.data.strip(b"\r\n"))
+
 
 class BlockSplitter:
     """Splits one stream. Raises `FileRefusedError` for an empty stream.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from growth_verticals.files.blocks import MAX_RECORD_BYTES
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.headers import EXTRA, Layout, describe_expected, headerless_layout, resolve_header
 from growth_verticals.files.lines import TrailerCheck
+from growth_verticals.files.members import CountedMembers
 from growth_verticals.files.rejects import MAX_RAW_CHARACTERS, Reason, Rejected, split_rejects
 from growth_verticals.files.unpack.compression import (
     as_seekable,
@@ -30,7 +32,7 @@ from growth_verticals.files.unpack.compression import (
 )
 from growth_verticals.files.xlsx import Workbook
 from growth_verticals.files.xlsxcells import BadCell, NumberText
-from growth_verticals.files.xlsxrows import column_letters
+from growth_verticals.files.xlsxrows import MergedRanges, column_letters
 from growth_verticals.files.xlsxxml import WorkbookError
 from growth_verticals.reader import Block, ParsedBlock
 
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from growth_verticals.files.xlsxcells import Cell
     from growth_verticals.files.xlsxrows import Row
     from growth_verticals.source import Excel, Source
+
+logger = logging.getLogger(__name__)
 
 BATCH_CELLS = 500_000
 #: Characters in a header, or in the rows of a trailer.
@@ -92,7 +96,8 @@ class ExcelReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
-        for name, stream in self._members:
+        members = CountedMembers(self._members, self._source.name)
+        for name, stream in members:
             with as_seekable(stream) as file:
                 head = file.read(64)
                 if not head:
@@ -104,9 +109,16 @@ class ExcelReader:
                     workbook = Workbook(file)
                     sizes = workbook.size, workbook.compressed_size
                     refuse_if_bomb(*sizes, self._form.max_ratio, name, self._source.name, "workbook")
-                    yield from self._row_blocks(name, workbook.rows(self._pick_sheet(name, workbook)))
+                    sheet, merged = self._pick_sheet(name, workbook), MergedRanges(self._form.skip_lines)
+                    yield from members.count(self._row_blocks(name, workbook.rows(sheet, merged)))
                 except WorkbookError as error:
                     raise self._file_error(error.what, name, line=error.row) from error
+            if merged.count:
+                logger.warning(
+                    "%s: %s: the sheet %r has %d merged range(s), the first one %s; only the first cell of each has a "
+                    "value, and the others are loaded as NULL; ask the vendor for a sheet without merged cells",
+                    *(self._source.name, name, sheet.name, merged.count, merged.first),
+                )
 
     def parse(self, block: Block) -> ParsedBlock:
         """Parse one block; see `Reader.parse`. A rejected row's raw record is the row as JSON.

@@ -1,18 +1,18 @@
 """Writes rejected records in the vendor's format, to send back for correction.
 
 Delimited text, fixed-width text and JSON lines are written as they arrived. The rejects table stores records of Excel
-and Parquet files as JSON; they are written as CSV with the names in that JSON. In files that a spreadsheet may open,
-cells that would run as a formula get an apostrophe in front.
+and Parquet files as JSON; they are written as CSV with the names in that JSON, with quotes around every value and
+nothing for NULL. In files that a spreadsheet may open, an apostrophe is put in front of a cell that would run as a
+formula. Nothing else is changed.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import re
 from typing import TYPE_CHECKING
 
-from growth_verticals.files.records import Escapes
+from growth_verticals.files.records import Dialect, quoted_spans
 from growth_verticals.files.rejects import TRUNCATION_MARK
 from growth_verticals.source import Delimited, Excel, Parquet
 
@@ -55,13 +55,18 @@ def is_truncated(record: str) -> bool:
     return record.endswith(TRUNCATION_MARK)
 
 
+def omits_truncated(form: Format, *, exact: bool) -> bool:
+    """Whether an export leaves truncated records out: in all formats except delimited text, and with `exact`."""
+    return exact or not isinstance(form, Delimited)
+
+
 def export_rejects(
     out: TextIO, records: Callable[[], Iterable[str]], form: Format, header: str = "", *, exact: bool = False
 ) -> int:
     """Write records to `out`, and return the number written.
 
-    Truncated records are skipped where their text could swallow or break the next record: in all formats except
-    delimited text, and with `exact`. Memory: one record, and for Excel and Parquet the column names.
+    Truncated records are left out where their text could swallow or break the next record (`omits_truncated`).
+    Memory: one record, and for Excel and Parquet the column names.
 
     :param out: must not convert line ends (`newline=""`).
     :param records: returns all records from the start at each call.
@@ -72,15 +77,14 @@ def export_rejects(
         return _write_csv(out, records, exact=exact)
     line = header.rstrip("\r\n")
     line_end = header[len(line) :] or "\n"
-    safe = isinstance(form, Delimited) and not exact
+    escaped = form if isinstance(form, Delimited) and not exact else None
     written = 0
     if line:
-        out.write(line + line_end)
+        out.write((_without_formulas(line, escaped) if escaped else line) + line_end)
     for record in records():
-        if is_truncated(record) and not safe:
+        if is_truncated(record) and omits_truncated(form, exact=exact):
             continue
-        text = _without_formulas(record, form) if safe and isinstance(form, Delimited) else record
-        out.write(text + line_end)
+        out.write((_without_formulas(record, escaped) if escaped else record) + line_end)
         written += 1
     return written
 
@@ -93,40 +97,56 @@ def _write_csv(out: TextIO, records: Callable[[], Iterable[str]], *, exact: bool
     def rows() -> Iterable[dict[str, object]]:
         return (json.loads(record) for record in records() if not is_truncated(record))
 
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows() for name in row)))
-    writer.writeheader()
+    names = list(dict.fromkeys(name for row in rows() for name in row))
+    out.write(_csv_line(names, exact=exact))
     written = 0
     for row in rows():
-        cells = {name: "" if value is None else str(value) for name, value in row.items()}
-        writer.writerow(cells if exact else {name: _as_text_cell(cell) for name, cell in cells.items()})
+        out.write(_csv_line([row.get(name) for name in names], exact=exact))
         written += 1
     return written
 
 
+def _csv_line(values: Iterable[object], *, exact: bool) -> str:
+    """Return a line of CSV: quotes around every value, and nothing for NULL, which csv.writer cannot do."""
+    cells = []
+    for value in values:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = f"'{text}" if isinstance(value, str) and _is_formula(text) and not exact else text
+        cells.append("" if value is None else '"{}"'.format(text.replace('"', '""')))
+    return (",".join(cells) or '""') + "\r\n"  # an empty line is not a record
+
+
 def _without_formulas(record: str, form: Delimited) -> str:
-    """Return a delimited record in which a spreadsheet reads every cell as text; unchanged if whole and harmless."""
-    if form.quote is None:
-        return form.delimiter.join(map(_as_text_cell, record.split(form.delimiter)))
-    escapes = Escapes(form) if form.escape else None
-    text = escapes.hide(record.encode()).decode() if escapes else record
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter, quotechar=form.quote)
-    cells = [escapes.unescape(cell) if escapes else cell for row in reader for cell in row]
-    escaped = [_as_text_cell(cell) for cell in cells]
-    if escaped == cells and not is_truncated(record):
-        return record
-    out = io.StringIO(newline="")
-    # csv.writer quotes cells that contain a character of the line terminator, so that must be both \r and \n.
-    writer = csv.writer(
-        out,
-        delimiter=form.delimiter,
-        quotechar=form.quote,
-        escapechar=form.escape,
-        doublequote=form.escape is None,
-        lineterminator="\r\n",
-    )
-    writer.writerow(escaped)
-    return out.getvalue().removesuffix("\r\n")
+    """Return a delimited record with an apostrophe before the text of each cell that a spreadsheet would run.
+
+    Nothing else is changed, also in a record with a stray quote; but if a truncated record ends inside quotes, they are
+    closed, so that it does not swallow the next record.
+    """
+    data = plain = record.encode()
+    special = [each.encode() for each in (form.delimiter, form.quote, form.escape) if each]
+    if form.escape:  # an escaped character is text; a filler of the same length keeps all offsets
+        pattern = re.escape(form.escape.encode()) + b"(?:" + b"|".join(map(re.escape, special)) + b")"
+        plain = re.sub(pattern, lambda match: b"_" * len(match[0]), data)
+    quote, delimiter = form.quote.encode() if form.quote else None, form.delimiter.encode()
+    masked = bytearray(plain)
+    end = 0
+    for start, end in quoted_spans(plain, Dialect(delimiter, quote)):
+        masked[start + 1 : end - 1] = b"_" * (end - start - 2)
+    pieces, written = [], 0
+    for start in (0, *(match.end() for match in re.finditer(re.escape(delimiter), masked))):
+        text = start + len(quote) if quote and masked.startswith(quote, start) else start
+        if _is_formula(_first_characters(data[text : text + 8].decode(errors="ignore"), form)):
+            pieces += [data[written:text], b"'"]
+            written = text
+    is_open = quote is not None and end > len(data)
+    return b"".join([*pieces, data[written:]]).decode() + (form.quote or "") * is_open
 
 
-def _as_text_cell(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+def _first_characters(cell: str, form: Delimited) -> str:
+    """Return the start of a cell without the escape before its first character."""
+    escaped = form.escape and cell.startswith(form.escape) and cell[1:2] in (form.delimiter, form.quote, form.escape)
+    return cell[1:] if escaped else cell
+
+
+def _is_formula(cell: str) -> bool:
+    return cell.startswith(_FORMULA_STARTS)

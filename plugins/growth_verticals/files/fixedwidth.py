@@ -16,6 +16,7 @@ from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSp
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.headers import EXTRA, declared_layout, describe_expected
 from growth_verticals.files.lines import SkippingStream, TrailerCheck, blocks_without_trailer
+from growth_verticals.files.members import CountedMembers
 from growth_verticals.files.records import Dialect
 from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import check_utf8
@@ -69,13 +70,14 @@ class FixedWidthReader:
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
         line = 1
-        for name, stream in self._members:
+        members = CountedMembers(self._members, self._source.name)
+        for name, stream in members:
             text = SkippingStream(stream, self._form, self._source.name, name)
             splitter = BlockSplitter(
                 text, _DIALECT, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
             trailer = TrailerCheck(self._form, source=self._source.name, file=name)
-            for text_block in blocks_without_trailer(splitter, trailer):
+            for text_block in members.count_text(blocks_without_trailer(splitter, trailer)):
                 yield Block((_Member(name, trailer), text_block), text_block.first_line)
             line = splitter.line
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 
 from growth_verticals.contract.schema import arrow_type
-from growth_verticals.errors import FileRefusedError
+from growth_verticals.errors import ColumnsRefusedError
 from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock
 from growth_verticals.files.casts import Caster, declared_formats
 from growth_verticals.files.headers import EXTRA, ColumnMapping, check_unique, describe_expected
@@ -22,6 +22,7 @@ from growth_verticals.files.jsonblocks import concat_parsed, is_blank, object_li
 from growth_verticals.files.jsonkeys import KeyCheck, UnknownKeys, is_finite
 from growth_verticals.files.jsonpaths import NestedColumns
 from growth_verticals.files.jsonvalues import MAX_DEPTH, as_text, parse_object
+from growth_verticals.files.members import CountedMembers
 from growth_verticals.files.records import Dialect
 from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import Utf8Stream, check_utf8
@@ -91,13 +92,14 @@ class JsonLinesReader:
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. At the end of a file, this or `parse` refuses keys that do not fit."""
         line = 1
-        for name, stream in self._members:
+        members = CountedMembers(self._members, self._source.name)
+        for name, stream in members:
             member = _Member(name, KeyCheck(self._source, self._contract, name))
             text = Utf8Stream(stream, "utf-8", self._source.name, name)
             splitter = BlockSplitter(
                 text, _DIALECT, source=self._source.name, file=name, first_line=line, **self._sizes
             )
-            for whole in splitter.text_blocks():
+            for whole in members.count_text(splitter.text_blocks()):
                 for text_block in split_block(whole, 1 + whole.lines * len(self._contract.columns) // _MAX_VALUES):
                     member.keys.expect(text_block.first_line)
                     yield Block((member, text_block), text_block.first_line)
@@ -105,7 +107,7 @@ class JsonLinesReader:
             line = splitter.line
 
     def parse(self, block: Block) -> ParsedBlock:
-        """Parse one block; see `Reader.parse`. Raises `FileRefusedError` for unknown keys if the policy is `refuse`."""
+        """Parse one block; see `Reader.parse`. Raises `ColumnsRefusedError` for an unknown key to be refused."""
         member, text_block = block.data
         parsed = self._parse(member, text_block)
         member.keys.add(text_block.first_line)
@@ -263,7 +265,7 @@ class JsonLinesReader:
                 continue
             unknown[name] = ".".join(path)
             if self._source.extra_columns == "refuse":
-                raise FileRefusedError(
+                raise ColumnsRefusedError(
                     "unknown column",
                     source=self._source.name,
                     file=member.name,

@@ -28,14 +28,9 @@ from growth_verticals.files.arrow_values import (
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.headers import EXTRA, describe_expected, resolve_header
 from growth_verticals.files.int96 import Int96Times, RowsAhead
-from growth_verticals.files.parquet_file import (
-    RowCounter,
-    batch_rows,
-    dictionary_fields,
-    open_file,
-    read_batches,
-    split,
-)
+from growth_verticals.files.members import CountedMembers
+from growth_verticals.files.parquet_file import RowCounter, open_file, read_batches, split
+from growth_verticals.files.parquet_plan import plan_reads, read_planned
 from growth_verticals.files.rejects import Faults, Reason, split_rejects, true_rows
 from growth_verticals.files.unpack.compression import as_seekable, sniff_content, unexpected_content_error
 from growth_verticals.files.value_checks import out_of_range_mask
@@ -63,13 +58,15 @@ _DAMAGES = {
     "too deeply nested": "a schema that is nested deeper than 100 levels",
     "invalid utf8": "text that is not UTF-8, in a dictionary that Arrow cannot load",
     "different lengths": "columns of different lengths",
+    "share a prefix": "long values that share a prefix, in several columns",
 }
 
 
 class ParquetReader:
     """Reads one Parquet file, or a zip archive's members. Row numbers start at 1 and continue from member to member.
 
-    :param batch_cells: about this many cells are in a block. Memory: a block, and one row group as it is stored.
+    :param batch_cells: about this many cells are in a block. Memory: a block, one row group as it is stored, and what
+        `parquet_file.MAX_NESTED_BYTES` allows for lists and structs.
     """
 
     def __init__(
@@ -93,9 +90,10 @@ class ParquetReader:
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for columns whose type cannot be cast."""
         row = 1
-        for name, stream in self._members:
+        members = CountedMembers(self._members, self._source.name)
+        for name, stream in members:
             with as_seekable(stream) as raw:
-                for rows in self._read_rows(name, raw):
+                for rows in members.count(self._read_rows(name, raw)):
                     yield Block(rows, row)
                     row += rows.batch.num_rows
 
@@ -132,14 +130,16 @@ class ParquetReader:
             names = zip(schema.names, layout.names, strict=True)
             fields = {field: column for field, column in names if column in layout.loaded}
             int96 = self._int96_fields(name, file, fields)
-            size = batch_rows(file, self._batch_cells // len(fields))
+            rows = self._batch_cells // len(fields)
+            plan = plan_reads(shared, file, list(fields), rows, source=self._source.name, name=name)
             exact = open_file(shared, file.metadata, int96_unit="ns") if int96 else file
-            nanoseconds = RowsAhead(read_batches(exact, int96, size))
+            nanoseconds = RowsAhead(read_batches(exact, int96, plan.rows))
             counter = RowCounter(name, self._source.name, shared.size(), self._max_ratio)
-            file = open_file(shared, file.metadata, dictionaries=dictionary_fields(shared, file, list(fields), size))
-            for batch in read_batches(file, list(fields), size):
+            file = open_file(shared, file.metadata, dictionaries=plan.dictionaries)
+            for batch in read_planned(file, list(fields), plan):
                 counter.add(batch)
                 for part in split(batch):
+                    counter.check_size(part)
                     times = nanoseconds.pair(part, int96)
                     yield _Rows(layout, part, fields, times)
             counter.check(file, list(fields))

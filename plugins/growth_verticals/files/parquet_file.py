@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_BLOCK_BYTES = 2**28
 #: Rows of this many bytes on average, in a file that also expands more than `Format.max_ratio` times, are a bomb.
 BOMB_ROW_BYTES = 2**16
+#: What the values of lists, maps and structs may take in a row group, without the text that they share.
+MAX_NESTED_BYTES = 2**30
 
 
 def open_file(
@@ -43,37 +45,6 @@ def open_file(
     )
 
 
-def batch_rows(file: pq.ParquetFile, rows: int) -> int:
-    """Return how many rows to read at once: `rows`, or fewer if they would be more than `MAX_BLOCK_BYTES`."""
-    for group in _row_groups(file):
-        rows = min(rows, MAX_BLOCK_BYTES * group.num_rows // max(1, group.total_byte_size))
-    return max(1, rows)
-
-
-def dictionary_fields(shared: pa.NativeFile, file: pq.ParquetFile, fields: Sequence[str], rows: int) -> list[str]:
-    """Return the text columns that must stay dictionary arrays: their entries are too long to repeat for `rows` rows.
-
-    The first row group decides for the whole file. Any other column is faster as plain text.
-    """
-    if not file.metadata.num_row_groups:
-        return []
-    columns = [file.schema.column(at) for at in _flat_columns(file, fields)]
-    text = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    probe = open_file(shared, file.metadata, dictionaries=text)
-    return [field for field in text if _longest_entry(probe, field) * rows > MAX_BLOCK_BYTES]
-
-
-def _longest_entry(probe: pq.ParquetFile, field: str) -> int:
-    """Return the bytes of the longest entry in the dictionary of a column's first row group; 0 if it has none."""
-    try:
-        row = next(read_batches(probe, [field], 1, row_groups=[0]), None)
-    except (pa.ArrowException, OSError):
-        return 0  # an encoding without a dictionary, or damage, which the reader itself will find
-    if row is None or not isinstance(row.column(field), pa.DictionaryArray):
-        return 0
-    return int(pc.max(pc.binary_length(row.column(field).dictionary)).as_py() or 0)
-
-
 def read_batches(
     file: pq.ParquetFile, fields: list[str], rows: int, row_groups: list[int] | None = None
 ) -> Iterator[pa.RecordBatch]:
@@ -91,12 +62,25 @@ def split(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from split(batch.slice(middle))
 
 
+def child_values(array: pa.Array) -> list[pa.Array]:
+    """Return the values of a struct's fields, of a list, or of a map; nothing for a plain array."""
+    if pa.types.is_struct(array.type) or pa.types.is_fixed_size_list(array.type):
+        children = array.flatten()
+        return children if isinstance(children, list) else [children]
+    if isinstance(array, (pa.ListArray, pa.LargeListArray)):  # a map is a list of structs
+        first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
+        return [array.values.slice(first, last - first)]
+    return []
+
+
 def decoded_size(batch: pa.RecordBatch) -> int:
     """Return the bytes of a batch without its dictionaries' compression."""
     return sum(map(_decoded_size, batch.columns))
 
 
 def _decoded_size(array: pa.Array) -> int:
+    if children := child_values(array):
+        return 4 * len(array) + sum(map(_decoded_size, children))
     if not isinstance(array, pa.DictionaryArray) or pa.types.is_nested(array.dictionary.type):
         return int(array.nbytes)
     if pa.types.is_primitive(array.dictionary.type):
@@ -124,14 +108,23 @@ class RowCounter:
         self.rows += batch.num_rows
         self.decoded += decoded_size(batch)
         if self.decoded > max(self.max_ratio * self.size, BOMB_ROW_BYTES * self.rows, MAX_BLOCK_BYTES):
-            raise FileRefusedError(
-                "the Parquet file is not safe to read",
-                source=self.source,
-                file=self.name,
+            raise unsafe_file_error(
+                self.source,
+                self.name,
                 expected=f"data that expands {self.max_ratio:,} times at most (max_ratio), or short rows",
                 found=f"rows of more than {BOMB_ROW_BYTES:,} bytes on average that expand more",
-                next_step="ask the vendor what was sent; if its files compress that well, declare a higher max_ratio "
-                "in the source's format",
+                next_step="if its files compress that well, declare a higher max_ratio in the source's format",
+            )
+
+    def check_size(self, part: pa.RecordBatch) -> None:
+        """Refuse a part of a batch (see `split`) that is one row of more than `MAX_BLOCK_BYTES`."""
+        if part.num_rows == 1 and decoded_size(part) > MAX_BLOCK_BYTES:
+            raise unsafe_file_error(
+                self.source,
+                self.name,
+                expected=f"rows of {MAX_BLOCK_BYTES:,} bytes at most",
+                found="a longer row",
+                next_step='if the row is right, declare extra_columns="ignore" to leave unknown columns out',
             )
 
     def check(self, file: pq.ParquetFile, fields: Sequence[str]) -> None:
@@ -139,15 +132,15 @@ class RowCounter:
 
         Call it at the end. Arrow ends the process if it is asked about a column chunk that it could not read.
         """
-        groups = _row_groups(file)
+        groups = row_groups(file)
         in_groups = sum(group.num_rows for group in groups)
         if not self.rows == in_groups == file.metadata.num_rows:
             found = f"{self.rows:,} rows, and {in_groups:,} in its list of row groups"
             raise self._error(f"{file.metadata.num_rows:,} rows, as its footer says", found)
-        flat = _flat_columns(file, fields)
+        flat = [leaf for leaf in field_leaves(file, fields) if leaf.is_flat]
         for group in groups:
-            for at in flat if group.num_rows else ():
-                if (values := group.column(at).num_values) != group.num_rows:
+            for leaf in flat if group.num_rows else ():
+                if (values := group.column(leaf.at).num_values) != group.num_rows:
                     raise self._error(f"{group.num_rows:,} rows in a row group", f"{values:,} values in a column of it")
 
     def _error(self, expected: str, found: str) -> FileRefusedError:
@@ -161,12 +154,50 @@ class RowCounter:
         )
 
 
-def _row_groups(file: pq.ParquetFile) -> list[pq.RowGroupMetaData]:
+def unsafe_file_error(source: str, file: str, *, expected: str, found: str, next_step: str) -> FileRefusedError:
+    """Return the error for a file that could fill the memory."""
+    return FileRefusedError(
+        "the Parquet file is not safe to read",
+        source=source,
+        file=file,
+        expected=expected,
+        found=found,
+        next_step=f"ask the vendor what was sent; {next_step}",
+    )
+
+
+def row_groups(file: pq.ParquetFile) -> list[pq.RowGroupMetaData]:
+    """Return what the footer says of each row group."""
     return [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
 
 
-def _flat_columns(file: pq.ParquetFile, fields: Sequence[str]) -> list[int]:
-    """Return the numbers of the columns in `fields` that have one value a row."""
-    columns = [file.schema.column(at) for at in range(len(file.schema))]
+class Leaf(NamedTuple):
+    """A column of plain values.
+
+    :param at: its number in the footer.
+    :param field: the field that it is, or is a part of.
+    :param is_flat: whether it is the field, with one value a row.
+    :param width: bytes of each value, of binary data with a fixed width; 0 for other types.
+    """
+
+    at: int
+    path: str
+    field: str
+    is_flat: bool
+    is_text: bool
+    width: int
+
+
+def field_leaves(file: pq.ParquetFile, fields: Sequence[str]) -> list[Leaf]:
+    """Return the columns of plain values in `fields`."""
+    leaves = []
     wanted = set(fields)
-    return [at for at, column in enumerate(columns) if column.max_repetition_level == 0 and column.path in wanted]
+    for at in range(len(file.schema)):
+        column = file.schema.column(at)
+        parts = column.path.split(".")  # a field's name can contain dots
+        fields_of_it = [name for end in range(1, len(parts) + 1) if (name := ".".join(parts[:end])) in wanted]
+        for field in fields_of_it[-1:]:
+            is_flat = field == column.path and column.max_repetition_level == 0
+            width = column.length if column.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+            leaves.append(Leaf(at, column.path, field, is_flat, column.physical_type == "BYTE_ARRAY", width))
+    return leaves

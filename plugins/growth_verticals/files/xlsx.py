@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from growth_verticals.files.xlsxcells import BUILT_IN_KINDS, CellReader, DateKind, kind_of_code
-from growth_verticals.files.xlsxrows import shared_strings, sheet_rows
+from growth_verticals.files.xlsxrows import MergedRanges, shared_strings, sheet_rows
 from growth_verticals.files.xlsxxml import TagReader, WorkbookError
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ class Workbook:
         except _DAMAGE_ERRORS as error:
             raise _damage(error) from error
 
-    def rows(self, sheet: Sheet) -> Iterator[Row]:
-        """Yield a sheet's rows that are not empty."""
+    def rows(self, sheet: Sheet, merged: MergedRanges | None = None) -> Iterator[Row]:
+        """Yield a sheet's rows that are not empty. `merged` is complete after the last one."""
         try:
             cells = CellReader(self._shared_strings, self._date_kinds, is_1904=self._is_1904)
             with self._open(sheet.part) as part:
-                yield from sheet_rows(part, cells)
+                yield from sheet_rows(part, cells, merged or MergedRanges())
         except _DAMAGE_ERRORS as error:
             raise _damage(error) from error
 

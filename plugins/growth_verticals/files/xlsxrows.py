@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING
 
@@ -31,13 +32,36 @@ _NAMESPACES = (
 #: The element around the next tag: none of these, a sheet's data, a row, a cell, a value, or an element in one of them.
 _NOTHING, _DATA, _ROW, _CELL, _VALUE, _OTHER = range(6)
 
+#: The first and last cell of a range.
+_RANGE = re.compile(r"[A-Z]{1,3}[1-9][0-9]{0,6}:[A-Z]{1,3}([1-9][0-9]{0,6})")
+
 #: A row's number, and its cells that are not empty by column (0-based).
 Row = tuple[int, dict[int, "Cell"]]
 
 
-def sheet_rows(part: IO[bytes], cells: CellReader) -> Iterator[Row]:
-    """Yield the rows of a sheet that are not empty."""
-    handler = _SheetHandler(cells)
+@dataclass
+class MergedRanges:
+    """The ranges of merged cells that reach below a sheet's first rows. Only the first cell of a range has a value.
+
+    :param above: number of these first rows.
+    :param first: the first range as the sheet names it: `A2:A9`.
+    """
+
+    above: int = 0
+    count: int = 0
+    first: str = ""
+
+    def add(self, reference: str) -> None:
+        """Count a range; not one that no workbook can have."""
+        match = _RANGE.fullmatch(reference)
+        if match and int(match[1]) > self.above:
+            self.count += 1
+            self.first = self.first or reference
+
+
+def sheet_rows(part: IO[bytes], cells: CellReader, merged: MergedRanges) -> Iterator[Row]:
+    """Yield the rows of a sheet that are not empty. `merged` is complete after the last one."""
+    handler = _SheetHandler(cells, merged)
     for _ in read_part(part, handler.start, handler.end, handler.text):
         yield from handler.rows
         handler.rows.clear()
@@ -120,8 +144,9 @@ class _SheetHandler:
     millions of cells, so `start` and `end` do the work of a usual cell themselves.
     """
 
-    def __init__(self, cells: CellReader) -> None:
+    def __init__(self, cells: CellReader, merged: MergedRanges) -> None:
         self.rows: list[Row] = []
+        self._merged = merged
         self._read_cell = cells.read
         self._rich_text = _RichText()
         self.text = self._rich_text.text
@@ -168,7 +193,7 @@ class _SheetHandler:
             if "r" in attributes:
                 self._set_number(attributes["r"])
         else:
-            self._start_other(name)
+            self._start_other(name, attributes)
 
     def end(self, name: str) -> None:
         if name == self._value_name:
@@ -192,7 +217,7 @@ class _SheetHandler:
         else:
             self._end_other(name)
 
-    def _start_other(self, name: str) -> None:
+    def _start_other(self, name: str, attributes: dict[str, str]) -> None:
         self._levels += 1
         check_levels(self._levels)
         self._others += 1
@@ -209,6 +234,8 @@ class _SheetHandler:
                 self._inside = _OTHER
                 if self._around == _CELL and name == self._inline_name:
                     self._rich_text.open()
+            elif local == "mergeCell" and self._levels == 3 and self._around == _NOTHING:
+                self._merged.add(attributes.get("ref", ""))
             self._rich_text.start(local)
 
     def _end_other(self, name: str) -> None:

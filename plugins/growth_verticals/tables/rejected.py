@@ -84,7 +84,7 @@ def count_rejected(
 ) -> list[RejectedFile]:
     """Return the files that have rejected records, by period and name; only of `period` and `names` if given.
 
-    Memory: five columns of one row group, and one count per file, column and reason.
+    Memory: a batch of five columns (`scan`), and one count per file, column and reason.
     """
     columns = (*_FILE_COLUMNS, *_REASON_COLUMNS[:2])
     files: dict[tuple[str, ...], RejectedFile] = {}
@@ -92,7 +92,7 @@ def count_rejected(
         for key, records in _group_counts(batch, columns):
             file = files.setdefault(key[:3], RejectedFile(period=key[0], name=key[1], sha256=key[2]))
             file.records += records
-            for fault in _faults(*key[3:]):
+            for fault in faults_of(*key[3:]):
                 file.faults[fault] += records
     return sorted(files.values(), key=lambda file: (file.period, file.name, file.sha256))
 
@@ -105,7 +105,7 @@ def read_rejected(
     *,
     raw: bool = False,
 ) -> Iterator[RejectedRecord]:
-    """Yield rejected records, roughly in the order of their files. Memory: one row group.
+    """Yield rejected records, roughly in the order of their files. Memory: a batch (`scan`).
 
     :param raw: whether to include the raw record, as far as the rejects table keeps it.
     """
@@ -119,7 +119,8 @@ def read_rejected(
 def rejected_rows(table: Table, period: Period, names: Collection[str] | None = None) -> dict[str, RejectedRows]:
     """Return, by sha256, which records of a period's files a rejects table holds.
 
-    Memory: seven columns of one row group, one count per file and reason, and at most one bit per record of the files.
+    Memory: a batch of seven columns (`scan`), one count per file and combination of reasons, and at most one bit per
+    record of the files.
     """
     columns = (*_FILE_COLUMNS, "source_row", *_REASON_COLUMNS)
     files: dict[str, RejectedRows] = {}
@@ -177,7 +178,7 @@ def _group_counts(batch: pa.RecordBatch, columns: Sequence[str]) -> Iterator[tup
     yield from zip(zip(*(grouped.column(name).to_pylist() for name in columns), strict=True), counts, strict=True)
 
 
-def _faults(columns: str | None, reasons: str) -> set[Fault]:
+def faults_of(columns: str | None, reasons: str) -> set[Fault]:
     """Return the faults that a record's `column_name` and `reason` list."""
     codes = reasons.split(_SEPARATOR)
     if columns is None:

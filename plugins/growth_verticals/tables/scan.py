@@ -1,4 +1,4 @@
-"""Read some columns of a table's current snapshot, one row group at a time."""
+"""Read some columns of a table's current snapshot, a few thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import FileScanTask, Table
 
+#: Rows in a batch. Raw records, the longest texts in any table, have 16,384 characters at most.
+BATCH_ROWS = 8_192
 _FIELD_ID = b"PARQUET:field_id"
 
 
@@ -22,7 +24,8 @@ def scan(
 ) -> Iterator[pa.RecordBatch]:
     """Yield `columns` of every data file that may hold rows of `row_filter`; also the file's other rows.
 
-    pyiceberg's own scan keeps whole files in memory, several at once. Memory here: these columns of one row group.
+    pyiceberg's own scan keeps whole files in memory, several at once. Memory here: `BATCH_ROWS` rows, and these columns
+    of one row group as they are stored, which are compressed.
 
     :param columns: of types that were never changed, such as provenance. They may have been renamed.
     :param dictionary_columns: those of them that are to be dictionary-encoded.
@@ -36,7 +39,7 @@ def read_columns(
 ) -> Iterator[pa.RecordBatch]:
     """Yield `columns` of one data file. A column that was added after the file was written is NULL.
 
-    Memory: these columns of one row group; of the whole file where another engine has deleted rows by position.
+    Memory: as in `scan`; these columns of the whole file where another engine has deleted rows by position.
     """
     if task.delete_files:  # pyiceberg's own reader applies them
         reader = ArrowScan(table.metadata, table.io, table.schema().select(*columns), task.residual)
@@ -48,7 +51,7 @@ def read_columns(
         encoded = [names[column] for column in dictionary_columns if column in names]
         file = pq.ParquetFile(stream, read_dictionary=encoded)
         for group in range(file.num_row_groups):
-            for batch in file.read_row_group(group, columns=list(names.values())).to_batches():
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(names.values())):
                 arrays = [
                     batch.column(names[column]) if column in names else pa.nulls(batch.num_rows) for column in columns
                 ]

@@ -159,9 +159,24 @@ def test_a_truncated_record_is_reported_and_an_exact_export_omits_it(acme: Acme,
     for options, included in ((("--exact",), False), ((), True)):
         out = tmp_path / f"back{included}.csv"
         exported = acme.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out, *options)
-        assert "long.csv, row 22: only its first 16,384 characters were kept" in exported.stderr
+        missing = "" if included else "missing from the file, because "
+        assert f"long.csv, row 22: {missing}only its first 16,384 characters were kept" in exported.stderr
         assert ("…[cut]" in out.read_text()) is included
         assert out.read_text().endswith(f"{BAD[0]}\n")
+
+
+def test_truncated_records_in_an_encoding_without_the_mark_are_exported_and_not_all_named(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rejects, "_NAMED_RECORDS", 2)
+    acme.declare('Delimited(encoding="latin-1")')
+    acme.gv("load", "acme", write(tmp_path / "long.csv", *GOOD, *[LONG] * 5), "--period", PERIOD)
+    out = tmp_path / "back.csv"
+    exported = acme.gv("rejects", "export", "acme", "--period", PERIOD, "--out", out)
+    assert exported.returncode == 0
+    assert exported.stderr.count("only its first 16,384 characters were kept") == 2
+    assert "the same holds for 3 more record(s)" in exported.stderr
+    assert out.read_text("latin-1").count("\\u2026[cut]") == 5
 
 
 def test_files_with_different_headers_are_not_exported_to_one_file(loaded: Acme, tmp_path: Path):
@@ -202,7 +217,7 @@ def test_a_header_line_that_is_not_known_is_not_called_a_different_one(loaded: A
 
 def test_two_files_of_one_name_with_different_headers_are_not_exported_to_one_file(loaded: Acme, tmp_path: Path):
     (tmp_path / "new.csv").write_text("Visits,Person Id\nmany,O1\n1,O2\n")
-    loaded.gv("load", "acme", tmp_path / "new.csv", "--period", PERIOD)
+    loaded.gv("load", "acme", tmp_path / "new.csv", "--period", PERIOD, "--restated", "add", "--reason", "more")
     refused = loaded.gv("rejects", "export", "acme", "--period", PERIOD, "--out", tmp_path / "back.csv")
     assert refused.returncode == 1
     assert "have different header lines" in refused.stderr
@@ -278,6 +293,7 @@ def test_json_lines_are_exported_unchanged(acme: Acme, tmp_path: Path, monkeypat
         ["acme", "--raw"],
         ["import", "acme"],
         ["acme", "--rows", "many"],
+        ["acme", "--rows", "10001"],
     ],
 )
 def test_arguments_that_cannot_be_combined_exit_with_2(acme: Acme, arguments: list[str]):

@@ -100,6 +100,17 @@ def test_the_contract_of_a_table_without_provenance_has_all_of_its_columns():
     assert [column.name for column in contract.columns] == ["staged_at", "id"]
 
 
+def test_a_table_with_a_former_provenance_column_is_a_sources_table():
+    contract = TableContract(namespace="a", name="t", columns=(Column(name="id", type="string"),))
+    fields = list(iceberg_schema(contract).fields)
+    last = fields[-1]
+    fields[-1] = NestedField(last.field_id, "loaded_at", last.field_type, required=True)
+    assert live(*fields) == contract
+    assert not live(*fields[:-1]).provenance
+    other_type = NestedField(last.field_id, "loaded_at", StringType(), required=True)
+    assert [column.name for column in live(*fields[:-1], other_type).columns][-1] == "loaded_at"
+
+
 ID = NestedField(1, "id", StringType())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from growth_verticals.errors import ContractError, FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
-from growth_verticals.source import Delimited
+from growth_verticals.source import Alias, Delimited
 from tests.unit.files.reading import contract, drain, read, source
 
 PEOPLE = contract(id="int!", name="string", zip5="string")
@@ -162,7 +162,7 @@ def test_columns_are_matched_by_name_in_any_order_and_spelling() -> None:
 
 
 def test_an_alias_maps_a_vendors_column_name() -> None:
-    got = read("Person Id,name,zip5\n1,a,0\n", PEOPLE, aliases={"Person ID": "id"})
+    got = read("Person Id,name,zip5\n1,a,0\n", PEOPLE, aliases=(Alias("Person ID", "id"),))
     assert got.column("id") == [1]
 
 
@@ -220,7 +220,8 @@ def test_a_header_that_is_not_one_well_formed_record_refuses_the_file(header: st
 
 
 def test_a_quoted_header_can_contain_line_ends() -> None:
-    assert read('id,"na\rme","zip5\r\n"\r1,a,0\r', PEOPLE, aliases={"na me": "name"}).column("source_row") == [4]
+    got = read('id,"na\rme","zip5\r\n"\r1,a,0\r', PEOPLE, aliases=(Alias("na me", "name"),))
+    assert got.column("source_row") == [4]
 
 
 def test_a_file_with_too_many_columns_is_refused() -> None:

@@ -82,6 +82,14 @@ def test_records_stored_as_json_are_written_as_csv(form: Format):
     assert "'=x" not in written(*texts, form=form, exact=True)
 
 
+def test_values_stored_as_json_stay_what_they_are():
+    records = [{"a": "", "b": None, "c": True, "d": 1.5, "e": -1, "f": ["x", {"y": None}]}, {"a": None}]
+    assert written(*map(json.dumps, records), form=Parquet()) == (
+        '"a","b","c","d","e","f"\r\n"",,"true","1.5","-1","[""x"", {""y"": null}]"\r\n,,,,,\r\n'
+    )
+    assert written('{"a": null}', form=Parquet()) == '"a"\r\n""\r\n'
+
+
 @pytest.mark.parametrize(
     ("form", "suffix"),
     [(Delimited(), ".csv"), (Delimited(delimiter="|"), ".txt"), (JsonLines(), ".jsonl"), (Excel(), ".csv")],
@@ -93,4 +101,31 @@ def test_the_suffix_matches_the_format(form: Format, suffix: str):
 def test_escaped_records_are_written_with_the_vendors_escapes():
     form = Delimited(escape="\\", delimiter="|")
     assert written(r"1|a\|b|\"c\"", form=form) == '1|a\\|b|\\"c\\"\n'
-    assert written(r"1|=a\|b", form=form) == '1|"\'=a|b"\n'
+    assert written(r"1|=a\|b|\=", form=form) == "1|'=a\\|b|\\=\n"
+    assert written(r'1|"=a\"|=b"|=c', form=form) == '1|"\'=a\\"|=b"|\'=c\n'
+    tabs = Delimited(escape="\\", delimiter="\t")
+    assert written("1\t\\\t=x\t\\=", form=tabs) == "1\t'\\\t=x\t\\=\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ('1,"5" pipe",=x', '1,"5" pipe",\'=x'),
+        ('"=5" pipe","two\nlines",=x', '"\'=5" pipe","two\nlines",\'=x'),
+        ('"a"b,"two\n=lines,=y"', '"a"b,"two\n=lines,=y"'),
+        ('=a"b,"c""d",""', '\'=a"b,"c""d",""'),
+        ("1, =x,é,=é", "1, =x,é,'=é"),
+    ],
+)
+def test_an_apostrophe_is_all_that_is_added_also_to_a_record_with_a_stray_quote(record: str, expected: str):
+    assert written(record, "2,x") == f"{expected}\n2,x\n"
+
+
+@given(st.text(st.sampled_from('a=+",\t\n\\ é'), max_size=12), st.sampled_from([None, "\\"]))
+def test_without_its_apostrophes_any_record_is_the_one_that_arrived(record: str, escape: str | None):
+    text = written(record, form=Delimited(escape=escape)).removesuffix("\n")
+    assert text.replace("'", "") in (record, f'{record}"')
+
+
+def test_a_header_cell_that_a_spreadsheet_would_run_becomes_text():
+    assert written("1,x", header="id,=note\r\n") == "id,'=note\r\n1,x\r\n"

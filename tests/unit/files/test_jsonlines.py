@@ -16,7 +16,7 @@ import pytest
 from growth_verticals.contract.table import TableContract
 from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.jsonlines import JsonLinesReader
-from growth_verticals.source import JsonLines
+from growth_verticals.source import Alias, JsonLines
 from tests.unit.files.reading import ReadResult, contract, drain, read, source
 
 EVENTS = contract(id="int!", name="string", at="timestamp", score="decimal(7, 3)", seen="boolean")
@@ -169,7 +169,7 @@ def test_an_object_on_two_lines_is_two_rejects() -> None:
 
 @pytest.mark.parametrize("bad", ["", '{"id": "x"}\n'])
 def test_keys_are_normalized_and_aliased_by_both_parsers(bad: str) -> None:
-    got = read('{"Event ID": 1, "NAME": "a"}\n' + bad, EVENTS, JsonLines(), aliases={"event id": "id"})
+    got = read('{"Event ID": 1, "NAME": "a"}\n' + bad, EVENTS, JsonLines(), aliases=(Alias("event id", "id"),))
     assert (got.rows[0]["id"], got.rows[0]["name"]) == (1, "a")
 
 
@@ -217,7 +217,7 @@ def test_a_key_that_may_be_renamed_refuses_the_file(read_file: Callable[..., Rea
         read_file(many(RENAMED), CONTACTS)
     assert "may be renamed" in str(refused.value)
     assert "555" not in str(refused.value)
-    with_alias = read_file(many(RENAMED), CONTACTS, aliases={"phone_number": "phone"})
+    with_alias = read_file(many(RENAMED), CONTACTS, aliases=(Alias("phone_number", "phone"),))
     assert with_alias.column("phone") == ["212-555-0101"] * 100
     table = contract(id="int!", phone="string", note="string", extra="map<string, string>")
     assert read_file(many(RENAMED), table, extra_columns="keep").column("phone") == [None] * 100
@@ -246,7 +246,7 @@ def test_a_column_without_a_key_is_reported_and_a_required_one_refuses(caplog: p
 
 def test_a_key_is_never_read_as_the_column_of_its_name_if_it_is_an_alias_of_another_column() -> None:
     table = contract(id="int", name="string", full_name="string")
-    got = read('{"id": 1, "name": "Hazel"}\n', table, JsonLines(), aliases={"name": "full_name"})
+    got = read('{"id": 1, "name": "Hazel"}\n', table, JsonLines(), aliases=(Alias("name", "full_name"),))
     assert got.rows == [{"id": 1, "name": None, "full_name": "Hazel", "source_row": 1}]
 
 
@@ -290,7 +290,7 @@ def test_alternating_number_and_string_values_give_the_same_rows() -> None:
 
 
 USERS = contract(id="int!", zip5="string", score="int")
-NESTED = {"user.address.zip": "zip5", "user.score": "score"}
+NESTED = (Alias("user.address.zip", "zip5"), Alias("user.score", "score"))
 
 
 def users(*lines: str, **options: object) -> ReadResult:
@@ -331,7 +331,7 @@ def test_other_nested_values_follow_the_policy_for_extra_columns():
     with pytest.raises(FileRefusedError, match=r"user\.address\.city"):
         users(line, extra_columns="refuse")
     table = contract(id="int!", zip5="string", extra="map<string, string>")
-    got = read(line + "\n", table, JsonLines(), aliases={"user.address.zip": "zip5"}, extra_columns="keep")
+    got = read(line + "\n", table, JsonLines(), aliases=(Alias("user.address.zip", "zip5"),), extra_columns="keep")
     assert got.column("extra") == [[("user.address.city", "Elm")]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from growth_verticals.files import open_reader, parquet_file
 from growth_verticals.files.parquet_file import decoded_size, split
 from growth_verticals.source import Parquet
 from tests.unit.files.reading import contract, read, source
+from tests.unit.peak_memory import peak_memory
 
 PEOPLE = contract(id="int", name="string")
 ROWS = 12_345
@@ -160,6 +162,107 @@ def test_a_declared_ratio_loads_rows_that_expand_in_small_blocks(
     for block in open_reader(io.BytesIO(data), "f.parquet", source(form), PEOPLE).blocks():
         assert decoded_size(block.data.batch) <= 1_000_000
         assert pa.total_allocated_bytes() - before < 5_000_000
+
+
+def shared_entry(entry: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([entry]))
+
+
+def with_second_group(name: pa.Array, **columns: pa.Array) -> bytes:
+    """Return a file whose first row group has one harmless row, and whose second one has these columns."""
+    rows = len(name)
+    bad = pa.table({"id": pa.array(range(rows), pa.int32()), "name": name, **columns})
+    good = pa.table([pa.array([1], pa.int32()), *(pa.nulls(1, each.type) for each in list(bad.schema)[1:])], bad.schema)
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"compression": "none", "dictionary_pagesize_limit": 2**30}
+    with pq.ParquetWriter(buffer, bad.schema, store_schema=False, **options) as writer:
+        writer.write_table(good)
+        writer.write_table(bad)
+    return buffer.getvalue()
+
+
+def test_a_dictionary_that_expands_in_a_later_row_group_is_refused_before_it_does() -> None:
+    entry_bytes = 50_000_000
+    data = with_second_group(shared_entry("x" * entry_bytes, 10_000))
+    with peak_memory() as peak:
+        assert "max_ratio" in refusal(data)
+    assert peak.arrow < 6 * entry_bytes
+
+
+def prefixed(rows: int, size: int) -> bytes:
+    """Return a file in whose column `name` all rows have the same text, stored once as their shared prefix."""
+    batch = pa.record_batch({"id": pa.array(range(rows // 2), pa.int32()), "name": ["x" * size] * (rows // 2)})
+    buffer = io.BytesIO()
+    encoding = {"id": "PLAIN", "name": "DELTA_BYTE_ARRAY"}
+    options = {"use_dictionary": False, "column_encoding": encoding, "data_page_size": 2**30, "compression": "none"}
+    with pq.ParquetWriter(buffer, batch.schema, **options) as writer:
+        for _ in range(2):
+            writer.write_batch(batch)
+    return buffer.getvalue()
+
+
+def test_a_prefix_that_all_rows_share_is_read_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_file, "MAX_BLOCK_BYTES", 2_000_000)
+    data = prefixed(2_000, 100_000)
+    assert len(data) < 500_000
+    with peak_memory() as peak:
+        assert "max_ratio" in refusal(data)
+        reader = open_reader(io.BytesIO(data), "f.parquet", source(Parquet(max_ratio=10_000)), PEOPLE)
+        parsed = [reader.parse(block) for block in reader.blocks() if block.first_row < 1_000]
+        assert {each.rows.num_rows for each in parsed} <= set(range(1, 25))
+        del parsed
+    assert peak.arrow < 200_000_000 / 1.5  # the first half of the rows is kept above
+    assert len(read(prefixed(5_000, 10), PEOPLE, Parquet(), name="f.parquet").rows) == 5_000
+
+
+NESTED = contract(id="int", name="string", extra="map<string, string>")
+
+
+def nested_refusal(data: bytes, max_ratio: int = 100) -> str:
+    with pytest.raises(FileRefusedError) as refused:
+        read(data, NESTED, Parquet(max_ratio=max_ratio), name="f.parquet", extra_columns="keep")
+    assert len(read(data, PEOPLE, Parquet(), name="f.parquet", extra_columns="ignore").rows) > 0
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("empty_lists", [0, 500])
+def test_a_dictionary_in_lists_that_expands_is_refused_before_it_does(
+    monkeypatch: pytest.MonkeyPatch, empty_lists: int
+) -> None:
+    monkeypatch.setattr(parquet_file, "MAX_BLOCK_BYTES", 1_000_000)
+    rows, entry_bytes = 2_000, 100_000
+    offsets = [*[0] * empty_lists, *range(rows - empty_lists + 1)]
+    tags = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), shared_entry("x" * entry_bytes, rows - empty_lists))
+    data = with_second_group(shared_entry("Ada", rows), tags=tags)
+    with peak_memory() as peak:
+        assert "max_ratio" in nested_refusal(data)
+    assert len(data) < 3 * entry_bytes
+    assert peak.arrow < 20 * entry_bytes
+
+
+def test_one_row_that_expands_is_refused_whatever_the_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_file, "MAX_BLOCK_BYTES", 1_000_000)
+    tags = pa.ListArray.from_arrays(pa.array([0, 1_000], pa.int32()), shared_entry("x" * 10_000, 1_000))
+    data = with_second_group(shared_entry("Ada", 1), tags=tags)
+    assert "a longer row" in nested_refusal(data, max_ratio=1_000_000)
+
+
+def test_lists_with_too_many_values_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_file, "MAX_NESTED_BYTES", 1_000_000)
+    marks = pa.ListArray.from_arrays(pa.array([0, 100_000], pa.int32()), pa.array([7] * 100_000, pa.int8()))
+    found = nested_refusal(with_second_group(shared_entry("Ada", 1), marks=marks))
+    assert "row group 2, in which they can expand to 1,600,000 bytes" in found
+
+
+def test_lists_that_share_a_long_text_are_loaded_in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_file, "MAX_BLOCK_BYTES", 1_000_000)
+    tags = pa.ListArray.from_arrays(pa.array(range(201), pa.int32()), shared_entry("x" * 100_000, 200))
+    data = with_second_group(shared_entry("Ada", 200), tags=tags)
+    form = Parquet(max_ratio=1_000)
+    got = read(data, NESTED, form, name="f.parquet", extra_columns="keep")
+    assert {row["extra"][0][1] for row in got.rows[1:]} == {json.dumps(["x" * 100_000])}
+    blocks = open_reader(io.BytesIO(data), "f.parquet", source(form, extra_columns="keep"), NESTED).blocks()
+    assert max(decoded_size(block.data.batch) for block in blocks) <= 1_000_000
 
 
 def test_short_rows_may_expand_more_than_the_ratio() -> None:

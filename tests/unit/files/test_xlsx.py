@@ -423,3 +423,29 @@ def test_long_values_take_linear_time() -> None:
     assert number_text(digits + ".5") == digits + ".5"
     assert number_text("0." + digits) == "0." + digits
     assert time.process_time() - started < 5
+
+
+MERGED = '<mergeCells count="3"><mergeCell ref="A1:B1"/><mergeCell ref="B2:B3"/><mergeCell ref="A5:B9"/></mergeCells>'
+
+
+def test_merged_cells_are_named_in_the_log_but_not_their_values(caplog: pytest.LogCaptureFixture) -> None:
+    rows = '<row r="2"><c r="A2"><v>1</v></c><c r="B2" t="str"><v>Ada</v></c></row>'
+    got = people(rows + '<row r="3"><c r="A3"><v>2</v></c><c r="B3"/></row>', after=MERGED)
+    assert [(row["id"], row["name"]) for row in got.rows] == [(1, "Ada"), (2, None)]
+    [message] = [each.getMessage() for each in caplog.records]
+    assert message.startswith("probe: f.xlsx: the sheet 'People' has 3 merged range(s), the first one A1:B1; only the ")
+    assert "Ada" not in message
+
+
+@pytest.mark.parametrize(
+    "merged", ['<mergeCell ref="A1:B1"/>', '<mergeCell ref="Ada Wong"/><mergeCell/>', '<x:mergeCell ref="A1:B1"/>']
+)
+def test_merged_titles_above_the_header_are_no_reason_for_a_warning(
+    merged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    title = '<row r="1"><c r="A1" t="str"><v>People</v></c></row>'
+    header = HEADER.replace('r="1"', 'r="2"').replace('A1"', 'A2"').replace('B1"', 'B2"')
+    xml = f"<worksheet {MAIN} xmlns:x='urn:x'><sheetData>{title}{header}{ROW.replace('2', '3')}</sheetData>"
+    data = package(f"{xml}<mergeCells>{merged}</mergeCells></worksheet>")
+    assert read(data, TABLE, Excel(skip_lines=1), "f.xlsx").column("id")
+    assert caplog.records == []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from growth_verticals.cli.output import print_json
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.ddl import NO_NAMESPACE
+from growth_verticals.contract.table import FORMER_NAMES
 from growth_verticals.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
     comment = table.properties.get("comment", "")
     contract = contract_of_table(name, table.schema(), table.spec(), table.sort_order(), comment)
     sql = render_ddl(contract)
+    live = {field.name for field in table.schema().fields}
+    former = {now: before for now, before in FORMER_NAMES.items() if contract.provenance and now not in live}
     if arguments.json:
-        print_json({"table": name, "sql": sql, "provenance": contract.provenance})
+        print_json({"table": name, "sql": sql, "provenance": contract.provenance, "former_names": former})
         return 0
     if contract.provenance:
         print("-- The table also has the provenance columns, like every source's table.")
+    for now, before in former.items():
+        print(f"-- Its column {now} still has its former name {before}: ./gv tables apply renames it.")
     print(sql, end="")
     return 0

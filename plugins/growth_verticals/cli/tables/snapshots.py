@@ -1,21 +1,25 @@
-"""Show a table's snapshots: age, operation, rows, files, size, the load that wrote each, and when each expires."""
+"""Show a table's snapshots: age, operation, rows, files, size, who loaded what and why, and when each expires."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import ago, number, print_json, print_table, size, until
+from growth_verticals.cli.output import ago, number, print_json, print_table, printable, size, until
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.cli.tables.configure import print_settings
 
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.bucket.history import SnapshotInfo
+    from growth_verticals.bucket.history import Load, SnapshotInfo
 
 EXAMPLE = """examples: ./gv tables snapshots aiq.household
           ./gv tables snapshots -b my-table-bucket -n aiq -t household"""
-_HEADER = ("snapshot", "created", "operation", "rows added", "removed", "rows", "files", "size", "load", "expires")
+_HEADER = (
+    "snapshot", "created", "operation", "rows added", "removed", "rows", "files", "size", "load", "by", "expires",
+    "reason",
+)  # fmt: skip
+_LONGEST_REASON = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the snapshots, newest first, then the maintenance settings and warnings."""
+    """Print the snapshots, newest first, then the maintenance settings and warnings.
+
+    Memory: the table's metadata, which has an entry for each snapshot. No manifest or data file is read.
+    """
     from growth_verticals.bucket.history import snapshot_history
     from growth_verticals.bucket.inventory import resolve_table
     from growth_verticals.bucket.maintenance import retention_warnings
@@ -68,5 +75,19 @@ def _row(snapshot: SnapshotInfo) -> tuple[str, ...]:
         number(snapshot.files),
         size(snapshot.bytes),
         f"{load.source or '?'} {load.period}, {number(load.files)} file(s)" if load else "-",
+        _by(load),
         expires or f"kept: {snapshot.kept}",
+        _reason(load),
     )
+
+
+def _by(load: Load | None) -> str:
+    if load is None or load.by is None:
+        return "-"
+    return printable(load.by) + (f" ({printable(load.tool)})" if load.tool else "")
+
+
+def _reason(load: Load | None) -> str:
+    """Return a person's text on one line. The document that `--json` prints has all of it."""
+    reason = printable(load.reason) if load and load.reason else ""
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"

@@ -28,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the bucket's settings, then each table's; exit code 1 if a job has failed."""
+    """Print the bucket's settings, then each table's; exit code 1 if a job has failed.
+
+    Memory: one entry per table, and of a few tables at a time the metadata and one manifest (`table_statuses`).
+    """
     from growth_verticals.bucket.inventory import resolve_table, table_names
     from growth_verticals.bucket.settings import UNREFERENCED, read_settings
     from growth_verticals.bucket.status import table_statuses

@@ -241,6 +241,22 @@ def test_a_live_table_is_printed_as_sql_that_creates_it_again(
     assert capsys.readouterr().out == f"{namespace}.sale: already exists, as declared\n"
 
 
+def test_a_sources_table_that_is_not_migrated_is_printed_with_the_column_that_it_has(
+    namespace: str, catalog: RestCatalog, capsys: pytest.CaptureFixture[str]
+):
+    create("-s", SCHEMAS / "causeway.sql", "-n", namespace)
+    with catalog.load_table(f"{namespace}.person").update_schema() as update:
+        update.rename_column("staged_at", "loaded_at")
+    capsys.readouterr()
+    assert main(["tables", "ddl", f"{namespace}.person"]) == 0
+    also, former, sql = capsys.readouterr().out.split("\n", 2)
+    assert also == "-- The table also has the provenance columns, like every source's table."
+    assert former == "-- Its column staged_at still has its former name loaded_at: ./gv tables apply renames it."
+    assert "source_row" not in sql
+    assert main(["tables", "ddl", f"{namespace}.person", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["former_names"] == {"staged_at": "loaded_at"}
+
+
 def test_a_sources_table_is_printed_as_its_sql_file_declares_it(namespace: str, capsys: pytest.CaptureFixture[str]):
     create("-s", SCHEMAS / "causeway.sql", "-n", namespace)
     capsys.readouterr()
