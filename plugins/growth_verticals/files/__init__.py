@@ -12,6 +12,7 @@ In reading order:
     value_checks.py checks that Arrow's casts lack
     casts.py        text cells → typed values
     rejects.py      reason codes; splits a block into valid rows and rejects
+    members.py      names the members of an archive that have no rows
     row_locator.py  a row's line and raw record, for delimited text
     delimited.py    delimited text
     fixedwidth.py   fixed-width text
@@ -23,6 +24,7 @@ In reading order:
     arrow_values.py casts of Parquet columns, and their cells as text
     int96.py        INT96 timestamps of Parquet files
     parquet_file.py columns of a Parquet file in bounded memory, counted twice
+    parquet_plan.py how many rows of a Parquet file to read at once
     parquet.py      Parquet
     xlsxxml.py      XML of workbooks, in bounded memory and time
     xlsxcells.py    what the cells of a workbook mean
@@ -39,6 +41,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from growth_verticals.source import Delimited, Excel, FixedWidth, JsonLines, Parquet
 
 if TYPE_CHECKING:
+    from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.reader import Reader
@@ -46,7 +49,12 @@ if TYPE_CHECKING:
 
 
 def open_reader(
-    raw: BinaryIO, name: str, source: Source, contract: TableContract, keys: KeyFinder | None = None
+    raw: BinaryIO,
+    name: str,
+    source: Source,
+    contract: TableContract,
+    keys: KeyFinder | None = None,
+    period: Period | None = None,
 ) -> Reader:
     """Return the reader of one file of `source`.
 
@@ -54,6 +62,7 @@ def open_reader(
     :param name: the file's name. Its suffixes (`.gz`, `.zst`, `.bz2`, `.zip`, `.pgp`) say how to unpack it.
     :param contract: the table's contract. `ParsedBlock.rows` has its columns.
     :param keys: finds the keys that `format.pgp` names; by default `key_from_environment` (`unpack/pgp.py`).
+    :param period: the delivery's period, which decides which aliases hold. None: the newest ones.
 
     Raises `DeclarationError` or `ContractError` if the source and the contract contradict each other. The reader's
     methods raise `FileRefusedError` for anything wrong with the file.
@@ -61,7 +70,7 @@ def open_reader(
     from growth_verticals.files.unpack.layers import open_members
     from growth_verticals.files.unpack.pgp import key_from_environment
 
-    form = source.format
+    source, form = source.in_period(period), source.format
     members = open_members(raw, name, form, source.name, keys or key_from_environment)
     if isinstance(form, Delimited):
         from growth_verticals.files.delimited import DelimitedReader

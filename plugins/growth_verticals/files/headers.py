@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from growth_verticals.errors import ContractError, DeclarationError, FileRefusedError
+from growth_verticals.aliases import normalize
+from growth_verticals.errors import ColumnsRefusedError, ContractError, DeclarationError, FileRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,18 +44,13 @@ class Layout:
         return self.known.union(self.extras)
 
 
-def normalize(name: str) -> str:
-    """Return a header in lower_snake_case and NFC. One `_` replaces each run of other characters."""
-    return re.sub(r"\W+", "_", unicodedata.normalize("NFC", name).strip().lower()).strip("_")
-
-
 class ColumnMapping:
     """Maps a source's headers to its contract's columns: by equal names after `normalize`, or by an alias."""
 
     def __init__(self, source: Source, contract: TableContract) -> None:
-        self._aliases = {normalize(header): column for header, column in source.aliases.items()}
+        self._aliases = {normalize(alias.vendor): alias.column for alias in source.aliases}
         #: For nested values: the path of each alias that contains dots → the contract's column.
-        self.paths = {tuple(header.split(".")): column for header, column in source.aliases.items() if "." in header}
+        self.paths = {tuple(alias.vendor.split(".")): alias.column for alias in source.aliases if "." in alias.vendor}
         self.columns = frozenset(column.name for column in contract.columns if not column.type.startswith("map<"))
         if source.extra_columns == "keep" and EXTRA not in {column.name for column in contract.columns} - self.columns:
             raise ContractError(
@@ -77,10 +71,13 @@ def resolve_header(
 ) -> Layout:
     """Return the layout of a file with this header.
 
-    Raises `FileRefusedError` if there are more than `MAX_COLUMNS`, if a required column is missing, if fewer columns
-    are known than the source's `min_known_columns`, if two headers mean the same column (after `normalize`), if there
-    are unknown columns and the policy is `refuse`, and if the policy is `ignore` and there are both missing and unknown
-    columns, because one may have been renamed. Any other missing column loads as NULL, with a warning in the log.
+    Raises `FileRefusedError` if there are more than `MAX_COLUMNS`. Raises `ColumnsRefusedError` if a required column is
+    missing, if fewer columns are known than the source's `min_known_columns`, if two headers mean the same column
+    (after `normalize`), if there are unknown columns and the policy is `refuse`, and if the policy is `ignore` and
+    there are both missing and unknown columns, because one may have been renamed. Any other missing column loads as
+    NULL, with a warning in the log.
+
+    :param source: with the aliases that hold for the file's period (`Source.in_period`).
     """
     if len(header) > MAX_COLUMNS:
         raise FileRefusedError(
@@ -92,13 +89,27 @@ def resolve_header(
             found=f"{len(header):,}",
             next_step="check that the file has the declared format, with line ends; ask the vendor for fewer columns",
         )
+    try:
+        return _resolve(header, source, contract, file, line)
+    except ColumnsRefusedError as error:
+        error.header = tuple(header)
+        error.next_step = f"{error.next_step}; `./gv drift {source.name} FILE` proposes the change"
+        raise
+
+
+def column_names(header: Sequence[str], mapping: ColumnMapping) -> tuple[str, ...]:
+    """Return the contract's column for each header; for an unknown header, its normalized name or its number."""
+    return tuple(mapping.column_for(text) or f"column_{number}" for number, text in enumerate(header, start=1))
+
+
+def _resolve(header: Sequence[str], source: Source, contract: TableContract, file: str, line: int | None) -> Layout:
     mapping = ColumnMapping(source, contract)
-    names = tuple(mapping.column_for(text) or f"column_{number}" for number, text in enumerate(header, start=1))
+    names = column_names(header, mapping)
     unknown = tuple(name for name in names if name not in mapping.columns)
     missing = [column for column in contract.columns if column.name in mapping.columns - set(names)]
     required = [column.name for column in missing if column.required]
     if required:
-        raise FileRefusedError(
+        raise ColumnsRefusedError(
             "the file lacks required columns",
             source=source.name,
             file=file,
@@ -112,7 +123,7 @@ def resolve_header(
     check_unique(names, source, file, line)
     if unknown and source.extra_columns != "keep" and (missing or source.extra_columns == "refuse"):
         expected = ", ".join(column.name for column in missing)
-        raise FileRefusedError(
+        raise ColumnsRefusedError(
             "the file lacks columns and has unknown ones: one may be renamed" if missing else "unknown columns",
             source=source.name,
             file=file,
@@ -168,7 +179,7 @@ def headerless_layout(columns: Sequence[str], source: Source, contract: TableCon
 def check_known_columns(
     found: Iterable[str], source: Source, contract: TableContract, file: str, line: int | None
 ) -> None:
-    """Raise `FileRefusedError` if the file has fewer of the table's columns than `Source.min_known_columns` requires.
+    """Raise `ColumnsRefusedError` if the file has fewer of the table's columns than `Source.min_known_columns`.
 
     A file of another source can have every required column. Without this check it would load as rows full of NULLs.
 
@@ -179,7 +190,7 @@ def check_known_columns(
     names = set(found)
     known = len(columns & names)
     if not known or known / len(columns) < source.min_known_columns:
-        raise FileRefusedError(
+        raise ColumnsRefusedError(
             f"only {known} of the table's {len(columns)} columns are in the file, which may be of another source",
             source=source.name,
             file=file,
@@ -192,11 +203,11 @@ def check_known_columns(
 
 
 def check_unique(names: Iterable[str], source: Source, file: str, line: int | None) -> None:
-    """Raise `FileRefusedError` if a name appears twice."""
+    """Raise `ColumnsRefusedError` if a name appears twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise FileRefusedError(
+            raise ColumnsRefusedError(
                 "two columns have the same name, apart from case, spaces and punctuation",
                 source=source.name,
                 file=file,
