@@ -8,8 +8,10 @@ sort_order.py   ─ rows sorted by the table's sort order
 dictionaries.py ─ which columns are dictionary-encoded
 staged.py       ─ staged batches and their staged manifests
 commit.py       ─ staged batches into the table, in one snapshot, exactly once
+counts.py       ─ checks of the counts of a delivery, before its commits
 commit_loop.py  ─ one commit, on the snapshot that was checked or not at all
 ledger.py       ─ which files and rows the table holds
+restated.py     ─ what leaves when a file comes again with other content
 rejects_sync.py ─ the rejects table follows the table: rows and rejects of a file come from one staging
 scan.py         ─ some columns of a table, one row group at a time
 rewrite.py      ─ rows removed from a table, in bounded memory

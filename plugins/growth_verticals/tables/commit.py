@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from growth_verticals.catalog.create import ensure_table
@@ -17,8 +18,16 @@ from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
-from growth_verticals.tables.ledger import count_loaded_rows, loaded_digests
-from growth_verticals.tables.rejects_sync import RejectsSync
+from growth_verticals.tables.counts import (
+    count_records,
+    require_expected,
+    require_expected_by_file,
+    require_few_rejects,
+)
+from growth_verticals.tables.ledger import loaded_digests
+from growth_verticals.tables.rejects_sync import RejectsSync, unfinished_batches
+from growth_verticals.tables.restated import RestatedRule, Restatements
+from growth_verticals.tables.rewrite import without_rows
 from growth_verticals.tables.staged import (
     StagedBatch,
     partially_committed,
@@ -37,7 +46,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.delivery import StagedFile
+    from growth_verticals.delivery import Actor, StagedFile
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +60,9 @@ def commit_delivery(
     *,
     max_rejected: float,
     expected_rows: int | None,
+    restated: RestatedRule | None = None,
+    gate: Callable[[], None] | None = None,
+    actor: Actor | None = None,
 ) -> LoadResult:
     """Check the delivery's counts, commit its rejected records, then its rows. Calling it again is always safe.
 
@@ -59,12 +71,20 @@ def commit_delivery(
     of a file are replaced. A retry after the rows were committed finds its own data files in the table, and returns
     the result that the first attempt would have returned.
 
+    If loaded files of the period are replaced (restated.py), their rows leave in the snapshot in which the new rows
+    come. Then their rejects leave in the snapshot in which the new rejects come.
+
     :param max_rejected: the largest share of the records, 0 to 1, that may be rejected.
     :param expected_rows: number of records in the whole delivery, rejected ones included. It is not checked when every
         file is already loaded.
+    :param restated: what the declaration and a person say about restatements. Default: ask, by whole names.
+    :param actor: who loads the delivery, for the snapshots' summaries.
+    :param gate: called when everything else allows the delivery, before anything of it is committed. What it raises is
+        raised unchanged. It is not called if every file is already loaded.
 
     Raises `DeliveryRefusedError` if counts disagree, if too many records were rejected (the rejects table keeps them),
-    or if staged files were removed. Raises `CommitError` if nothing was committed or the outcome is unknown.
+    or if staged files were removed. Raises `RestatedError` if loaded files would be replaced and nobody agreed to that.
+    Raises `CommitError` if nothing was committed or the outcome is unknown.
     """
     digests = {file.sha256 for file in staged}
     table = ensure_table(catalog, contract)
@@ -76,22 +96,48 @@ def commit_delivery(
     ]
     pending = [file for batch in batches for file in batch.files if file.sha256 not in loaded]
     snapshot_id, committed = None, set[str]()
-    rejects = RejectsSync(catalog=catalog, contract=contract, source_name=source_name, period=period, batches=batches)
+    restatements = Restatements(
+        catalog=catalog,
+        contract=contract,
+        source_name=source_name,
+        period=period,
+        staged=staged,
+        rule=restated or RestatedRule(),
+        actor=actor,
+    )
+    restatements.require_one_release()
+    unfinished = unfinished_batches(table, rejects_table, source_name, period, staged)
+    rejects = RejectsSync(
+        catalog=catalog,
+        contract=contract,
+        source_name=source_name,
+        period=period,
+        batches=[*batches, *unfinished],
+        restatements=restatements,
+    )
     if pending:
-        counts = _count_records(table, rejects_table, period, pending, loaded)
-        _require_expected(period, counts, expected_rows, source_name)
-        rejects.before_rows()
+        counts = count_records(table, rejects_table, period, pending, loaded)
+        require_expected(period, counts, expected_rows, source_name)
+        require_expected_by_file(pending, source_name)
         try:
-            _require_few_rejects(contract, period, counts, max_rejected, source_name)
+            require_few_rejects(contract, period, counts, max_rejected, source_name)
         except DeliveryRefusedError:
+            rejects.before_rows()
             rejects.after_refusal()
             raise
+        if gate is not None:
+            gate()
+        is_replacing = bool(restatements.leaving(table, pending))
+        if not is_replacing:
+            rejects.before_rows()
         checked = _CheckedHead(_head(table), loaded)
         try:
-            snapshot_id, committed = _commit_rows(catalog, contract, source_name, period, batches, checked)
+            snapshot_id, committed = _commit_rows(
+                catalog, contract, restatements, batches, checked, rejects_follow=is_replacing
+            )
         except GrowthVerticalsError:
             with suppress(GrowthVerticalsError):  # the first error says more
-                rejects.after_rows()
+                rejects.after_failure()
             raise
         rejects.after_rows()
         committed |= {file.sha256 for file in pending if not file.rows_valid}
@@ -99,15 +145,27 @@ def commit_delivery(
         rejects.after_rows()
     for sha256, earlier_id in _previously_committed(catalog, contract, staged, committed).items():
         snapshot_id, committed = snapshot_id or earlier_id, committed | {sha256}
+    summary = _summary_of(catalog, contract, snapshot_id)
     result = LoadResult(
         source=source_name,
         table=contract.identifier,
         period=period.key,
         snapshot_id=snapshot_id,
         files=tuple(_results(staged, committed)),
+        files_replaced=summary.files_replaced if summary else 0,
+        rows_replaced=summary.rows_replaced if summary else 0,
     )
     logger.info("%s", result.summary())
     return result
+
+
+def _summary_of(catalog: RestCatalog, contract: TableContract, snapshot_id: int | None) -> LoadSummary | None:
+    """Return what the snapshot of this commit says about it; None without one. For the report only."""
+    if snapshot_id is None:
+        return None
+    with service_errors(f"reading {contract.identifier}", catalog.uri):
+        snapshot = catalog.load_table(contract.identifier).snapshot_by_id(snapshot_id)
+    return LoadSummary.of_snapshot(snapshot) if snapshot is not None else None
 
 
 def _previously_committed(
@@ -166,59 +224,6 @@ def _results(staged: Sequence[StagedFile], committed: set[str]) -> Iterator[File
             )
 
 
-# --- checks before the commits ------------------------------------------------------------------------------------
-
-
-class _Counts(NamedTuple):
-    """Files and records of a whole delivery, including those that were loaded before."""
-
-    files: int
-    read: int
-    rejected: int
-
-
-def _count_records(
-    table: Table, rejects_table: Table, period: Period, pending: Sequence[StagedFile], loaded: set[str]
-) -> _Counts:
-    with service_errors("counting the rows of files that are already loaded", table.location()):
-        rejected = count_loaded_rows(rejects_table, period.key, loaded)
-        read = count_loaded_rows(table, period.key, loaded) + rejected
-    return _Counts(
-        len(pending) + len(loaded),
-        read + sum(file.rows_read for file in pending),
-        rejected + sum(file.rows_rejected for file in pending),
-    )
-
-
-def _require_expected(period: Period, counts: _Counts, expected_rows: int | None, source_name: str) -> None:
-    if expected_rows is not None and counts.read != expected_rows:
-        raise DeliveryRefusedError(
-            f"the delivery for {period.key} does not have the expected number of records",
-            source=source_name,
-            expected=f"{expected_rows:,}",
-            found=f"{counts.read:,} in {counts.files} file(s)",
-            next_step="ask the vendor which number is right; this run loaded nothing of the delivery. If the files are "
-            "wrong, load the corrected ones (in Airflow, clear the task await of this run); if the number is wrong, "
-            "start a new load with the right one",
-        )
-
-
-def _require_few_rejects(
-    contract: TableContract, period: Period, counts: _Counts, max_rejected: float, source_name: str
-) -> None:
-    _, read, rejected = counts
-    if read and rejected / read > max_rejected:
-        raise DeliveryRefusedError(
-            f"{rejected:,} of {read:,} records were rejected, {rejected / read:.2%}; nothing was loaded",
-            source=source_name,
-            expected=f"at most {max_rejected:.2%} for {period.key}",
-            next_step=f"query {contract.identifier}_rejects where delivery_period = '{period.key}' (columns reason and "
-            'column_name; docs/rejects.md lists the remedies, such as quoted_empty="null" for quoted_empty). '
-            "Then load again. In Airflow, clear one task of this run: await when the vendor has sent a "
-            "corrected file, stage after a fix of the SQL file or the declaration, commit after raising max_rejected",
-        )
-
-
 # --- the commits --------------------------------------------------------------------------------------------------
 
 
@@ -232,14 +237,22 @@ class _CheckedHead(NamedTuple):
 def _commit_rows(
     catalog: RestCatalog,
     contract: TableContract,
-    source_name: str,
-    period: Period,
+    restatements: Restatements,
     batches: Sequence[StagedBatch],
     checked_head: _CheckedHead,
+    *,
+    rejects_follow: bool,
 ) -> tuple[int | None, set[str]]:
-    """Append the batches that the table does not hold yet. Return the snapshot that added them, and their digests."""
+    """Add the batches that the table does not hold yet, in the place of the files that they replace, in one snapshot.
+
+    Return the snapshot that added them, and their digests.
+
+    :param rejects_follow: whether the rejects are added after the rows. The snapshot then names them.
+    """
     attempted: dict[int, set[str]] = {}
+    source_name, period = restatements.source_name, restatements.period
     with_rows = [batch for batch in batches if batch.data_files]
+    without = [batch for batch in batches if not batch.is_committed and not batch.digests_with_rows]
     digests = {sha256 for batch in with_rows for sha256 in batch.digests_with_rows}
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
@@ -250,19 +263,26 @@ def _commit_rows(
             if missing_files and batch.digests_with_rows & loaded:
                 raise partially_committed(contract.identifier, source_name, missing_files[0])
         missing = [batch for batch in with_rows if batch.digests_with_rows.isdisjoint(loaded)]
-        if not missing:
+        comes = [file for batch in (*missing, *without) for file in batch.files]
+        leaving = restatements.leaving(table, comes)
+        if not missing and not leaving:
             return None
 
         def apply(transaction: Transaction) -> None:
             added = [data_file for batch in missing for data_file in batch.data_files]
             files = {sha256 for batch in missing for sha256 in batch.digests_with_rows}
-            summary = LoadSummary(source=source_name, period=period.key, files=len(files)).to_properties()
-            attempted[append_files(transaction, added, summary)] = files
+            summary = restatements.summary(len(files), len(leaving))
+            if not leaving:
+                attempted[append_files(transaction, added, summary.to_properties())] = files
+                return
+            replacement = without_rows(table, contract, period.key, {file.sha256: None for file in leaving})
+            replacement.added.extend(added)
+            uris = [batch.files[0].rejects_manifest for batch in missing] if rejects_follow else []
+            summary = replace(summary, rows_replaced=replacement.rows, rejects=tuple(filter(None, uris)))
+            attempted[replacement.apply(transaction, summary.to_properties())] = files
 
         return apply
 
-    if not with_rows:
-        return None, set()
     metadata = commit_with_retry(catalog, contract.identifier, change).metadata
     for snapshot_id, added in attempted.items():
         if metadata.snapshot_by_id(snapshot_id) is not None:

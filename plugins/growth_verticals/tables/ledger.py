@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +15,12 @@ from pyroaring import BitMap64
 from growth_verticals.tables.scan import read_columns, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from pyiceberg.table import FileScanTask, Table
 
 _COLUMNS = ("delivery_period", "source_file_sha256")
+_NAME = "source_file"
 _DIGEST_LENGTH = 64
 
 
@@ -68,10 +69,70 @@ def loaded_stagings(table: Table, period_key: str, sha256s: Iterable[str]) -> di
     return {digest: stagings for digest, stagings in found.items() if digest in requested}
 
 
+class NamedFile(NamedTuple):
+    """A file of which a table has rows: its content under one name."""
+
+    name: str
+    sha256: str
+
+
+def loaded_files(table: Table, period_key: str, names: Collection[str] | None = None) -> dict[NamedFile, set[int]]:
+    """Return the files of which a table's current snapshot holds rows for the period, each with its stagings.
+
+    A data file with one staging of one file is not opened, because its bounds contain all of that. A name that is cut
+    in the bounds is read, and so are names in compacted data files: four dictionary-encoded columns. Memory: these
+    columns of one row group.
+
+    :param names: only the files with these names; None for all.
+    """
+    row_filter: BooleanExpression = EqualTo(_COLUMNS[0], period_key)  # type: ignore[call-arg,arg-type] # as above
+    if names is not None:
+        row_filter = And(row_filter, In(_NAME, set(names)))  # type: ignore[call-arg,arg-type]
+    found: dict[NamedFile, set[int]] = {}
+    columns = (*_COLUMNS, _NAME, "staged_at")
+    for task in table.scan(row_filter=row_filter).plan_files():
+        for sha256, name, staged_at in _files_of(table, task, period_key, columns):
+            if names is None or name in names:
+                found.setdefault(NamedFile(name, sha256), set()).add(staged_at)
+    return found
+
+
+def _files_of(
+    table: Table, task: FileScanTask, period_key: str, columns: Sequence[str]
+) -> Iterator[tuple[str, str, int]]:
+    """Yield digest, name and staging of the period's rows in a data file, each once per row group."""
+    if (values := _single_values(table, task, columns)) is not None:
+        period, sha256, name, staged_at = values
+        if period == period_key:
+            yield sha256, name, staged_at
+        return
+    for batch in read_columns(table, task, columns, columns[:-1]):
+        for _, sha256, name, staged_at in _distinct(rows_in_period(batch, period_key), columns):
+            yield sha256, name, staged_at
+
+
+def _distinct(batch: pa.RecordBatch, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the different rows of a batch, of which `staged_at` is the last column."""
+    texts = [batch.column(name).cast(pa.string()) for name in columns[:-1]]
+    rows = pa.table([*texts, staging_numbers(batch)], names=list(columns)).group_by(list(columns)).aggregate([])
+    yield from zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
+
+
 def _single_staging(table: Table, task: FileScanTask, period_key: str) -> tuple[str, int] | None:
     """Return digest and staging of a data file if its bounds show that all rows have the same; otherwise None."""
+    values = _single_values(table, task, (*_COLUMNS, "staged_at"))
+    return (values[1], values[2]) if values is not None and values[0] == period_key else None
+
+
+def _single_values(table: Table, task: FileScanTask, columns: Sequence[str]) -> list[Any] | None:
+    """Return the values of a data file's columns if its bounds show that all rows have the same; otherwise None.
+
+    Bounds of a text that was cut are never equal: the upper one is larger than the text.
+    """
+    if task.delete_files:
+        return None
     values: list[Any] = []
-    for name in (*_COLUMNS, "staged_at"):
+    for name in columns:
         field = table.schema().find_field(name)
         lower, upper = (
             (bounds or {}).get(field.field_id) for bounds in (task.file.lower_bounds, task.file.upper_bounds)
@@ -79,9 +140,7 @@ def _single_staging(table: Table, task: FileScanTask, period_key: str) -> tuple[
         if lower is None or lower != upper or not isinstance(field.field_type, PrimitiveType):
             return None
         values.append(from_bytes(field.field_type, lower))
-    period, digest, staged_at = values
-    is_whole = period == period_key and len(digest) == _DIGEST_LENGTH and not task.delete_files
-    return (digest, staged_at) if is_whole else None
+    return values if len(values[1]) == _DIGEST_LENGTH else None
 
 
 def staging_numbers(batch: pa.RecordBatch) -> pa.Array:
@@ -120,6 +179,20 @@ def loaded_row_numbers(table: Table, period_key: str, sha256s: Iterable[str]) ->
     for batch in _scan_period(table, period_key, set(loaded), columns):
         _add_row_numbers(loaded, batch)
     return loaded
+
+
+def rows_and_stagings(
+    table: Table, period_key: str, sha256s: Iterable[str]
+) -> tuple[dict[str, BitMap64], dict[str, set[int]]]:
+    """Return what `loaded_row_numbers` and `loaded_stagings` return, from one scan of four columns."""
+    loaded = {sha256: BitMap64() for sha256 in sha256s}
+    stagings: dict[str, set[int]] = {}
+    for batch in _scan_period(table, period_key, set(loaded), (*_COLUMNS, "source_row", "staged_at")):
+        _add_row_numbers(loaded, batch)
+        for digest, staging in _stagings_in(batch):
+            if digest in loaded:
+                stagings.setdefault(digest, set()).add(staging)
+    return loaded, stagings
 
 
 def _add_row_numbers(loaded: dict[str, BitMap64], batch: pa.RecordBatch) -> None:

@@ -32,22 +32,24 @@ if TYPE_CHECKING:
 _PROVENANCE = ("delivery_period", "source_file_sha256", "staged_at")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Replacement:
-    """The data files that a change removes from a table, and those that it adds."""
+    """The data files that a change removes from a table, and those that it adds. `rows` rows leave by it."""
 
     row_filter: BooleanExpression
     removed: list[DataFile] = field(default_factory=list)
     added: list[DataFile] = field(default_factory=list)
+    rows: int = 0
 
-    def apply(self, transaction: Transaction, summary: Mapping[str, str]) -> None:
-        """Add the change to a transaction, as one snapshot."""
+    def apply(self, transaction: Transaction, summary: Mapping[str, str]) -> int:
+        """Add the change to a transaction, as one snapshot. Return the snapshot's id."""
         with transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite:
             overwrite.delete_by_predicate(self.row_filter)
             for data_file in self.removed:
                 overwrite.delete_data_file(data_file)
             for data_file in self.added:
                 overwrite.append_data_file(data_file)
+        return overwrite.snapshot_id
 
 
 def without_rows(table: Table, contract: TableContract, period_key: str, stagings: Stagings) -> Replacement:
@@ -70,6 +72,7 @@ def without_rows(table: Table, contract: TableContract, period_key: str, staging
             if kept == total:
                 continue
             replacement.removed.append(task.file)
+            replacement.rows += total - kept
             if kept:
                 _write_kept(table, contract, task, writer, period_key, stagings)
         replacement.added.extend(writer.close())

@@ -50,12 +50,15 @@ def stage_files(
     period: Period,
     landed: Sequence[LandedFile],
     open_reader: Callable[[LandedFile], AbstractContextManager[Reader]],
+    *,
+    again: bool = False,
 ) -> list[StagedFile]:
     """Write landed files' rows and rejects as data files for a later commit. Return the staged files, in order.
 
     Creates the table and its rejects table if missing. A file is not read if the table already holds its
-    (period, sha256), nor if an earlier file of the call has equal content. Files that are staged together share data
-    files, so that many small files cost no more than one large file; they are committed together or not at all.
+    (period, sha256), unless `again`, nor if an earlier file of the call has equal content. Files that are staged
+    together share data files, so that many small files cost no more than one large file; they are committed together
+    or not at all.
     Memory does not grow with the files: the process peaks at 400 MB, or at 700 MB for a table that is partitioned by
     its data. A retry stages the files again; no snapshot ever refers to what the failed attempt wrote.
 
@@ -64,7 +67,7 @@ def stage_files(
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
-        loaded = loaded_digests(table, period.key, {file.sha256 for file in landed})
+        loaded = set() if again else loaded_digests(table, period.key, {file.sha256 for file in landed})
     _keep_freed_memory()
     pending: dict[str, _FileProgress] = {}
     staged_at = time.time_ns() // 1000
@@ -91,7 +94,15 @@ def stage_files(
         progress = pending.pop(file.sha256, None)
         if progress is None:
             logger.info("%s %s: %s is already loaded", source_name, period.key, file.name)
-            staged.append(StagedFile(name=file.name, sha256=file.sha256, status="already_loaded"))
+            staged.append(
+                StagedFile(
+                    name=file.name,
+                    sha256=file.sha256,
+                    status="already_loaded",
+                    expected_rows=file.expected_rows,
+                    expected_sums=file.expected_sums,
+                )
+            )
             continue
         logger.info(
             "%s %s: staged %s: %d rows read = %d valid + %d rejected",
@@ -108,6 +119,8 @@ def stage_files(
                 manifest=manifest,
                 rejects_manifest=rejects_manifest,
                 staged_at=staged_at,
+                expected_rows=file.expected_rows,
+                expected_sums=file.expected_sums,
             )
         )
     return staged

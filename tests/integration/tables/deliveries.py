@@ -16,6 +16,7 @@ from growth_verticals.contract.table import Column, PartitionField, TableContrac
 from growth_verticals.delivery import LandedFile, LoadResult, StagedFile
 from growth_verticals.reader import Block, ParsedBlock
 from growth_verticals.tables.commit import commit_delivery
+from growth_verticals.tables.restated import RestatedRule
 from growth_verticals.tables.stage import stage_files
 
 SOURCE = "toy_person"
@@ -45,6 +46,7 @@ class SampleFile:
     """A file of `good` records followed by `bad` ones. It is its own reader, in blocks of `block_size` records.
 
     :param content: the text that the digest is made of; by default the name and the numbers of records.
+    :param expected_rows: number of records in the vendor's manifest.
     :param fails_at: the record at which parsing raises `error`.
     """
 
@@ -53,6 +55,7 @@ class SampleFile:
     bad: int = 0
     block_size: int = 4
     content: str | None = None
+    expected_rows: int | None = None
     fails_at: int | None = None
     error: BaseException | None = None
 
@@ -63,7 +66,13 @@ class SampleFile:
     def landed(self) -> LandedFile:
         digest = sha256((self.content or f"{self.name} {self.good} {self.bad}").encode()).hexdigest()
         return LandedFile(
-            name=self.name, uri=f"s3://landing/{self.name}", size=1, sha256=digest, origin="file:///toy", etag=""
+            name=self.name,
+            uri=f"s3://landing/{self.name}",
+            size=1,
+            sha256=digest,
+            origin="file:///toy",
+            etag="",
+            expected_rows=self.expected_rows,
         )
 
     @contextmanager
@@ -121,11 +130,26 @@ def commit(
     period=PERIOD,
     max_rejected: float = 0.5,
     expected_rows: int | None = None,
+    restated: RestatedRule | None = None,
 ) -> LoadResult:
     return commit_delivery(
-        catalog, contract, SOURCE, period, staged, max_rejected=max_rejected, expected_rows=expected_rows
+        catalog,
+        contract,
+        SOURCE,
+        period,
+        staged,
+        max_rejected=max_rejected,
+        expected_rows=expected_rows,
+        restated=restated,
     )
 
 
-def load(catalog: RestCatalog, contract: TableContract, *files: SampleFile, period=PERIOD) -> LoadResult:
-    return commit(catalog, contract, *(stage(catalog, contract, file, period) for file in files), period=period)
+def load(
+    catalog: RestCatalog,
+    contract: TableContract,
+    *files: SampleFile,
+    period=PERIOD,
+    restated: RestatedRule | None = None,
+) -> LoadResult:
+    staged = [stage(catalog, contract, file, period) for file in files]
+    return commit(catalog, contract, *staged, period=period, restated=restated)

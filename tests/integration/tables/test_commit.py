@@ -129,6 +129,21 @@ def test_a_delivery_whose_counts_disagree_is_refused(
     assert snapshots(catalog, person.identifier) == snapshots(catalog, f"{person.identifier}_rejects") == 0
 
 
+def test_a_file_without_the_number_of_records_of_the_manifest_is_refused(catalog: RestCatalog, person: TableContract):
+    files = [SampleFile("a", good=10, bad=1, expected_rows=11), SampleFile("b", good=3, expected_rows=4)]
+    staged = [stage(catalog, person, file) for file in files]
+    with pytest.raises(
+        DeliveryRefusedError, match=r"toy_person: b: the file does not have .* expected 4, found 3\. Next: "
+    ):
+        commit(catalog, person, *staged)
+    assert snapshots(catalog, person.identifier) == snapshots(catalog, f"{person.identifier}_rejects") == 0
+    corrected = [staged[0], replace(staged[1], expected_rows=3)]
+    loaded = commit(catalog, person, *corrected)
+    assert loaded.rows_read == 14
+    # Every file is loaded now, so the numbers are not checked.
+    assert commit(catalog, person, *staged) == loaded
+
+
 def test_a_delivery_without_the_expected_number_of_records_is_refused(catalog: RestCatalog, person: TableContract):
     staged = [stage(catalog, person, SampleFile("a", good=10, bad=1)), stage(catalog, person, SampleFile("b", good=3))]
     with pytest.raises(DeliveryRefusedError, match=r"expected 15, found 14 in 2 file.*clear the task await"):

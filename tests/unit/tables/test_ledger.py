@@ -9,7 +9,16 @@ import pytest
 from pyiceberg.table import Table
 
 from growth_verticals.contract.table import Column, TableContract
-from growth_verticals.tables.ledger import count_loaded_rows, loaded_digests, loaded_row_numbers, row_numbers
+from growth_verticals.tables.ledger import (
+    NamedFile,
+    count_loaded_rows,
+    loaded_digests,
+    loaded_files,
+    loaded_row_numbers,
+    loaded_stagings,
+    row_numbers,
+    rows_and_stagings,
+)
 from growth_verticals.tables.writer import DataFileWriter
 
 from .conftest import MakeTable
@@ -19,13 +28,15 @@ A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 TWIN, MIDDLE, OTHER_TWIN = ("5e" * 8 + tail * 48 for tail in "059")
 
 
-def load(table: Table, contract: TableContract, period: str, *digests: str, rows: int = 3) -> None:
+def load(
+    table: Table, contract: TableContract, period: str, *digests: str, rows: int = 3, name: str = "toy.csv"
+) -> None:
     """Append one data file per digest, as a commit does."""
     with table.transaction() as transaction, transaction.update_snapshot().fast_append() as append:
         for digest in digests:
             provenance = {
                 "delivery_period": period,
-                "source_file": "toy.csv",
+                "source_file": name,
                 "source_file_sha256": digest,
                 "staged_at": datetime(2026, 11, 22, tzinfo=UTC),
             }
@@ -135,7 +146,46 @@ def test_the_row_numbers_of_each_file_are_found(ledger: Ledger):
         compact(ledger[0])
 
 
+def test_one_scan_finds_the_row_numbers_and_the_stagings(ledger: Ledger):
+    load(*ledger, "2026Q4", A, TWIN, OTHER_TWIN, rows=5)
+    load(*ledger, "2026Q3", B, rows=2)
+    digests = {A, B, TWIN, MIDDLE}
+    for _ in range(2):
+        rows, stagings = rows_and_stagings(ledger[0], "2026Q4", digests)
+        assert rows == loaded_row_numbers(ledger[0], "2026Q4", digests)
+        assert stagings == loaded_stagings(ledger[0], "2026Q4", digests)
+        assert stagings.keys() == {A, TWIN}
+        compact(ledger[0])
+    assert rows_and_stagings(ledger[0], "2026Q4", set()) == ({}, {})
+
+
 @pytest.mark.parametrize("numbers", [[], [1], [3, 2, 2**40]])
 def test_row_numbers_of_a_slice_are_those_of_the_slice_alone(numbers: list[int]):
     sliced = pa.array([7, *numbers, 9], pa.int64()).slice(1, len(numbers))
     assert list(row_numbers(sliced)) == numbers
+
+
+#: Equal in the first 16 characters.
+LONG, TWIN_NAME = "a name that is cut, 1.csv", "a name that is cut, 2.csv"
+STAGED_AT = 1_795_305_600_000_000
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("mode", ["full", "truncate(16)"])
+def test_the_files_of_a_period_have_their_whole_names(make_table: MakeTable, mode: str, compacted: bool):
+    names = ("source_file", "source_file_sha256")
+    properties = {f"write.metadata.metrics.column.{name}": mode for name in names}
+    ledger = make_table(Column(name="n", type="int"), properties=properties)
+    for name, digest in ((LONG, A), (TWIN_NAME, B), ("short.csv", C)):
+        load(*ledger, "2026Q4", digest, name=name)
+    load(*ledger, "2026Q3", A, name="other.csv")
+    if compacted:
+        compact(ledger[0])
+    files = {
+        NamedFile(LONG, A): {STAGED_AT},
+        NamedFile(TWIN_NAME, B): {STAGED_AT},
+        NamedFile("short.csv", C): {STAGED_AT},
+    }
+    assert loaded_files(ledger[0], "2026Q4") == files
+    assert loaded_files(ledger[0], "2026Q4", {LONG, "other.csv"}) == {NamedFile(LONG, A): {STAGED_AT}}
+    assert loaded_files(ledger[0], "2026Q4", set()) == {}
