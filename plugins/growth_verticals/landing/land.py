@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
 from growth_verticals.catalog.service_errors import http_status
-from growth_verticals.errors import FileRefusedError, GrowthVerticalsError, TransferError
+from growth_verticals.errors import FileChangedError, FileRefusedError, GrowthVerticalsError, TransferError
 from growth_verticals.landing.file_errors import LIST_AGAIN, object_errors
 from growth_verticals.landing.find import candidate_keys
 from growth_verticals.landing.ranges import open_object
@@ -49,9 +49,10 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
     are stored next to it. An S3 object is not transferred again if its listed version has a receipt; every other file
     is read and hashed again. Memory: about five parts of 8 MiB (larger parts above 80 GB), whatever the file's size.
 
-    Raises `TransferError` when the number of bytes differs from the listing, or when the file no longer matches the
-    listing after its last byte was read; then nothing is visible. Raises `FileRefusedError` for a name that cannot be
-    stored.
+    Raises `FileChangedError` when the file no longer matches the listing after its last byte was read, and
+    `TransferError` when it does but the number of bytes does not; then nothing is visible. Raises `FileRefusedError`
+    for a name that cannot be stored, and for a file whose SHA-256 or MD5 is not the one in the vendor's manifest;
+    that file is not visible either.
     """
     try:
         _check_name(file.name)
@@ -60,7 +61,7 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
             landed = _land(zone, origin, file)
             if landed is not None:
                 logger.info("%s: landed %s, %d bytes, sha256 %s", source_name, landed.uri, landed.size, landed.sha256)
-                return landed
+                return replace(landed, expected_rows=file.expected_rows, expected_sums=file.expected_sums)
     except GrowthVerticalsError as error:
         error.source = error.source or source_name
         raise
@@ -75,8 +76,8 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
 def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
     """Return a landed copy as a seekable stream: a context manager, not thread-safe.
 
-    Reading from start to end costs one request, and every seek one more. Holds 1 MiB. Raises `TransferError` when the
-    copy no longer exists, or when its ETag or size is not that of the landed file.
+    Reading from start to end costs one request, and every seek one more. Holds 1 MiB. Raises `FileChangedError` when
+    the copy no longer exists, or when its ETag or size is not that of the landed file.
     """
     bucket, key = split_s3_uri(landed.uri)
     client = account.client("s3")
@@ -88,7 +89,7 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
                 raise
             response = {}
     if response.get("ContentLength") != landed.size:
-        raise TransferError(
+        raise FileChangedError(
             "the object in the landing zone is not the file that was landed",
             file=landed.uri,
             expected=f"{landed.size:,} bytes with the ETag {landed.etag}",
@@ -101,11 +102,15 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
 
 def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | None:
     """Make one attempt; None when different bytes that were landed at the same time took the key."""
-    if (copy := zone.copy_of_version()) is not None:
+    # A receipt has no MD5. If one is expected, the file is read again.
+    if file.expected_md5 is None and (copy := zone.copy_of_version()) is not None:
+        _check_digests(file, copy.sha256, None)
         return copy
     with origin.open(file) as stream, Upload(zone.client, zone.bucket, zone.free_key) as upload:
-        sha256 = _transfer(stream, upload, file)
+        sha256, md5, received = _transfer(stream, upload, file)
         _check_unchanged(origin.stat(file), file)
+        _check_size(received, file)
+        _check_digests(file, sha256, md5)
         return (
             zone.put_first(upload, sha256)
             or zone.equal_copy(sha256)
@@ -114,31 +119,50 @@ def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | 
         )
 
 
-def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> str:
-    """Upload all bytes and return their SHA-256. Raises `TransferError` if their number differs from the listing."""
+def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> tuple[str, str | None, int]:
+    """Upload all bytes, at most one more than listed. Return SHA-256, MD5 (if one is expected) and their number."""
     digest = hashlib.sha256()
+    md5 = hashlib.md5(usedforsecurity=False) if file.expected_md5 is not None else None
     received = 0
     part_size = part_size_for(file.size)
     while received <= file.size and (part := stream.read(min(part_size, file.size + 1 - received))):
         received += len(part)
         digest.update(part)
+        if md5 is not None:
+            md5.update(part)
         upload.add(part)
+    return digest.hexdigest(), md5.hexdigest() if md5 is not None else None, received
+
+
+def _check_size(received: int, file: RemoteFile) -> None:
     if received != file.size:
         raise TransferError(
             "the server sent a different number of bytes than it listed",
             file=file.uri,
             expected=f"{file.size:,} bytes",
             found="more" if received > file.size else f"{received:,} bytes",
-            next_step=LIST_AGAIN,
+            next_step="try again; if the server does the same again, ask the vendor",
         )
-    return digest.hexdigest()
+
+
+def _check_digests(file: RemoteFile, sha256: str, md5: str | None) -> None:
+    """Compare the digests of the bytes with those of the vendor's manifest, as far as that has any."""
+    for kind, found, expected in (("SHA-256", sha256, file.expected_sha256), ("MD5", md5, file.expected_md5)):
+        if expected is not None and found != expected:
+            raise FileRefusedError(
+                f"the file's {kind} is not the one in the vendor's manifest, so it was not landed",
+                file=file.name,
+                expected=expected,
+                found=found,
+                next_step="ask the vendor for a corrected file or manifest",
+            )
 
 
 def _check_unchanged(now: RemoteFile, listed: RemoteFile) -> None:
     labels = {"size": "size", "modified": "modification time", "version": "version"}
     changed = [label for name, label in labels.items() if getattr(now, name) != getattr(listed, name)]
     if changed:
-        raise TransferError(
+        raise FileChangedError(
             "the file changed after it was listed",
             file=listed.uri,
             expected="the size, modification time and version that were listed",
@@ -204,13 +228,15 @@ class _LandingZone:
         )
 
     def equal_copy(self, sha256: str) -> LandedFile | None:
-        """Return the copy with these bytes, if there is one. Writes its receipt if that is missing."""
+        """Return the copy with these bytes, if there is one. Adds this file to its receipt, which can be missing."""
         for copy in self.copies():
             if copy.size != self._file.size:
                 continue
             if copy.receipt is None and self._read_back(copy) == sha256:
                 return self._write_receipt(copy.key, sha256, UploadedObject(copy.etag, copy.version_id))
             if copy.receipt is not None and copy.receipt.sha256 == sha256:
+                if not copy.receipt.lists(self._file):
+                    write_receipt(self.client, self.bucket, copy.key, copy.receipt.also_lists(self._file))
                 return copy.receipt.landed_file(s3_uri(self.bucket, copy.key))
         return None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from growth_verticals.errors import DeclarationError, DeliveryError
+from growth_verticals.completeness import Manifest, Marker
+from growth_verticals.errors import DeclarationError, DeliveryError, FileRefusedError
+from growth_verticals.landing.complete import Listing
+from growth_verticals.landing.manifest import MAX_MANIFEST_BYTES, read_manifest
 from growth_verticals.landing.origins import S3Origin
+from growth_verticals.landing.rules import matches_any
 from growth_verticals.landing.uris import is_plain_name, split_s3_uri
-from growth_verticals.source import PERIOD_TOKENS, Inbox, expand_tokens
+from growth_verticals.source import Inbox, expand_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,52 +28,64 @@ UNFINISHED_SUFFIXES = (".part", ".filepart", ".tmp")
 _MAX_CHOICES = 20
 
 
-def list_delivery(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
-    """Return the period's files that the vendor has put up so far, sorted by name. The list can be empty.
+def list_delivery(origin: Origin, source: Source, period: Period) -> Listing:
+    """Return what the vendor has put up for a period so far. There can be no files yet.
 
     If neither folder nor pattern names the period, its files are those modified at or after its opening, and before the
-    next period opens. Raises `DeliveryError` when the folder does not exist, unless its name contains the period: then
-    the vendor can still create it.
+    next period opens. Sends one request for the list; if a marker is there one more, and to read a manifest one more.
+    Holds the list, and a manifest of at most 16 MiB.
+
+    Raises `DeliveryError` when the folder does not exist, unless its name contains the period: then the vendor can
+    still create it. Raises what the origin raises.
     """
     delivery, cadence = source.delivery, source.cadence
     if isinstance(delivery, Inbox):
         raise DeclarationError("the inbox is not watched", source=source.name, next_step="name the files to load")
-    pattern = expand_tokens(delivery.pattern, period)
-    marker = expand_tokens(delivery.done_marker or "", period)
-    files = [
-        file
-        for file in _finished(_folder(origin, source, period))
-        if fnmatchcase(file.name, pattern) and file.name != marker
-    ]
+    names = {expand_tokens(rule.name, period) for rule in delivery.rules if isinstance(rule, Marker)}
+    found = _finished(_folder(origin, source, period))
+    markers = names & {file.name for file in found}
+    if markers:  # list again: files that came before the marker, but while the list was made, can be missing in it
+        found = _finished(_folder(origin, source, period))
+    declared = next((rule for rule in delivery.rules if isinstance(rule, Manifest)), None)
+    files, skipped, manifests = [], [], []
+    for file in found:
+        if declared and matches_any(file.name, (declared.pattern,), period):
+            manifests.append(file)
+        elif matches_any(file.name, delivery.ignore, period):
+            skipped.append(file.name)
+        elif file.name not in names and matches_any(file.name, (delivery.pattern,), period):
+            files.append(file)
     if not delivery.has_period_token:
         opens, closes = (cadence.opens(start).timestamp() for start in (period, cadence.after(period)))
         files = [file for file in files if opens <= file.modified < closes]
-    return files
+    listing = Listing(
+        files=tuple(files), skipped=tuple(skipped), markers=frozenset(markers), manifests=tuple(manifests)
+    )
+    return _with_entries(origin, declared, listing) if declared and manifests else listing
 
 
-def marker_present(origin: Origin, source: Source, period: Period) -> bool | None:
-    """Whether the delivery's done marker exists; None when the source declares no marker."""
-    if source.delivery.done_marker is None:
-        return None
-    marker = expand_tokens(source.delivery.done_marker, period)
-    return any(file.name == marker for file in _folder(origin, source, period))
-
-
-def is_complete(previous: Sequence[RemoteFile], current: Sequence[RemoteFile], marker_seen: bool | None) -> bool:
-    """Whether `current` is the complete delivery.
-
-    If the source declares a marker (`marker_seen` is not None), only the marker decides. Otherwise every file's name,
-    size, time and version must be the same as in the previous listing. An empty listing is never complete.
-    """
-    if not current:
-        return False
-    return set(previous) == set(current) if marker_seen is None else marker_seen
+def _with_entries(origin: Origin, declared: Manifest, listing: Listing) -> Listing:
+    """Return the listing with what its manifest says, or with the reason why that cannot be read."""
+    if len(listing.manifests) > 1:
+        names = ", ".join(each.name for each in listing.manifests[:_MAX_CHOICES])
+        return replace(listing, manifest_error=f"there are several, {names}")
+    [manifest] = listing.manifests
+    if manifest.size > MAX_MANIFEST_BYTES:
+        return replace(listing, manifest_error=f"{manifest.name} has {manifest.size:,} bytes")
+    with origin.open(manifest) as stream:
+        data = stream.read(MAX_MANIFEST_BYTES + 1)
+    if len(data) != manifest.size:
+        return replace(listing, manifest_error=f"{manifest.name} changed while it was read")
+    try:
+        return replace(listing, entries=read_manifest(declared, manifest.name, data))
+    except FileRefusedError as error:
+        return replace(listing, manifest_error=str(error))
 
 
 def list_inbox(account: Account, source: Source) -> list[RemoteFile]:
     """Return the files in the source's inbox that match its pattern, sorted by name."""
     bucket, prefix = split_s3_uri(account.inbox_prefix(source.name) + "/")
-    return _matching(source, S3Origin(account.client("s3"), bucket).list(prefix))
+    return matching(source, S3Origin(account.client("s3"), bucket).list(prefix))
 
 
 def find_named(
@@ -97,7 +113,7 @@ def _find(account: Account, source: Source, name: str, origin_of: Callable[[str]
         files = list_inbox(account, source)
     elif _is_allowed(name, source.delivery.also_from):
         uri, _, name = name.rpartition("/")
-        files = _matching(source, origin_of(uri).list(_folder_of(uri)))
+        files = matching(source, origin_of(uri).list(_folder_of(uri)))
     else:
         raise _name_error(account, source, f"loading {name[:200]!a} is not allowed", list_inbox(account, source))
     for file in files:
@@ -137,12 +153,14 @@ def _finished(files: Iterable[RemoteFile]) -> list[RemoteFile]:
     return sorted(finished, key=lambda file: file.name)
 
 
-def _matching(source: Source, files: Iterable[RemoteFile]) -> list[RemoteFile]:
+def matching(source: Source, files: Iterable[RemoteFile]) -> list[RemoteFile]:
     """Return the finished files whose name matches the source's pattern for any period, sorted by name."""
-    pattern = source.delivery.pattern
-    for token in PERIOD_TOKENS:
-        pattern = pattern.replace("{" + token + "}", "*")
-    return [file for file in _finished(files) if fnmatchcase(file.name, pattern)]
+    delivery = source.delivery
+    return [
+        file
+        for file in _finished(files)
+        if matches_any(file.name, (delivery.pattern,), None) and not matches_any(file.name, delivery.ignore, None)
+    ]
 
 
 def _name_error(account: Account, source: Source, what: str, files: Sequence[RemoteFile]) -> DeliveryError:

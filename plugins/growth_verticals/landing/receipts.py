@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from growth_verticals.delivery import RemoteFile
 
 RECEIPT_SUFFIX = ".receipt.json"
+#: Other listings of the same bytes that a receipt keeps, the newest.
+_MAX_SEEN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,8 @@ class Receipt:
     :param sha256: lower-case hex, of the file's bytes.
     :param etag, version_id: of the landed object. The receipt describes only an object with this ETag.
     :param landed_at: ISO 8601, UTC.
+    :param seen: other listings of a file with the same bytes, as (origin, version, modified): the vendor put it up
+        again, or a person landed it first. So the audit does not take it for another file.
     """
 
     name: str
@@ -38,6 +42,19 @@ class Receipt:
     etag: str
     version_id: str | None
     landed_at: str
+    seen: tuple[tuple[str, str | None, float], ...] = ()
+
+    def lists(self, file: RemoteFile) -> bool:
+        """Whether `file`, as it is listed at its origin, is one that was read and had these bytes."""
+        listings = ((self.origin, self.version, self.modified), *self.seen)
+        return file.size == self.size and any(
+            (file.uri, file.version) == (origin, version) and (version is not None or file.modified == modified)
+            for origin, version, modified in listings
+        )
+
+    def also_lists(self, file: RemoteFile) -> Receipt:
+        """Return the receipt with this listing of the same bytes added."""
+        return replace(self, seen=(*self.seen, (file.uri, file.version, file.modified))[-_MAX_SEEN:])
 
     def describes(self, file: RemoteFile) -> bool:
         """Whether `file` is exactly the object that was copied: the same URI, version and size."""
@@ -72,6 +89,9 @@ def read_receipt(client: Any, bucket: str, key: str) -> Receipt | None:
                 return None
             raise
     try:
-        return Receipt(**json.loads(text))
-    except (ValueError, TypeError):
+        fields = json.loads(text)
+        return Receipt(
+            **fields | {"seen": tuple((str(uri), version, at) for uri, version, at in fields.get("seen", ()))}
+        )
+    except (ValueError, TypeError, AttributeError):
         return None

@@ -14,9 +14,11 @@ from growth_verticals.delivery import RemoteFile
 from growth_verticals.errors import ConfigurationError, DeliveryLateError, ServiceError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
-from growth_verticals.hooks.run import load_request
+from growth_verticals.hooks.run import load_request, max_quiet_s
+from growth_verticals.landing.complete import Watch
 from growth_verticals.operators.source import SourceOperator
-from growth_verticals.sensors.triggers import DeliveryTrigger, poll, waiting_message
+from growth_verticals.sensors.triggers import DeliveryTrigger, event_of, poll
+from growth_verticals.source import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,12 +40,11 @@ _MIN_WAIT_S = 600.0
 class AwaitDelivery(SourceOperator):
     """Wait for a period's delivery, and return its files as `RemoteFile` mappings.
 
-    The delivery is complete when the source's done marker exists. If the source declares no marker, it is complete when
-    two consecutive polls find the same files, unchanged in size, modification time and version. The delivery is late at
-    18:00 on the due business day, or ten minutes after the task starts if that is later. There is no wait for files
-    that a person named: if one does not exist, the run fails.
+    The source's `complete=` says when the delivery is complete. The delivery is late at 18:00 on the due business day,
+    or ten minutes after the task starts if that is later; if the source declares `Quiet`, its duration is added to the
+    ten minutes. There is no wait for files that a person named: if one does not exist, the run fails.
 
-    Environment variables, in seconds: GV_POLL_INTERVAL_S (60, at least 8) and GV_MIN_WAIT_S (600).
+    Environment variables, in seconds: GV_POLL_INTERVAL_S (60, at least 8), GV_MIN_WAIT_S (600) and GV_MAX_QUIET_S.
     """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -51,26 +52,26 @@ class AwaitDelivery(SourceOperator):
         request = load_request(context, self.source)
         if request.files or isinstance(self.source.cadence, OnDemand):
             return self._named(request.files)
-        files: list[RemoteFile] = []
+        watch = Watch(self.source, request.period, max_quiet_s=max_quiet_s())
         try:
-            files, marker = poll(self.source, request.period)
+            listing = poll(self.source, request.period)
         except ServiceError as error:
             self.log.warning("%s", error)
         else:
-            if marker and files:
-                return self._complete(request.period, files)
-            self.log.info(waiting_message(self.source, request.period, files, marker))
-        late_at = max(
-            self.source.cadence.due(request.period).timestamp(), time.time() + _setting("GV_MIN_WAIT_S", _MIN_WAIT_S)
-        )
+            verdict = watch.update(listing, time.time())
+            if verdict.complete:
+                return self._complete(request.period, event_of(verdict, listing))
+            self.log.info("%s %s: found %s", self.source.name, request.period, verdict.found)
+        late_at = max(self.source.cadence.due(request.period).timestamp(), time.time() + self._min_wait_s())
         self.log.info("waiting until %s, New York time", datetime.fromtimestamp(late_at, BUSINESS_ZONE))
         self.defer(
             trigger=DeliveryTrigger(
                 source=self.source.name,
                 period=request.period.key,
-                seen=[asdict(file) for file in files],
+                seen=[asdict(file) for file in watch.seen],
                 late_at=late_at,
                 interval_s=max(_setting("GV_POLL_INTERVAL_S", _POLL_INTERVAL_S), _MIN_POLL_INTERVAL_S),
+                unchanged_since=watch.unchanged_since,
             ),
             method_name="resume",
         )
@@ -84,10 +85,9 @@ class AwaitDelivery(SourceOperator):
         if "error" in event:
             raise ConfigurationError(**event["error"])
         period = load_request(context, self.source).period
-        files = [RemoteFile(**file) for file in event["files"]]
         if event["complete"]:
-            return self._complete(period, files)
-        found = f"{len(files)} file(s), still changing or without the done marker" if files else "none"
+            return self._complete(period, event)
+        found = event.get("found", "none")
         if "failure" in event:
             found += f"; the last poll failed: {event['failure']}"
         delivery, due = self.source.delivery, self.source.cadence.due(period)
@@ -96,7 +96,8 @@ class AwaitDelivery(SourceOperator):
             source=self.source.name,
             expected=f"files {delivery.pattern} in {delivery.folder or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
             found=found,
-            next_step="ask the vendor for the delivery; clear the task await of this run when the files are there",
+            next_step="ask the vendor for the delivery; clear the task await of this run when the files are there, or "
+            "start a run that names them",
         )
 
     def _named(self, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -110,9 +111,16 @@ class AwaitDelivery(SourceOperator):
 
             return self._log_files(find_named(account, self.source, names, origin_of))
 
-    def _complete(self, period: Period, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
-        self.log.info("%s %s: the delivery is complete", self.source.name, period)
-        return self._log_files(files)
+    def _min_wait_s(self) -> float:
+        """Return the seconds that a run waits at least, even if its period is already due."""
+        quiet = [rule.duration.total_seconds() for rule in self.source.delivery.rules if isinstance(rule, Quiet)]
+        return _setting("GV_MIN_WAIT_S", _MIN_WAIT_S) + min(sum(quiet), max_quiet_s())
+
+    def _complete(self, period: Period, event: dict[str, Any]) -> list[dict[str, Any]]:
+        self.log.info("%s %s: the delivery is complete: %s", self.source.name, period, event["found"])
+        if event["skipped"]:
+            self.log.info("known and skipped: %s", ", ".join(event["skipped"]))
+        return self._log_files([RemoteFile(**file) for file in event["files"]])
 
     def _log_files(self, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
         for file in files:

@@ -16,22 +16,25 @@ from growth_verticals.delivery import RemoteFile
 from growth_verticals.errors import ConfigurationError, GrowthVerticalsError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
-from growth_verticals.source import expand_tokens
+from growth_verticals.hooks.run import max_quiet_s
+from growth_verticals.landing.complete import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from growth_verticals.cadence import Period
+    from growth_verticals.landing.complete import Listing, Verdict
     from growth_verticals.source import Source
 
 
 class DeliveryTrigger(BaseTrigger):
     """Polls a source's folder until a period's delivery is complete or late.
 
-    Fires `{"files": [RemoteFile as mapping, …], "complete": bool}`. `complete` is False if the delivery is late; then
-    `files` are those of the last poll. A failed poll never ends the wait: it found nothing new, and the next one may
-    succeed. The log has the reason, and an event has it as `"failure"` if the last poll before it failed. That holds
-    for a server that does not answer, for a folder that does not exist (yet), and for every unexpected exception.
+    Fires `{"files": [RemoteFile as mapping, …], "found": text, "skipped": [name, …], "complete": bool}`. `complete` is
+    False if the delivery is late; then `files` and `found` are those of the last poll. A failed poll never ends the
+    wait: it found nothing new, and the next one may succeed. The log has the reason, and an event has it as `"failure"`
+    if the last poll before it failed. That holds for a server that does not answer, for a folder that does not exist
+    (yet), and for every unexpected exception.
 
     The exception is `ConfigurationError`: a refused login, a host key that is not the pinned one, a connection that
     was removed, a declaration that is gone or does not run. Only a person can fix these, and the wait can last for
@@ -40,13 +43,25 @@ class DeliveryTrigger(BaseTrigger):
 
     :param source: the source's name. The triggerer reads the declaration itself.
     :param period: the period's key.
-    :param seen: the files that the previous poll found, as mappings.
+    Airflow creates the trigger again from its arguments when the triggerer restarts. It then continues from the poll of
+    the task `await`: if the files have changed since, the duration of `Quiet` starts again at the first poll after the
+    restart. That makes the wait longer, never shorter.
+
+    :param seen: the files that the previous poll found, as mappings (`Watch.seen`).
     :param late_at: seconds since 1970, UTC.
     :param interval_s: seconds between polls.
+    :param unchanged_since: when a poll first found the files in `seen`, in seconds since 1970. Default: now.
     """
 
     def __init__(
-        self, *, source: str, period: str, seen: list[dict[str, Any]], late_at: float, interval_s: float
+        self,
+        *,
+        source: str,
+        period: str,
+        seen: list[dict[str, Any]],
+        late_at: float,
+        interval_s: float,
+        unchanged_since: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.source = source
@@ -54,59 +69,62 @@ class DeliveryTrigger(BaseTrigger):
         self.seen = seen
         self.late_at = late_at
         self.interval_s = interval_s
+        self.unchanged_since = time.time() if unchanged_since is None else unchanged_since
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, from which the triggerer creates the trigger again."""
-        names = ("source", "period", "seen", "late_at", "interval_s")
+        names = ("source", "period", "seen", "late_at", "interval_s", "unchanged_since")
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the delivery is complete or late. Each poll runs in a thread, because its libraries block."""
-        from growth_verticals.landing.listing import is_complete
-
-        previous = [RemoteFile(**file) for file in self.seen]
-        failure: str | None = None
+        event: dict[str, Any] = {"files": self.seen, "complete": False}
         try:
             source = find_source(self.source)
             period = source.cadence.parse(self.period)
         except GrowthVerticalsError as error:
-            yield _event(previous, error=_fields(error))
+            yield _event(event | {"error": _fields(error)})
             return
+        seen = tuple(RemoteFile(**file) for file in self.seen)
+        watch = Watch(source, period, seen, self.unchanged_since, max_quiet_s=max_quiet_s())
         while True:
             await asyncio.sleep(self.interval_s)
             try:
-                files, marker = await asyncio.to_thread(poll, source, period)
+                listing = await asyncio.to_thread(poll, source, period)
             except ConfigurationError as error:
-                yield _event(previous, error=_fields(error))
+                yield _event(event | {"error": _fields(error)})
                 return
             except GrowthVerticalsError as error:
-                failure = error.what
+                event["failure"] = error.what
                 self.log.warning("%s", error)
             except Exception as error:  # noqa: BLE001 - a library can raise anything, and the wait must go on
                 # The exception's own text is not logged: a library can put a password or a signed URL into it.
-                failure = f"unexpected {type(error).__name__}"
-                self.log.error("%s; polling again\n%s", failure, "".join(traceback.format_tb(error.__traceback__)))
+                event["failure"] = f"unexpected {type(error).__name__}"
+                trace = "".join(traceback.format_tb(error.__traceback__))
+                self.log.error("%s; polling again\n%s", event["failure"], trace)
             else:
-                if is_complete(previous, files, marker):
-                    yield _event(files, complete=True)
+                verdict = watch.update(listing, time.time())
+                event = event_of(verdict, listing)
+                if verdict.complete:
+                    yield _event(event)
                     return
-                self.log.info(waiting_message(source, period, files, marker))
-                previous, failure = files, None
+                self.log.info("%s %s: found %s", source.name, period, verdict.found)
             if time.time() >= self.late_at:
-                yield _event(previous, failure=failure)
+                yield _event(event)
                 return
 
 
-def _event(
-    files: Sequence[RemoteFile],
-    *,
-    complete: bool = False,
-    error: dict[str, Any] | None = None,
-    failure: str | None = None,
-) -> TriggerEvent:
-    reasons = {"error": error, "failure": failure}
-    payload = {"files": [asdict(file) for file in files], "complete": complete}
-    payload |= {name: reason for name, reason in reasons.items() if reason is not None}
+def event_of(verdict: Verdict, listing: Listing) -> dict[str, Any]:
+    """Return what the trigger fires after a poll, as JSON types."""
+    return {
+        "files": [asdict(file) for file in verdict.files],
+        "found": verdict.found,
+        "skipped": list(listing.skipped),
+        "complete": verdict.complete,
+    }
+
+
+def _event(payload: dict[str, Any]) -> TriggerEvent:
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
@@ -115,25 +133,11 @@ def _fields(error: GrowthVerticalsError) -> dict[str, Any]:
     return {name: getattr(error, name) for name in names}
 
 
-def poll(source: Source, period: Period) -> tuple[list[RemoteFile], bool | None]:
-    """Return the period's current files, and whether the done marker exists (None if the source declares no marker).
+def poll(source: Source, period: Period) -> Listing:
+    """Return what the vendor has put up for the period so far.
 
     Raises `ServiceError` if the server does not answer, `DeliveryError` if there is no such folder, and
     `ConfigurationError` if the server refuses the login or access.
     """
-    from growth_verticals.landing.listing import marker_present
-
     with open_origin(account_from_connection(), source) as origin:
-        # Check the marker before listing the files. Otherwise, files that arrive with the marker between these two
-        # requests would be missed.
-        marker = marker_present(origin, source, period)
-        return steps.list_files(origin, source, period), marker
-
-
-def waiting_message(source: Source, period: Period, files: Sequence[RemoteFile], marker: bool | None) -> str:
-    """Return a log line that says which files are there and what the wait is for."""
-    current = f"{len(files)} file(s), {sum(file.size for file in files):,} bytes"
-    awaited = "another poll that finds no change" if files else "files"
-    if marker is not None:
-        awaited = f"the marker {expand_tokens(source.delivery.done_marker or '', period)}"
-    return f"{source.name} {period}: found {current}; waiting for {awaited}"
+        return steps.poll(origin, source, period)

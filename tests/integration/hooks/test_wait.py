@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 
 from growth_verticals.declarations import find_source
-from growth_verticals.errors import ConfigurationError
+from growth_verticals.errors import ConfigurationError, DeliveryLateError
 from growth_verticals.sensors import triggers
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.sensors.triggers import DeliveryTrigger
@@ -21,7 +21,7 @@ from tests.integration.landing.conftest import VendorServer
 
 SOURCE = find_source("aiq_household")
 REAL_POLL = triggers.poll
-FILE = "AIQ_HH_2026Q3_part1.txt.gz"
+FILE = "AIQ_HH_2026Q3_part1of1.txt.gz"
 
 
 @pytest.fixture
@@ -86,6 +86,25 @@ def test_a_server_that_vanishes_and_comes_back_does_not_end_the_wait(
     event = wait(monkeypatch, vendor.hang_up, drop_sessions, remove_the_folder, deliver, lambda: None)
     assert event["complete"]
     assert [file["name"] for file in event["files"]] == [FILE]
+
+
+def test_the_parts_of_a_delivery_are_awaited_by_name(vendor: VendorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(*parts: int, suffix: str = "") -> None:
+        for part in parts:
+            (vendor.root / f"outgoing/AIQ_HH_2026Q3_part{part}of8.txt.gz{suffix}").write_bytes(b"abc")
+
+    def finish() -> None:
+        put(4)
+        (vendor.root / "outgoing/AIQ_HH_2026Q3_part4of8.txt.gz.part").unlink()
+
+    late = wait(monkeypatch, lambda: put(8, 1, 2, 7, 6), lambda: put(3, 5), lambda: put(4, suffix=".part"))
+    assert not late["complete"]
+    assert late["found"] == "7 file(s), 21 bytes; 7 of 8 arrived; missing: part 4"
+    with pytest.raises(DeliveryLateError, match=r"7 of 8 arrived; missing: part 4\. Next: ask the vendor"):
+        AwaitDelivery(task_id="await", source=SOURCE).resume(context(), late)
+    event = wait(monkeypatch, finish, lambda: None, lambda: None)
+    assert event["complete"]
+    assert [file["name"] for file in event["files"]] == [f"AIQ_HH_2026Q3_part{n}of8.txt.gz" for n in range(1, 9)]
 
 
 @pytest.mark.parametrize("fault", ["refuses_logins", "host_key"])

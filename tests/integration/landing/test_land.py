@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 from growth_verticals.account import Account, Credentials
 from growth_verticals.cadence import Daily
 from growth_verticals.delivery import LandedFile, RemoteFile
-from growth_verticals.errors import ConfigurationError, FileRefusedError, ServiceError, TransferError
+from growth_verticals.errors import ConfigurationError, FileChangedError, FileRefusedError, ServiceError, TransferError
 from growth_verticals.landing.land import land_file, open_landed
 from growth_verticals.landing.origins import LocalOrigin
 from growth_verticals.landing.receipts import RECEIPT_SUFFIX
@@ -129,6 +129,37 @@ def test_a_new_small_file_costs_three_requests_and_reading_it_one(account: Accou
         events.unregister("before-call.s3", unique_id="requests")
 
 
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("size", [0, 5, BIG])
+def test_a_file_with_the_digests_of_the_manifest_is_landed(account: Account, tmp_path: Path, size: int) -> None:
+    data = made_up_bytes(size)
+    file = LOCAL.file(write_file(tmp_path / "a.csv", data))
+    sums = (("cost", "10.50"),)
+    file = replace(file, expected_rows=7, expected_sums=sums, expected_sha256=sha256(data), expected_md5=md5(data))
+    landed = land_file(account, LOCAL, "intent", PERIOD, file)
+    assert (landed.sha256, landed.expected_rows, landed.expected_sums) == (sha256(data), 7, sums)
+
+
+@pytest.mark.parametrize("size", [5, BIG])
+@pytest.mark.parametrize(
+    ("digests", "kind"),
+    [({"expected_sha256": "0" * 64}, "SHA-256"), ({"expected_md5": "0" * 32}, "MD5")],
+)
+def test_a_file_with_another_digest_than_in_the_manifest_is_refused_and_not_landed(
+    account: Account, zone: Zone, tmp_path: Path, size: int, digests: dict[str, str], kind: str
+) -> None:
+    file = replace(LOCAL.file(write_file(tmp_path / "a.csv", made_up_bytes(size))), **digests)
+    with pytest.raises(
+        FileRefusedError, match=f"intent: a.csv: the file's {kind} is not the one in the vendor's manif"
+    ):
+        land_file(account, LOCAL, "intent", PERIOD, file)
+    assert zone.names() == []
+    assert zone.uploads() == []
+
+
 @pytest.mark.parametrize("size", [5, BIG])
 def test_landing_the_same_bytes_again_keeps_the_first_copy(
     account: Account, zone: Zone, tmp_path: Path, size: int
@@ -136,10 +167,13 @@ def test_landing_the_same_bytes_again_keeps_the_first_copy(
     path = write_file(tmp_path / "a.csv", made_up_bytes(size))
     first = land(account, path)
     before = zone.receipt("a.csv")
+    assert land(account, path) == first
+    assert zone.receipt("a.csv") == before
     write_file(path, made_up_bytes(size))  # a new modification time, the same bytes
     assert land(account, path) == first
     assert zone.names() == ["a.csv", "a.csv" + RECEIPT_SUFFIX]
-    assert zone.receipt("a.csv") == before
+    seen = [[f"file://{path}", None, path.stat().st_mtime]]
+    assert zone.receipt("a.csv") == before | {"seen": seen}
     assert zone.uploads() == []
 
 
@@ -298,7 +332,7 @@ def test_a_file_that_changes_after_its_last_byte_was_read_leaves_nothing_visible
             return super().stat(file)
 
     with pytest.raises(
-        TransferError,
+        FileChangedError,
         match=r"intent: file:.*changed after it was listed.*a different size and modification time\. "
         "Next: .*clear the task await of this run, which lists the files again",
     ):

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from growth_verticals.cadence import Daily, Monthly, OnDemand
-from growth_verticals.errors import ConfigurationError, DeliveryError, TransferError
+from growth_verticals.errors import ConfigurationError, DeliveryError, FileChangedError, FileRefusedError
+from growth_verticals.landing.complete import Watch
 from growth_verticals.landing.land import land_file, open_landed
 from growth_verticals.landing.listing import find_named, list_delivery, list_inbox
 from growth_verticals.landing.origins import LocalOrigin, S3Origin
-from growth_verticals.source import S3, Delimited, Inbox, Source
+from growth_verticals.source import S3, Delimited, Inbox, Manifest, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from growth_verticals.account import Account
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 PERIOD = Daily().parse("2026-11-22")
 
 
-def names(files: list[RemoteFile]) -> list[str]:
+def names(files: Sequence[RemoteFile]) -> list[str]:
     return [file.name for file in files]
 
 
@@ -47,7 +49,7 @@ def test_a_prefixs_objects_are_listed_and_have_the_same_state_when_checked_again
     for name in ("2026-11/TX.csv", "2026-11/CA +%41#?.csv", "2026-11/é.csv", "2026-11/deep/NY.csv", "2026-12/OH.csv"):
         vendor_bucket.put(name, name.encode())
     vendor_bucket.put("2026-11/", b"")  # what "create folder" in the console creates
-    files = list_delivery(vendor_bucket.origin, statara(vendor_bucket), Monthly().parse("2026-11"))
+    files = list_delivery(vendor_bucket.origin, statara(vendor_bucket), Monthly().parse("2026-11")).files
     assert names(files) == ["CA +%41#?.csv", "TX.csv", "é.csv"]
     for file in files:
         assert vendor_bucket.origin.stat(file) == file
@@ -56,7 +58,7 @@ def test_a_prefixs_objects_are_listed_and_have_the_same_state_when_checked_again
 
 
 def test_a_prefix_without_objects_is_an_empty_delivery(vendor_bucket: VendorBucket) -> None:
-    assert list_delivery(vendor_bucket.origin, statara(vendor_bucket), Monthly().parse("2026-11")) == []
+    assert list_delivery(vendor_bucket.origin, statara(vendor_bucket), Monthly().parse("2026-11")).files == ()
 
 
 def test_the_error_for_a_missing_bucket_names_it(vendor_bucket: VendorBucket) -> None:
@@ -85,6 +87,50 @@ def test_a_version_that_is_landed_is_not_transferred_again(account: Account, ven
     assert land_file(account, origin, "intent", PERIOD, first) == landed  # the version that was listed first
     assert origin.opened == 2
 
+    with pytest.raises(FileRefusedError, match="the file's SHA-256 is not the one in the vendor's manifest"):
+        land_file(account, origin, "intent", PERIOD, replace(first, expected_sha256="0" * 64))
+    assert origin.opened == 2
+    md5 = hashlib.md5(b"two", usedforsecurity=False).hexdigest()  # a receipt has none, so the file is read again
+    landed = land_file(account, origin, "intent", PERIOD, replace(second, expected_md5=md5))
+    assert landed.uri.endswith("/redelivery-2/a.csv")
+    assert origin.opened == 3
+    with pytest.raises(FileRefusedError, match="the file's MD5 is not the one in the vendor's manifest"):
+        land_file(account, origin, "intent", PERIOD, replace(second, expected_md5="0" * 32))
+
+
+def test_a_delivery_with_a_manifest_is_awaited_and_verified_to_the_byte(
+    account: Account, vendor_bucket: VendorBucket
+) -> None:
+    columns = {"name": "file", "size": "bytes", "rows": "n", "sum:visits": "n", "sha256": "sha256"}
+    manifest = Manifest("manifest.csv", columns=columns)
+    source = statara(vendor_bucket)
+    source = replace(source, delivery=replace(source.delivery, complete=manifest))
+    month, contents = Monthly().parse("2026-11"), {"GA.csv": b"a", "NC.csv": b"bb"}
+    watch = Watch(source, month)
+    polls: list[bool] = []
+
+    def poll() -> tuple[RemoteFile, ...]:
+        verdict = watch.update(list_delivery(vendor_bucket.origin, source, month), float(len(polls)))
+        polls.append(verdict.complete)
+        return verdict.files
+
+    vendor_bucket.put("2026-11/GA.csv", contents["GA.csv"])
+    poll()
+    lines = [f"{name},{len(data)},{len(data)},{hashlib.sha256(data).hexdigest()}" for name, data in contents.items()]
+    vendor_bucket.put("2026-11/manifest.csv", "\n".join(["file,bytes,n,sha256", *lines]).encode())
+    vendor_bucket.put("2026-11/NC.csv", b"b")
+    poll()
+    poll()
+    vendor_bucket.put("2026-11/NC.csv", contents["NC.csv"])
+    poll()
+    files = poll()
+    assert polls == [False, False, False, False, True]
+    landed = [land_file(account, vendor_bucket.origin, "statara", month, file) for file in files]
+    assert [(file.name, file.sha256, file.expected_rows, file.expected_sums) for file in landed] == [
+        (name, hashlib.sha256(data).hexdigest(), len(data), (("visits", str(len(data))),))
+        for name, data in contents.items()
+    ]
+
 
 def test_an_object_that_was_replaced_or_deleted_after_it_was_listed_is_an_error(
     account: Account, vendor_bucket: VendorBucket
@@ -92,12 +138,12 @@ def test_an_object_that_was_replaced_or_deleted_after_it_was_listed_is_an_error(
     vendor_bucket.put("a.csv", b"one")
     (file,) = vendor_bucket.origin.list(vendor_bucket.folder)
     vendor_bucket.put("a.csv", b"two")
-    with pytest.raises(TransferError, match=r"the object changed after it was listed.*clear the task await"):
+    with pytest.raises(FileChangedError, match=r"the object changed after it was listed.*clear the task await"):
         land_file(account, vendor_bucket.origin, "intent", PERIOD, file)
     vendor_bucket.delete("a.csv")
-    with pytest.raises(TransferError, match="the object is no longer in"):
+    with pytest.raises(FileChangedError, match="the object is no longer in"):
         land_file(account, vendor_bucket.origin, "intent", PERIOD, file)
-    with pytest.raises(TransferError, match="the object is no longer in"):
+    with pytest.raises(FileChangedError, match="the object is no longer in"):
         vendor_bucket.origin.stat(file)
 
 
@@ -237,15 +283,15 @@ def test_reading_resumes_where_a_connection_broke(account: Account, tmp_path: Pa
 
 def test_a_copy_that_was_deleted_or_replaced_is_an_error(account: Account, tmp_path: Path) -> None:
     landed = land_bytes(account, tmp_path, b"one")
-    with pytest.raises(TransferError, match="is not the file that was landed"):
+    with pytest.raises(FileChangedError, match="is not the file that was landed"):
         open_landed(account, replace(landed, size=4))
-    with pytest.raises(TransferError, match="no longer in"):
+    with pytest.raises(FileChangedError, match="no longer in"):
         open_landed(account, replace(landed, uri=landed.uri + ".absent"))
     with open_landed(account, landed) as stream:
         bucket, _, key = landed.uri.removeprefix("s3://").partition("/")
         account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"two")
         stream.seek(1)  # reading continues with a new request
-        with pytest.raises(TransferError, match="changed after it was listed"):
+        with pytest.raises(FileChangedError, match="changed after it was listed"):
             stream.read()
-    with pytest.raises(TransferError, match="is not the file that was landed"):
+    with pytest.raises(FileChangedError, match="is not the file that was landed"):
         open_landed(account, landed)

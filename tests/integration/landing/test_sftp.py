@@ -15,7 +15,7 @@ import pytest
 
 from growth_verticals.cadence import Daily
 from growth_verticals.delivery import RemoteFile
-from growth_verticals.errors import ConfigurationError, DeliveryError, TransferError
+from growth_verticals.errors import ConfigurationError, DeliveryError, FileChangedError, TransferError
 from growth_verticals.landing.land import land_file, open_landed
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def test_a_server_that_sends_fewer_bytes_than_it_listed_is_an_error(
     vendor.before_read = early_end
     with pytest.raises(TransferError, match=f"expected {BIG:,} bytes, found {BIG - 1000:,} bytes") as raised:
         land_file(account, sftp, "intent", PERIOD, only_file(sftp))
+    assert raised.value.retryable
     assert str(raised.value).startswith("intent: sftp://sftp_vendor/a.bin: ")
     assert landing_is_empty(account)
 
@@ -164,7 +165,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(
         return size
 
     vendor.before_read = meanwhile
-    with pytest.raises(TransferError, match=r"different number of bytes|different modification time"):
+    with pytest.raises(FileChangedError, match=r"a different (size and )?modification time"):
         land_file(account, sftp, "intent", PERIOD, only_file(sftp))
     assert landing_is_empty(account)
 
@@ -181,7 +182,7 @@ def test_a_file_that_is_truncated_while_it_is_read_is_an_error(
         return size
 
     vendor.before_read = meanwhile
-    with pytest.raises(TransferError, match="different number of bytes"):
+    with pytest.raises(FileChangedError, match="a different size"):
         land_file(account, sftp, "intent", PERIOD, only_file(sftp))
     assert landing_is_empty(account)
 
@@ -191,7 +192,7 @@ def test_a_file_that_was_replaced_after_it_was_listed_is_an_error(
 ) -> None:
     (vendor.root / "a.bin").write_bytes(b"12345")
     file = replace(only_file(sftp), modified=1_700_000_000)
-    with pytest.raises(TransferError, match="changed after it was listed"):
+    with pytest.raises(FileChangedError, match="changed after it was listed"):
         land_file(account, sftp, "intent", PERIOD, file)
     assert landing_is_empty(account)
 
@@ -202,9 +203,9 @@ def test_a_file_that_was_deleted_after_it_was_listed_is_an_error(
     (vendor.root / "a.bin").write_bytes(b"12345")
     file = only_file(sftp)
     (vendor.root / "a.bin").unlink()
-    with pytest.raises(TransferError, match=r"no longer on the SFTP server.*clear the task await of this run"):
+    with pytest.raises(FileChangedError, match=r"no longer on the SFTP server.*clear the task await of this run"):
         sftp.stat(file)
-    with pytest.raises(TransferError, match="no longer on the SFTP server of sftp_vendor"):
+    with pytest.raises(FileChangedError, match="no longer on the SFTP server of sftp_vendor"):
         land_file(account, sftp, "intent", PERIOD, file)
     assert landing_is_empty(account)
 
