@@ -17,46 +17,58 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
+from airflow.utils.types import DagRunType
 from pendulum import instance, now
 
-from growth_verticals.cadence import BUSINESS_ZONE, Cadence, Daily, Monthly, Quarterly
+from growth_verticals.cadence import BUSINESS_ZONE, Cadence, Daily, Monthly, OnDemand, Quarterly
 from growth_verticals.errors import PeriodError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow.models.dagrun import DagRun
     from airflow.timetables.base import TimeRestriction
-    from airflow.utils.types import DagRunType
     from pendulum import DateTime
 
     from growth_verticals.cadence import Period
 
-_CADENCES = {cadence.__name__: cadence for cadence in (Quarterly, Monthly, Daily)}
+_CADENCES = {cadence.__name__: cadence for cadence in (Quarterly, Monthly, Daily, OnDemand)}
 
-#: A DAG without any run also gets a run for a period that opened at most this long ago. Without this, the DAG would
-#: miss its first period if its file were parsed again between 06:00:00 and the scheduler's next loop.
-_FIRST_RUN_GRACE = timedelta(minutes=10)
+#: Stands in the id of a scheduled run before the `since` of the declaration that created it.
+_SINCE = "__since_"
 
 
 class PeriodTimetable(Timetable):
-    """Creates the runs of a scheduled source.
+    """Creates the runs of a source: every period from the first one on, once, oldest first.
 
-    A new DAG waits for the next period to open. After a pause, a DAG runs for the newest open period; without catchup,
-    it skips the periods before that. Past periods are loaded by backfill: `from` and `to` are New York dates, and the
-    backfill includes each period whose first day is in that range.
+    The first period is `since`, or else the newest that is open when the DAG is first active. From then on no period
+    is skipped, however long the DAG was paused or the scheduler away; `max_active_runs` bounds how many runs there are
+    at once. The DAG's start date and `catchup` have no effect. A period that a backfill has run is not scheduled again.
+    A run that a person starts does not count, because it can be for single files.
 
-    :param cadence: `Quarterly`, `Monthly` or `Daily`.
+    A source without a schedule has this timetable too, so that its runs have a partition key and a partition date.
+
+    :param cadence: when the source delivers.
+    :param since: key of the first period that must get a run; None: the newest when the DAG is first active.
     """
 
     partitioned = True
 
-    def __init__(self, cadence: Cadence) -> None:
+    def __init__(self, cadence: Cadence, since: str | None = None) -> None:
         self.cadence = cadence
-        self.description = f"{cadence.label.capitalize()}: waits from {self._opens} until {self._due}, New York time"
+        self.since = cadence.parse(since) if since else None
+        self.periodic = self.can_be_scheduled = not isinstance(cadence, OnDemand)
+        self.description = (
+            f"{cadence.label.capitalize()}: waits from {self._opens} until {self._due}, New York time"
+            if self.can_be_scheduled
+            else "On demand: a person starts each run, with the period as its partition key"
+        )
 
     @property
     def summary(self) -> str:
         """The text in Airflow's list of DAGs."""
+        if not self.can_be_scheduled:
+            return self.cadence.label
         return f"{self.cadence.label}, due on business day {self.cadence.due_business_day} after the period"
 
     @property
@@ -70,20 +82,47 @@ class PeriodTimetable(Timetable):
 
     def serialize(self) -> dict[str, Any]:
         """Return the arguments of `deserialize`, as JSON types."""
-        return {"cadence": type(self.cadence).__name__, "due_business_day": self.cadence.due_business_day}
+        return {
+            "cadence": type(self.cadence).__name__,
+            "due_business_day": self.cadence.due_business_day,
+            "since": self.since.key if self.since else None,
+        }
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PeriodTimetable:
-        """Return the timetable that `serialize` described."""
-        return cls(_CADENCES[data["cadence"]](due_business_day=data["due_business_day"]))
+        """Return the timetable that `serialize` described, also if an older version without `since` wrote it."""
+        return cls(_CADENCES[data["cadence"]](due_business_day=data["due_business_day"]), data.get("since"))
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next run to create. Its `run_after` is when the period opens, which can be in the past."""
-        period = self._next_period(last_dagrun_info, restriction)
+        """Return the run after `last_dagrun_info`. Its `run_after` is when the period opens, which can be in the past.
+
+        :param last_dagrun_info: what `run_info_from_dag_run` returned; None if the DAG has no run but manual ones.
+        """
+        if not self.can_be_scheduled:
+            return None
+        last = self._parse(last_dagrun_info.partition_key) if last_dagrun_info else None
+        period = self.cadence.after(last) if last else self._first_period()
+        if self.since and period.first < self.since.first:
+            period = self.since
         info = self._run_info(period)
         return None if restriction.latest is not None and info.run_after > restriction.latest else info
+
+    def run_info_from_dag_run(self, *, dag_run: DagRun) -> DagRunInfo:
+        """Return the newest period of those that need no more runs: all periods up to it have one, or need none.
+
+        Airflow passes the run with the newest period, or the run that it has just created. If that is a backfill, older
+        periods can still be without a run. So this reads the keys of all scheduled and backfill runs of the DAG
+        from the database (a few thousand short rows in ten years).
+
+        :param dag_run: a run that belongs to a database session.
+        """
+        scheduled, done = self._periods_with_a_run(dag_run)
+        period = max(scheduled, key=lambda each: each.first, default=self.cadence.before(self._first_period()))
+        while self.cadence.after(period) in done:
+            period = self.cadence.after(period)
+        return self._run_info(period)
 
     def next_dagrun_info(
         self,
@@ -95,18 +134,48 @@ class PeriodTimetable(Timetable):
         return None
 
     def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterator[DagRunInfo]:
-        """Yield the open periods whose first day is in the range, oldest first. The bounds' time zones are ignored."""
-        period = self.cadence.containing(earliest.date())
-        if self._start_of(period) < self.localize_partition_datetime(earliest):
+        """Yield the open periods whose first day is in the range of a backfill, oldest first.
+
+        If there is no first day in the range, the range is a part of one period. Then that period is meant.
+
+        :param earliest: the first day, as in `localize_partition_datetime`.
+        :param latest: the last day, inclusive.
+        """
+        from_, until = self.localize_partition_datetime(earliest), self.localize_partition_datetime(latest)
+        period = self.cadence.containing(from_.astimezone(BUSINESS_ZONE).date())
+        if self._start_of(period) < from_ and self._start_of(self.cadence.after(period)) <= until:
             period = self.cadence.after(period)
-        until, open_until = self.localize_partition_datetime(latest), now("UTC")
+        open_until = now("UTC")
         while self._start_of(period) <= until and self.cadence.opens(period) <= open_until:
             yield self._run_info(period)
             period = self.cadence.after(period)
 
     def localize_partition_datetime(self, dt: datetime) -> DateTime:
-        """Interpret a bound from the API as New York local time, and ignore its time zone."""
-        return instance(dt.replace(tzinfo=BUSINESS_ZONE)).in_timezone("UTC")
+        """Return the New York instant of the wall clock that the person saw who entered `dt`.
+
+        Airflow's UI sends midnight of the first day and the end of the last one, in the time zone of the person, as
+        UTC. The zone itself is not sent, but the nearest midnight is that of the same day for zones from UTC-11:45 to
+        UTC+12. So `2026-11-10T05:00Z` (New York), `2026-11-10T00:00Z` and `2026-11-09T15:00Z` (Tokyo) are all
+        2026-11-10 00:00, and the last minute before such an instant is 23:59 of the day before.
+        """
+        utc = instance(dt).in_timezone("UTC")
+        missing = timedelta()
+        if utc.minute % 15 == 14:  # the last minute of a day, as offsets are multiples of 15 minutes
+            missing = timedelta(minutes=1) - timedelta(seconds=utc.second, microseconds=utc.microsecond)
+        day = (utc + missing + timedelta(hours=12)).date()
+        return instance(datetime.combine(day, time(), BUSINESS_ZONE)).in_timezone("UTC") - missing
+
+    def resolve_partition_date(self, partition_key: str | None) -> datetime | None:
+        """Return the start of the period. Raises `InvalidPartitionKeyError` if there is no key, or it does not parse.
+
+        Airflow calls this before it creates a run by form, REST API, command line or operator, and shows the message.
+        """
+        if partition_key is None:
+            raise InvalidPartitionKeyError(
+                f"the run has no period. Next: enter the period that the delivery is for, such as "
+                f"{self.cadence.example}, as the partition key (in the form: Advanced Options, Partition Key)"
+            )
+        return super().resolve_partition_date(partition_key)
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
         """Return an empty interval. Airflow calls this only if a person enters a logical date."""
@@ -115,7 +184,10 @@ class PeriodTimetable(Timetable):
     def generate_run_id(self, *, run_type: DagRunType, run_after: DateTime, **extra: Any) -> str:
         """Return a unique run id that starts with the period: a period can have several runs."""
         parts = (extra.get("partition_key"), run_after.isoformat(), token_hex(3))
-        return run_type.generate_run_id(suffix="__".join(part for part in parts if part))
+        suffix = "__".join(part for part in parts if part)
+        if run_type is DagRunType.SCHEDULED and self.since:
+            suffix += f"{_SINCE}{self.since.key}"
+        return run_type.generate_run_id(suffix=suffix)
 
     def _decode_partition_date(self, partition_key: str) -> datetime:
         try:
@@ -123,24 +195,49 @@ class PeriodTimetable(Timetable):
         except PeriodError as error:
             raise InvalidPartitionKeyError(str(error)) from error
 
-    def _next_period(self, last: DagRunInfo | None, restriction: TimeRestriction) -> Period:
-        time_now, earliest = now("UTC"), restriction.earliest
-        if last is not None and last.partition_key:
-            period = self.cadence.after(self.cadence.parse(last.partition_key))
-            if not restriction.catchup:
-                period = self._later(period, self.cadence.latest_open(time_now))
-        else:
-            period = self._first_opening_at_or_after(time_now - _FIRST_RUN_GRACE)
-            if restriction.catchup and earliest is not None:
-                return self._first_opening_at_or_after(earliest)
-        return self._later(period, self._first_opening_at_or_after(earliest)) if earliest is not None else period
+    def _first_period(self) -> Period:
+        return self.since or self.cadence.latest_open(now("UTC"))
 
-    def _later(self, a: Period, b: Period) -> Period:
-        return max(a, b, key=lambda period: period.first)
+    def _periods_with_a_run(self, dag_run: DagRun) -> tuple[set[Period], set[Period]]:
+        """Return the periods of those scheduled runs that count for `since`, and the periods that need no more runs."""
+        from airflow.models.dagrun import DagRun
+        from sqlalchemy import select
+        from sqlalchemy.orm import object_session
 
-    def _first_opening_at_or_after(self, moment: datetime) -> Period:
-        period = self.cadence.latest_open(moment)
-        return period if self.cadence.opens(period) >= moment else self.cadence.after(period)
+        session = object_session(dag_run)
+        if session is None:
+            raise RuntimeError("the DAG run does not belong to a database session")
+        scheduled, done = set(), set()
+        columns = (DagRun.partition_key, DagRun.run_type, DagRun.run_id, DagRun.conf)
+        types = (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB)
+        for key, run_type, run_id, conf in session.execute(
+            select(*columns).where(DagRun.dag_id == dag_run.dag_id, DagRun.run_type.in_(types))
+        ):
+            period = self._parse(key)
+            if period is None or (conf or {}).get("files"):  # a backfill of single files is not the whole delivery
+                continue
+            done.add(period)
+            if run_type == DagRunType.SCHEDULED and self._covers_since(run_id):
+                scheduled.add(period)
+        return scheduled, done
+
+    def _covers_since(self, run_id: str) -> bool:
+        """Return whether the periods from `since` to this scheduled run's were all considered before it was created.
+
+        They were not if `since` was later or absent then: a declaration can get an earlier `since` at any time. The
+        run's id has the answer. Older runs do not have it, because Airflow's database may have been purged of them.
+        """
+        if self.since is None:
+            return True
+        at_creation = self._parse(run_id.partition(_SINCE)[2])
+        return at_creation is not None and at_creation.first <= self.since.first
+
+    def _parse(self, key: str | None) -> Period | None:
+        """Return the period, or None for a key of another cadence, which the source had before."""
+        try:
+            return self.cadence.parse(key or "")
+        except PeriodError:
+            return None
 
     def _start_of(self, period: Period) -> DateTime:
         return instance(datetime.combine(period.first, time(), BUSINESS_ZONE)).in_timezone("UTC")
