@@ -41,8 +41,10 @@ PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
 }
-# Complete digests in the manifests show which data files have a landed file's rows, without opening them.
-PROVENANCE_PROPERTIES = {"write.metadata.metrics.column.source_file_sha256": "full"}
+# Complete names and digests in the manifests show which data files have a landed file's rows, without opening them.
+PROVENANCE_PROPERTIES = {
+    f"write.metadata.metrics.column.{name}": "full" for name in ("source_file", "source_file_sha256")
+}
 
 _MISMATCH = {
     "add": "{name} is missing in the table",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from growth_verticals import steps
 from growth_verticals.account import Account
-from growth_verticals.cli.output import print_json
+from growth_verticals.cli.load import reason
+from growth_verticals.cli.output import operator, print_json
 from growth_verticals.declarations import find_source
 
 if TYPE_CHECKING:
@@ -28,14 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="source name, as listed by `./gv sources`")
     parser.add_argument("--period", required=True, help="period of the load")
     parser.add_argument("--file", action="append", metavar="NAME", help="only this file; can be repeated")
+    parser.add_argument("--reason", type=reason, metavar="TEXT", help="why; it is kept in the table's history")
     parser.add_argument("--json", action="store_true", help="print a JSON list with one object per file")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay the files. Return 1 if one of them cannot be replayed, else 0, also when there was nothing to load."""
+    """Replay the files. Return 1 if one of them cannot be replayed, else 0, also when there was nothing to load.
+
+    Memory: see `replay_rejected`: blocks of rows, and at most one bit per record.
+    """
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period)
-    files = steps.replay(Account.from_environment(), source, period, arguments.file)
+    actor = operator(arguments.reason)
+    files = steps.replay(Account.from_environment(), source, period, arguments.file, actor=actor)
     if arguments.json:
         print_json(files)
     elif files:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
+from growth_verticals.cli.load import reason
+from growth_verticals.cli.output import operator
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import find_source
-from growth_verticals.errors import DeliveryError
 
 if TYPE_CHECKING:
     import argparse
 
-    from growth_verticals.tables.undo import LoadedFile
-
-EXAMPLE = "example: ./gv undo ls_corp --period 2026-11-20 --file leads.csv --yes"
+EXAMPLE = """example: ./gv undo ls_corp --period 2026-11-20 --file leads.csv
+         ./gv undo ls_corp --period 2026-11-20 --file leads.csv --yes --reason "sent by mistake\""""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--yes", action="store_true", help="remove the rows and rejects; without it, only list the files"
     )
+    parser.add_argument(
+        "--reason", type=reason, metavar="TEXT", help="why; it is kept in the table's history (required for --yes)"
+    )
+    parser.set_defaults(usage_error=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the files or remove their rows. Return 0, also when there was nothing to remove."""
-    from growth_verticals.catalog.rest import open_catalog
-    from growth_verticals.tables.undo import find_loaded_files, undo_load
+    """List the files or remove their rows. Return 0, also when there was nothing to remove.
 
+    Memory: one entry per file, and what `find_loaded_files` and `undo_load` state, whatever the number of rows.
+    """
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.tables.undo import find_loaded_files, select_files, undo_load
+
+    if arguments.yes and not arguments.reason:
+        arguments.usage_error("--yes requires --reason TEXT, for the people who look at the table's history")
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period)
     contract = contract_of(source)
@@ -43,22 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     for file in files:
         print(f"{file.name}  {file.rows_loaded:,} rows, {file.rows_rejected:,} rejects  sha256 {file.sha256}")
     if not arguments.yes:
-        print(f"nothing was removed; --yes removes these from {source.table} and {source.rejects_table}")
+        print(f"nothing was removed; --yes --reason TEXT removes these from {source.table} and {source.rejects_table}")
         return 0
-    undo_load(catalog, contract, source.name, period, {file.sha256 for file in files})
+    digests = {file.sha256 for file in files}
+    undo_load(catalog, contract, source.name, period, digests, actor=operator(arguments.reason), approved=files)
     print(f"removed from {source.table} and {source.rejects_table}; the raw copies stay in the landing zone")
     return 0
-
-
-def select_files(files: list[LoadedFile], names: list[str] | None, source: str) -> list[LoadedFile]:
-    """Return the files with these names, or all files if `names` is None.
-
-    Raises `DeliveryError` for a name that is not loaded.
-    """
-    if names is None:
-        return files
-    missing = sorted(set(names) - {file.name for file in files})
-    if missing:
-        loaded = ", ".join(sorted({file.name for file in files})) or "none"
-        raise DeliveryError("no such file is loaded", source=source, file=missing[0], expected=f"one of: {loaded}")
-    return [file for file in files if file.name in names]

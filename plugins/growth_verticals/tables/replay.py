@@ -25,7 +25,7 @@ from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import CommitError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
-from growth_verticals.tables.ledger import file_filter, loaded_row_numbers, loaded_stagings
+from growth_verticals.tables.ledger import file_filter, rows_and_stagings
 from growth_verticals.tables.rejected import rejected_rows
 from growth_verticals.tables.rereading import FileRereader, RereadFile
 from growth_verticals.tables.rewrite import without_rows
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
+    from growth_verticals.delivery import Actor
     from growth_verticals.reader import Reader
     from growth_verticals.tables.rejected import RejectedRows
 
@@ -71,6 +72,9 @@ def replay_rejected(
     period: Period,
     open_reader: Callable[[str, str], AbstractContextManager[Reader | None]],
     names: Collection[str] | None = None,
+    *,
+    sha256s: Collection[str] | None = None,
+    actor: Actor | None = None,
 ) -> list[ReplayedFile]:
     """Read a period's rejected records again and load those that are valid now. Makes at most one snapshot per table.
 
@@ -82,6 +86,8 @@ def replay_rejected(
     :param open_reader: given a file's name and sha256, returns a reader of its landed copy under the current contract
         and declaration; None if the copy does not exist any more.
     :param names: the files to replay; all by default.
+    :param sha256s: of these files, only those with these digests. Default: all.
+    :param actor: who replays them, for the snapshots' summaries.
 
     Raises the reader's exceptions. Raises `DeliveryRefusedError` if a file's records do not start at the same lines as
     when it was loaded. In either case nothing is changed. Raises `CommitError` if a commit did not succeed or a table
@@ -90,9 +96,12 @@ def replay_rejected(
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
     with service_errors(f"looking for rejected records of {contract.identifier}", catalog.uri):
-        rejected = rejected_rows(rejects_table, period, names)
-        loaded = loaded_row_numbers(table, period.key, rejected)
-        stagings = loaded_stagings(table, period.key, rejected)
+        rejected = {
+            sha256: file
+            for sha256, file in rejected_rows(rejects_table, period, names).items()
+            if sha256s is None or sha256 in sha256s
+        }
+        loaded, stagings = rows_and_stagings(table, period.key, rejected)
     results, files = [], []
     for sha256, file in sorted(rejected.items(), key=lambda item: item[1].name):
         if not loaded[sha256]:
@@ -115,8 +124,8 @@ def replay_rejected(
                 rows_rejected=len(reread.still_rejected),
             )
         )
-    _append_valid_rows(catalog, contract, source_name, period, [file for file in files if file.now_valid])
-    _replace_rejects(catalog, contract, source_name, period, [file for file in files if not file.is_unchanged])
+    _append_valid_rows(catalog, contract, source_name, period, [file for file in files if file.now_valid], actor)
+    _replace_rejects(catalog, contract, source_name, period, [file for file in files if not file.is_unchanged], actor)
     for result in results:
         logger.info(
             "%s %s: %s: %s, %d rejected records loaded, %d still rejected",
@@ -133,14 +142,18 @@ def _skipped(file: RejectedRows, sha256: str, status: Literal["not_loaded", "raw
 
 
 def _append_valid_rows(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[RereadFile]
+    catalog: RestCatalog,
+    contract: TableContract,
+    source_name: str,
+    period: Period,
+    files: list[RereadFile],
+    actor: Actor | None,
 ) -> None:
     """Append the rows that are valid now, on a snapshot that holds their files and none of these rows."""
 
     def change(table: Table) -> Callable[[Transaction], None] | None:
         digests = {file.sha256 for file in files}
-        loaded = loaded_row_numbers(table, period.key, digests)
-        stagings = loaded_stagings(table, period.key, digests)
+        loaded, stagings = rows_and_stagings(table, period.key, digests)
         missing = [file for file in files if not file.now_valid & loaded[file.sha256]]
         for file in files:
             loaded_rows = loaded[file.sha256]
@@ -152,7 +165,7 @@ def _append_valid_rows(
 
         def apply(transaction: Transaction) -> None:
             added = [data_file for file in missing for data_file in file.data_files]
-            summary = LoadSummary(source=source_name, period=period.key, files=len(missing))
+            summary = LoadSummary(source=source_name, period=period.key, files=len(missing), actor=actor)
             append_files(transaction, added, summary.to_properties())
 
         return apply
@@ -162,7 +175,12 @@ def _append_valid_rows(
 
 
 def _replace_rejects(
-    catalog: RestCatalog, contract: TableContract, source_name: str, period: Period, files: list[RereadFile]
+    catalog: RestCatalog,
+    contract: TableContract,
+    source_name: str,
+    period: Period,
+    files: list[RereadFile],
+    actor: Actor | None,
 ) -> None:
     """Make the rejects table hold, for these files, exactly the records that are still rejected."""
     identifier = rejects_contract(contract).identifier
@@ -174,8 +192,7 @@ def _replace_rejects(
         live_paths = {task.file.file_path for task in tasks}
         # Read after the rejects table: an undo or another load of the file since then ends the replay.
         table = catalog.load_table(contract.identifier)
-        loaded = loaded_row_numbers(table, period.key, digests)
-        stagings = loaded_stagings(table, period.key, digests)
+        loaded, stagings = rows_and_stagings(table, period.key, digests)
         stale = []
         for file in files:
             rows = rejected[file.sha256].rows if file.sha256 in rejected else BitMap64()
@@ -193,11 +210,11 @@ def _replace_rejects(
             return None
 
         def apply(transaction: Transaction) -> None:
-            summary = LoadSummary(source=source_name, period=period.key, files=len(stale)).to_properties()
+            summary = LoadSummary(source=source_name, period=period.key, files=len(stale), actor=actor)
             removed = dict.fromkeys(file.sha256 for file in stale)
             replacement = without_rows(rejects, rejects_contract(contract), period.key, removed)
             replacement.added.extend(data_file for file in stale for data_file in file.reject_files)
-            replacement.apply(transaction, summary)
+            replacement.apply(transaction, summary.to_properties())
 
         return apply
 

@@ -19,7 +19,7 @@ DECLARATION = '''"""# ACME people
 Made up."""
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, FixedWidth, Inbox, JsonLines, OnDemand, Pgp, Source
+from growth_verticals.source import Alias, Delimited, FixedWidth, Inbox, JsonLines, OnDemand, Pgp, Source
 
 dag = delivery_dag(
     Source(

@@ -55,7 +55,7 @@ FILES = {
         ),
         FIXED,
     ),
-    "nested.jsonl": ("JsonLines(), aliases={'who.id': 'person_id', 'who.born': 'born'}", NESTED),
+    "nested.jsonl": ("JsonLines(), aliases=(Alias('who.id', 'person_id'), Alias('who.born', 'born'))", NESTED),
 }
 
 

@@ -28,7 +28,7 @@ DECLARATION = '''"""# US counties
 The Census Bureau's list, one row per county. It comes with the package addfips."""
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, Inbox, OnDemand, Source
+from growth_verticals.source import Alias, Delimited, Inbox, OnDemand, Source
 
 dag = delivery_dag(
     Source(
@@ -37,7 +37,7 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="counties_*.csv"),
         format=Delimited(),
-        aliases={{"statefp": "state_fips", "countyfp": "county_fips"}},
+        aliases=(Alias("statefp", "state_fips"), Alias("countyfp", "county_fips")),
     ),
     doc=__doc__,
 )

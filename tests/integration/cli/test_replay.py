@@ -66,7 +66,7 @@ def test_records_that_are_valid_now_are_loaded_once_and_the_rest_get_their_new_r
     assert [(file["rows_loaded"], file["rows_rejected"]) for file in json.loads(again.stdout)] == [(0, 3)]
     assert acme.gv("load", "acme", people, "--period", PERIOD).stdout.startswith("already_loaded")
     assert acme.counts() == [GOOD + 2, 3]
-    acme.gv("undo", "acme", "--period", PERIOD, "--yes")
+    acme.gv("undo", "acme", "--period", PERIOD, "--yes", "--reason", "a test")
     assert acme.counts() == [0, 0]
     assert "has no rejected records for" in acme.gv("replay", "acme", "--period", PERIOD).stdout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
@@ -47,9 +48,19 @@ def test_a_load_is_listed_then_undone_then_loaded_again(gv: Gv, stand_in: Settin
     assert f"{file.name}  {GOOD} rows, {BAD} rejects" in shown.stdout
     assert counts(stand_in) == [GOOD, BAD]
 
-    assert gv("undo", "ls_corp", "--period", PERIOD, "--file", file.name, "--yes").returncode == 0
+    unexplained = gv("undo", "ls_corp", "--period", PERIOD, "--yes")
+    assert (unexplained.returncode, "--yes requires --reason TEXT" in unexplained.stderr) == (2, True)
+    assert counts(stand_in) == [GOOD, BAD]
+
+    undo = ("undo", "ls_corp", "--period", PERIOD, "--yes", "--reason", "sent by mistake\x1b[31m")
+    assert gv(*undo, "--file", file.name).returncode == 0
     assert counts(stand_in) == [0, 0]
-    assert "has no rows or rejects for" in gv("undo", "ls_corp", "--period", PERIOD, "--yes").stdout
+    assert "has no rows or rejects for" in gv(*undo).stdout
+    for table in ("contact", "contact_rejects"):
+        history = gv("tables", "snapshots", f"ls_corp.{table}").stdout.splitlines()
+        [undone] = [line for line in history if "sent by mistake" in line]
+        assert f"{getpass.getuser()} (gv)" in undone
+        assert undone.endswith("sent by mistake\\x1b[31m")
 
     assert gv("load", "ls_corp", file, "--period", PERIOD).stdout.startswith("loaded")
     assert counts(stand_in) == [GOOD, BAD]

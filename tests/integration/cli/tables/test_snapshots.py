@@ -47,7 +47,7 @@ def test_the_text_output_is_a_table_with_the_settings_below(gv: Gv, loaded: str,
     assert result.code == 0
     assert result.out.startswith(f"{loaded}: 3 snapshot(s)\n")
     assert "overwrite" in result.row("kept: newest")
-    assert "census_bureau 2026Q3, 2 file(s) in 4 d 23 h (" in result.row("2026Q3")
+    assert "census_bureau 2026Q3, 2 file(s) - in 4 d 23 h (" in result.row("2026Q3")
     assert result.out.index("Maintenance settings") < result.out.index("maximum age (hours)")
 
 
