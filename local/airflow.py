@@ -68,7 +68,8 @@ class Airflow:
     def up(self, environment: Mapping[str, str]) -> bool:
         """Start Airflow and wait until its four components are healthy. Return False if it was running already.
 
-        :param environment: the account's settings and connections, as `local.standin.environment()` returns them.
+        :param environment: the account's settings and connections, as `local.standin.environment()` returns them. It
+            can also replace the DAG folder, and turn on the schedule, which is off.
         """
         if self._process.pid is None:
             for port in (self.port, self.port + 1, self.port + 2):
@@ -190,10 +191,17 @@ class Airflow:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
         return {
             **inherited,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(_REPOSITORY / "dags"),
+            # The samples are not the newest deliveries. A schedule would wait for files that nobody delivers.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             **settings,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": str(_REPOSITORY / "plugins"),
             "AIRFLOW_HOME": str(self.state),
+            # With it, the audit asks for runs and starts them.
+            "AIRFLOW_CONN_AIRFLOW_API": json.dumps(
+                {"conn_type": "http", "host": HOST, "port": self.port, "login": _USER, "password": stored["password"]}
+            ),
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
@@ -203,7 +211,6 @@ class Airflow:
             "AIRFLOW__CORE__AUTH_MANAGER": (
                 "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
             ),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(_REPOSITORY / "dags"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -26,7 +26,7 @@ _TIMEOUT_S = 900.0
 _TABLE_WIDTH = 128
 _ACTIVE_STATES = ("running", "deferred", "up_for_retry", "restarting", "failed")
 #: Shorter than the defaults, because the demo's files are delivered before the runs start.
-_INTERVALS = {"GV_POLL_INTERVAL_S": "8", "GV_RETRY_DELAY_S": "5"}
+_INTERVALS = {"GV_POLL_INTERVAL_S": "8", "GV_RETRY_DELAY_S": "5", "GV_MAX_QUIET_S": "8"}
 
 
 @dataclass

@@ -10,7 +10,7 @@ enter the file name.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, Inbox, Maintenance, OnDemand, Source
+from growth_verticals.source import Alias, Delimited, Inbox, Maintenance, OnDemand, RowsBand, Source, UniqueKey
 
 dag = delivery_dag(
     Source(
@@ -19,7 +19,11 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(encoding="latin-1", nulls=("N/A",), true=("Y",), false=("N",)),
-        aliases={"voter_id": "state_voter_id"},
+        aliases=(Alias("voter_id", "state_voter_id"),),
+        checks=(
+            RowsBand(within=0.5, periods=1),
+            UniqueKey(columns=("causeway_id",)),
+        ),
         maintenance=Maintenance(strategy="sort"),
     ),
     doc=__doc__,

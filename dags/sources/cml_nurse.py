@@ -11,7 +11,7 @@ DAG and enter the file name.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Excel, Inbox, OnDemand, Source
+from growth_verticals.source import Alias, Excel, Inbox, OnDemand, RowsBand, Source, UniqueKey
 
 dag = delivery_dag(
     Source(
@@ -20,7 +20,11 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.xlsx"),
         format=Excel(sheet="Nurses", true=("Yes",), false=("No",)),
-        aliases={"state_licensed": "license_state", "licence_no": "license_number"},
+        aliases=(Alias("state_licensed", "license_state"), Alias("licence_no", "license_number")),
+        checks=(
+            RowsBand(within=0.5, periods=1),
+            UniqueKey(columns=("license_state", "license_number"), outcome="warn"),
+        ),
     ),
     doc=__doc__,
 )

@@ -11,7 +11,17 @@ Health propensities of the people in the AIQ household file, from Healthwise's S
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, Maintenance, Quarterly, Sftp, Source
+from growth_verticals.source import (
+    Delimited,
+    Maintenance,
+    Marker,
+    NullShare,
+    Quarterly,
+    RowsBand,
+    Sftp,
+    Source,
+    UniqueKey,
+)
 
 dag = delivery_dag(
     Source(
@@ -22,9 +32,14 @@ dag = delivery_dag(
             conn_id="sftp_healthwise",
             directory="/outgoing",
             pattern="HW_CONSUMER_{period}*.zip",
-            done_marker="HW_CONSUMER_{period}.done",
+            complete=Marker("HW_CONSUMER_{period}.done"),
         ),
         format=Delimited(member="*.csv", nulls=("NULL",)),
+        checks=(
+            RowsBand(within=0.2, periods=2),
+            NullShare(periods=2),
+            UniqueKey(columns=("aiq_hhid", "aiq_indid")),
+        ),
         maintenance=Maintenance(strategy="sort"),
     ),
     doc=__doc__,

@@ -10,7 +10,7 @@ The client's list for a campaign. Put the file into the inbox, then trigger the 
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, Inbox, OnDemand, Source
+from growth_verticals.source import Alias, Delimited, Inbox, OnDemand, Source, UniqueKey
 
 dag = delivery_dag(
     Source(
@@ -19,7 +19,8 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(true=("TRUE",), false=("FALSE",)),
-        aliases={"person_id": "client_person_id", "zip_code": "zip5"},
+        aliases=(Alias("person_id", "client_person_id"), Alias("zip_code", "zip5")),
+        checks=(UniqueKey(columns=("client_person_id",), outcome="warn"),),
     ),
     doc=__doc__,
 )

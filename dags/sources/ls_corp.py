@@ -11,7 +11,7 @@ Leads from LS Corp. There is no schedule: put the file into the inbox, then trig
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, Inbox, OnDemand, Source
+from growth_verticals.source import Alias, Delimited, Inbox, OnDemand, Rows, Source
 
 dag = delivery_dag(
     Source(
@@ -20,9 +20,10 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(dates={"*": "%m/%d/%Y"}, timestamps={"*": "%m/%d/%Y %H:%M:%S"}),
-        aliases={"zip": "zip5"},
+        aliases=(Alias("zip", "zip5"),),
         extra_columns="keep",
         min_known_columns=0.75,  # no column is required and any other is kept: without this, a client's list would load
+        checks=(Rows(min=1),),
     ),
     doc=__doc__,
 )

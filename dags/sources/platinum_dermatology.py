@@ -12,7 +12,7 @@ the file name.
 """
 
 from growth_verticals.pipeline import delivery_dag  # builds the airflow DAG
-from growth_verticals.source import Delimited, Inbox, OnDemand, Source
+from growth_verticals.source import Alias, Delimited, Inbox, OnDemand, Source, UniqueKey
 
 dag = delivery_dag(
     Source(
@@ -21,8 +21,9 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(true=("Yes",), false=("No",), dates={"*": "%m/%d/%Y"}),
-        aliases={"patient_id": "client_patient_id"},
+        aliases=(Alias("patient_id", "client_patient_id"),),
         extra_columns="refuse",
+        checks=(UniqueKey(columns=("client_patient_id",)),),
     ),
     doc=__doc__,
 )

@@ -119,7 +119,7 @@ def make_records(source: str, columns: Sequence[Column], sample: Sample, file: F
 
 def headers(source: Source, columns: Sequence[Column], sample: Sample) -> list[str]:
     """Return the vendor's names for `columns`."""
-    vendor_names = {column: alias for alias, column in source.aliases.items()}
+    vendor_names = {alias.column: alias.vendor for alias in source.in_period(None).aliases}
     names = [vendor_names.get(column.name, column.name) for column in columns]
     match sample.header:
         case "upper":

@@ -37,9 +37,14 @@ def read_sources(folder: Path | None = None) -> dict[str, Source]:
     return {path.stem: read_source(path) for path in sorted((folder or SOURCES_FOLDER).glob("*.py"))}
 
 
+def source_names(folder: Path | None = None) -> list[str]:
+    """Return the names of all sources, sorted. No declaration is run."""
+    return sorted(path.stem for path in (folder or SOURCES_FOLDER).glob("*.py"))
+
+
 def find_source(name: str, folder: Path | None = None) -> Source:
     """Return one source. Other files are not run. Raises `UnknownSourceError` that lists similar names."""
-    names = sorted(path.stem for path in (folder or SOURCES_FOLDER).glob("*.py"))
+    names = source_names(folder)
     if name not in names:
         similar = get_close_matches(name, names, n=3) or names
         raise UnknownSourceError(

@@ -2,6 +2,8 @@
 
     RemoteFile ─ land ─> LandedFile ─ stage ─> StagedFile ─ commit ─> FileResult (in a LoadResult)
 
+A `Restatement` is what a person is asked about before the commit, and an `Answer` is what the person answered.
+
 Each is a frozen dataclass of JSON types. It is stored in XCom as `dataclasses.asdict(file)` and read back as
 `RemoteFile(**mapping)`.
 """
@@ -9,7 +11,10 @@ Each is a frozen dataclass of JSON types. It is stored in XCom as `dataclasses.a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +26,9 @@ class RemoteFile:
     :param size: bytes.
     :param modified: seconds since 1970, UTC.
     :param version: for S3 the ETag from the listing, including its quotes; None for other origins.
+    :param expected_rows: number of records according to the vendor's manifest; None if that does not say it.
+    :param expected_sums: columns of the table and their sums over the file's records, in the same way.
+    :param expected_sha256, expected_md5: lower-case hex, the same.
     """
 
     name: str
@@ -28,6 +36,10 @@ class RemoteFile:
     size: int
     modified: float
     version: str | None = None
+    expected_rows: int | None = None
+    expected_sums: Sequence[tuple[str, str]] = ()
+    expected_sha256: str | None = None
+    expected_md5: str | None = None
 
 
 #: Largest file, in bytes, that is transferred in one request. For such a file, latency is longer than the transfer.
@@ -44,6 +56,7 @@ class LandedFile:
     :param sha256: of the bytes as received, in lower-case hex.
     :param origin: URI of the file at its origin.
     :param etag: the copy's ETag. It changes if the object is replaced by other bytes.
+    :param expected_rows, expected_sums: as in `RemoteFile`.
     """
 
     name: str
@@ -52,6 +65,8 @@ class LandedFile:
     sha256: str
     origin: str
     etag: str
+    expected_rows: int | None = None
+    expected_sums: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +81,8 @@ class StagedFile:
     :param rejects_manifest: the same for the rejects table.
     :param staged_at: microseconds since 1970. It names the staging: rows and rejects of a file in their tables always
         come from one.
+    :param expected_rows, expected_sums: as in `RemoteFile`. The commit refuses the delivery if the rows are not
+        `rows_read`. The check `ControlSum` compares the sums.
     """
 
     name: str
@@ -77,6 +94,74 @@ class StagedFile:
     manifest: str | None = None
     rejects_manifest: str | None = None
     staged_at: int = 0
+    expected_rows: int | None = None
+    expected_sums: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestatedFile:
+    """A file that leaves the table, or that comes, in a restatement, with its numbers of rows and of rejects."""
+
+    name: str
+    sha256: str
+    rows: int
+    rejects: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restatement:
+    """What a person must know before the files of a period are replaced.
+
+    :param comes: the files that are not loaded yet.
+    :param leaves: the loaded files that would leave.
+    :param action: the answer that agrees to exactly this.
+    :param asks: whether a person must answer before the delivery can be committed.
+    """
+
+    comes: tuple[RestatedFile, ...]
+    leaves: tuple[RestatedFile, ...]
+    action: Literal["replace", "replace_period"] = "replace"
+    asks: bool = True
+
+    def describe(self) -> str:
+        """Return what would leave and come as one clause: file names and counts."""
+        return f"{_describe(self.comes)} would come, {_describe(self.leaves)} would leave"
+
+
+def _describe(files: Sequence[RestatedFile]) -> str:
+    shown = [f"{file.name} ({file.rows:,} rows, {file.rejects:,} rejects)" for file in files[:5]]
+    more = f" and {len(files) - len(shown):,} more files" if len(files) > len(shown) else ""
+    return ", ".join(shown) + more if shown else "nothing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A person's answer to a restatement.
+
+    :param action: `replace` the old releases of the files that come; `replace_period`: all other files of the period;
+        `add` the files to those that are loaded; `refuse` the delivery. `load` says nothing about a restatement.
+    :param by: who answered.
+    :param removes: SHA-256 of the loaded files that the person agreed to remove.
+    """
+
+    action: Literal["load", "replace", "replace_period", "add", "refuse"]
+    by: str
+    reason: str
+    removes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who changes a table, with which tool, and why. It is kept in the summary of every snapshot that is made.
+
+    :param by: the user's name; `schedule` if nobody started the run.
+    :param tool: `airflow` or `gv`; None if it is not known.
+    :param reason: a person's text; None without one.
+    """
+
+    by: str
+    tool: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +187,18 @@ class FileResult:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadResult:
-    """The result of a load. `snapshot_id` is None if this load added nothing to the table."""
+    """The result of a load. `snapshot_id` is None if this load added nothing to the table.
+
+    :param files_replaced: loaded files that left the table in the same snapshot, with `rows_replaced` rows.
+    """
 
     source: str
     table: str
     period: str
     snapshot_id: int | None
     files: tuple[FileResult, ...]
+    files_replaced: int = 0
+    rows_replaced: int = 0
 
     @property
     def rows_read(self) -> int:
@@ -134,5 +224,7 @@ class LoadResult:
             counts = "already loaded, nothing to do"
         if self.files_without_rows:
             counts += f", WITHOUT ROWS: {len(self.files_without_rows)} file(s)"
+        if self.files_replaced:
+            counts += f", replaced {self.files_replaced} file(s) with {self.rows_replaced:,} rows"
         snapshot = f", snapshot {self.snapshot_id}" if self.snapshot_id is not None else ""
         return f"{self.source} {self.period}: {len(self.files)} file(s), {counts}{snapshot} in {self.table}"

@@ -10,10 +10,14 @@
     │   └── TableMismatchError    the live table does not match its SQL file
     ├── DeliveryError           a delivery cannot be accepted
     │   ├── DeliveryLateError     no complete delivery arrived in time
+    │   ├── UnexplainedError      the audit found a difference that no run explains
     │   ├── FileRefusedError      one file is unreadable or does not match its declaration
-    │   └── DeliveryRefusedError  the whole delivery is refused: too many rejects, or counts that disagree
+    │   │   └── ColumnsRefusedError its columns do not fit the SQL file and the declaration
+    │   └── DeliveryRefusedError  the whole delivery is refused: too many rejects, counts that disagree, a check
+    │       └── RestatedError       it would replace loaded files, and nobody has agreed to that
     └── ServiceError            a service did not complete a request; a retry may succeed
         ├── TransferError         bytes were lost or changed in transit
+        │   └── FileChangedError      a file is gone, or not the one that was listed or landed; a retry cannot succeed
         └── CommitError           a commit did not succeed, or its outcome is unknown; it can be retried
 
 A message names the source, file, line and column, says what was expected and what was found, and gives the next step.
@@ -22,7 +26,7 @@ It never contains a value of a row: `found` describes ("text", "12 columns") and
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class GrowthVerticalsError(Exception):
@@ -128,12 +132,37 @@ class DeliveryLateError(DeliveryError):
     """No complete delivery arrived in time."""
 
 
+class UnexplainedError(DeliveryError):
+    """What the vendor has, what was landed and what the table holds differ, and no run explains it."""
+
+
 class FileRefusedError(DeliveryError):
     """One file is unreadable, or does not match its declaration. None of its rows is loaded."""
 
 
+class ColumnsRefusedError(FileRefusedError):
+    """A file's columns do not fit the SQL file and the declaration.
+
+    `header` has the names in the file's header. They are not part of the message: in a file without a header, they are
+    a row.
+    """
+
+    header: tuple[str, ...] = ()
+
+
 class DeliveryRefusedError(DeliveryError):
-    """The whole delivery is refused: too many rejected records, or counts that disagree."""
+    """The whole delivery is refused: too many rejected records, counts that disagree, or a check."""
+
+
+class RestatedError(DeliveryRefusedError):
+    """The delivery would replace loaded files, and neither the declaration nor a person has agreed to that.
+
+    :param restatement: what would leave and come, as a `delivery.Restatement`.
+    """
+
+    def __init__(self, what: str, *, restatement: Any, **details: str | None) -> None:
+        super().__init__(what, **details)  # type: ignore[arg-type] # no line numbers
+        self.restatement = restatement
 
 
 class ServiceError(GrowthVerticalsError):
@@ -144,6 +173,12 @@ class ServiceError(GrowthVerticalsError):
 
 class TransferError(ServiceError):
     """Bytes were lost or changed in transit."""
+
+
+class FileChangedError(TransferError):
+    """A file is gone, or not the one that was listed or landed: only listing or landing it again helps."""
+
+    retryable = False
 
 
 class CommitError(ServiceError):

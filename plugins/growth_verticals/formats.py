@@ -190,7 +190,7 @@ class JsonLines(Format):
 
     A column whose key no record of a file has is missing, as one that a header lacks.
 
-    For a nested value, declare its path as an alias in the source: `aliases={"user.address.zip": "zip5"}`.
+    For a nested value, declare its path as an alias in the source: `aliases=(Alias("user.address.zip", "zip5"),)`.
     """
 
     label: ClassVar[str] = "JSON lines"

@@ -1,6 +1,6 @@
 """Builds a source's DAG from its declaration.
 
-    await ─> land ─> stage ─> commit ─> maintain
+    await ─> land ─> stage ─> check ─> commit ─> maintain
              └ per file ┘
 
 airflow is imported inside the functions, because `declarations.py` runs the same DAG files without it.
@@ -9,14 +9,14 @@ airflow is imported inside the functions, because `declarations.py` runs the sam
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals import declarations
-from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
+from growth_verticals.cadence import OnDemand
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG, Asset
+    from airflow.sdk import DAG
 
     from growth_verticals.source import Source
 
@@ -29,9 +29,8 @@ _MAX_ACTIVE_TASKS = 8
 def delivery_dag(source: Source, *, doc: str | None) -> DAG:
     """Return the DAG that loads `source`. Its id is the source's name.
 
-    Each run loads one period. The period is the run's partition key, or an entry in the trigger form. Loading a period
-    again changes nothing, so runs, retries and backfills can be repeated. The DAG is created active, unless the source
-    sets `paused`.
+    Each run loads one period, the run's partition key. Loading a period again changes nothing, so runs, retries and
+    backfills can be repeated. The DAG is created active, unless the source sets `paused`.
 
     :param doc: Markdown for the DAG's page in the Airflow UI.
     """
@@ -40,18 +39,21 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
 
     from airflow.sdk import DAG, task_group
 
+    from growth_verticals.operators.check import CheckDelivery
     from growth_verticals.operators.load import ApplyMaintenance, CommitDelivery, LandFile, StageFile
+    from growth_verticals.operators.source import table_asset
     from growth_verticals.sensors.delivery import AwaitDelivery
+    from growth_verticals.timetables import PeriodTimetable
 
     with DAG(
         dag_id=source.name,
-        schedule=_schedule(source),
-        catchup=False,
+        schedule=PeriodTimetable(source.cadence, source.since),
+        catchup=False,  # has no effect: PeriodTimetable decides where to start, and skips no period after that
         max_active_runs=_MAX_ACTIVE_RUNS,
         max_active_tasks=_MAX_ACTIVE_TASKS,
         is_paused_upon_creation=source.paused is not None,
         params=trigger_form(source),
-        default_args=_task_defaults(),
+        default_args=task_defaults(),
         description=_first_line(doc),
         doc_md=_page(source, doc),
         tags=[source.cadence.label, source.delivery.label, source.namespace],
@@ -75,10 +77,13 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
             ).output
 
         files = AwaitDelivery(task_id="await", source=source)
+        staged = per_file.expand(file=files.output)
+        check = CheckDelivery(task_id="check", source=source, staged=staged, execution_timeout=timedelta(hours=4))
         commit = CommitDelivery(
             task_id="commit",
             source=source,
-            staged=per_file.expand(file=files.output),
+            staged=staged,
+            check=check.output,
             outlets=[table_asset(source)],
             execution_timeout=timedelta(hours=1),
         )
@@ -87,22 +92,16 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
     return dag
 
 
-def table_asset(source: Source) -> Asset:
-    """Return the Airflow asset of the source's table. Each load is an asset event, with the period as partition key."""
-    from airflow.sdk import Asset
-
-    # No URI: a URI with a scheme makes Airflow import every provider that handles URIs, and with them boto3.
-    return Asset(name=source.table, group="table")
-
-
 def trigger_form(source: Source) -> dict[str, Any]:
-    """Return the params of a run that a person starts. Airflow's REST API rejects invalid values with status 400."""
+    """Return the params of a run that a person starts. Airflow's REST API rejects invalid values with status 400.
+
+    The period is not among them: it is the partition key, which Airflow asks for in the form's advanced options.
+    """
     from airflow.sdk import Param
 
     def optional(json_type: str, **schema: Any) -> Param:
         return Param(None, type=["null", json_type], **schema)
 
-    period: dict[str, Any] = {"title": "Period", "section": "What to load", "pattern": f"^{source.cadence.pattern}$"}
     files: dict[str, Any] = {
         "title": "Files",
         "section": "What to load",
@@ -111,20 +110,8 @@ def trigger_form(source: Source) -> dict[str, Any]:
         "minItems": 1,
         "uniqueItems": True,
     }
-    if isinstance(source.cadence, OnDemand):
-        today = datetime.now(BUSINESS_ZONE).date().isoformat()
-        help_text = "The date that the delivery is for."
-        what_to_load = {
-            "period": Param(today, type="string", format="date", description_md=help_text, **period),
-            "files": Param(type="array", **files),
-        }
-    else:
-        help_text = f"For example `{source.cadence.example}`. Leave this empty if the run has a partition key."
-        what_to_load = {
-            "period": optional("string", description_md=help_text, **period),
-            "files": optional("array", **files),
-        }
-    return what_to_load | {
+    return {
+        "files": Param(type="array", **files) if isinstance(source.cadence, OnDemand) else optional("array", **files),
         "expected_rows": optional(
             "integer",
             minimum=0,
@@ -135,16 +122,18 @@ def trigger_form(source: Source) -> dict[str, Any]:
         ),
         "note": optional(
             "string",
-            maxLength=1000,
+            maxLength=500,
             title="Note",
             section="Checks",
-            description_md="A comment for people who look at this run later. It has no effect on the load.",
+            description_md="Why this is loaded, for people who look at the run or the table's history later. It has no "
+            "effect on the load.",
         ),
     }
 
 
 def _files_help(source: Source) -> str:
-    text = f"Names of files in the folder `inbox/{source.name}/` of the landing zone, one per line."
+    text = f"Enter the period, such as `{source.cadence.example}`, as *Partition Key* under *Advanced Options*.\n\n"
+    text += f"Names of files in the folder `inbox/{source.name}/` of the landing zone, one per line."
     if source.delivery.also_from:
         text += " Or full URIs under " + ", ".join(f"`{prefix}`" for prefix in source.delivery.also_from) + "."
     if not isinstance(source.cadence, OnDemand):
@@ -152,18 +141,8 @@ def _files_help(source: Source) -> str:
     return text
 
 
-def _schedule(source: Source) -> Any:
-    from airflow.sdk import PartitionedAtRuntime
-
-    if isinstance(source.cadence, OnDemand):
-        return PartitionedAtRuntime()
-
-    from growth_verticals.timetables import PeriodTimetable
-
-    return PeriodTimetable(source.cadence)
-
-
-def _task_defaults() -> dict[str, Any]:
+def task_defaults() -> dict[str, Any]:
+    """Return the default arguments of tasks: retries of what can succeed in a retry, with growing delays."""
     from growth_verticals.operators.source import RetryTransientErrors
 
     return {

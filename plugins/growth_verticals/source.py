@@ -20,43 +20,75 @@ else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
+from growth_verticals.aliases import Alias, aliases_in, check_aliases
 from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterly
-from growth_verticals.errors import DeclarationError
+from growth_verticals.checks import Check, ControlSum, ExpectedRows, KnownKeys, NullShare, Rows, RowsBand, UniqueKey
+from growth_verticals.completeness import (
+    PLACEHOLDERS,
+    US_STATES,
+    Each,
+    Files,
+    Manifest,
+    Marker,
+    Parts,
+    Quiet,
+    Rule,
+    check_rules,
+)
+from growth_verticals.errors import DeclarationError, PeriodError
 from growth_verticals.formats import Delimited, Excel, FixedWidth, Format, JsonLines, Parquet, Pgp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from growth_verticals.cadence import Period
 
 __all__ = [
     "S3",
+    "US_STATES",
+    "Alias",
     "Cadence",
+    "Check",
+    "ControlSum",
     "Daily",
     "Delimited",
     "Delivery",
+    "Each",
     "Excel",
+    "ExpectedRows",
+    "Files",
     "FixedWidth",
     "Format",
     "Inbox",
     "JsonLines",
+    "KnownKeys",
     "Maintenance",
+    "Manifest",
+    "Marker",
     "Monthly",
+    "NullShare",
     "OnDemand",
     "Parquet",
+    "Parts",
     "Pgp",
     "Quarterly",
+    "Quiet",
+    "Rows",
+    "RowsBand",
+    "Rule",
     "Sftp",
     "Source",
+    "UniqueKey",
 ]  # fmt: skip
 
-#: Names that can be used in braces in a directory, prefix, pattern or marker. Their values come from the period only.
+#: Names that can be used in braces in a directory, prefix or pattern. Their values come from the period only.
 PERIOD_TOKENS = ("period", "year", "quarter", "month", "day")
 Strategy = Literal["auto", "binpack", "sort", "z-order"]
 ExtraColumns = Literal["ignore", "refuse", "keep"]
+Restated = Literal["ask", "replace", "replace_period", "add", "refuse"]
+#: In a pattern, the part of a name that differs between two releases of one file.
+RELEASE = "{release}"
 
 
 # --- where a source's files are -----------------------------------------------------------------------------------
@@ -71,24 +103,46 @@ class Delivery:
     :param pattern: shell pattern for file names (`*`, `?`, `[…]`). It can contain period tokens: `{period}` (2026Q4,
         2026-11, 2026-11-22), and `{year}`, `{quarter}`, `{month}`, `{day}` of the period's first day. If neither the
         folder nor the pattern has a token, a period's files are those modified after it opened and before the next
-        period opened.
-    :param done_marker: name of a file (tokens allowed) in the same folder. The delivery is complete when that file
-        exists. Without a marker, the delivery is complete when two consecutive polls find the same files, unchanged in
-        size, modification time and version.
+        period opened. `{part}`, `{parts}` and `{value}` are what `Parts` and `Each` read from a name. `{release}`
+        matches any text that differs between two releases of one file (a version, a time): see `Source.restated`.
+    :param complete: the rules that say when the delivery is complete, one or several that must all be met: `Marker`,
+        `Manifest`, `Files`, `Parts`, `Each`, `Quiet`. Without a rule, it is complete when two consecutive polls find
+        the same files, unchanged in size, modification time and version.
+    :param ignore: shell patterns (tokens allowed) of files in the folder that are known and skipped. They go before
+        `pattern`. A file that matches neither is none of this source's.
     :param also_from: URI prefixes (`s3://bucket/prefix/`). A person who starts a run can name files under them.
     """
 
     pattern: str
-    done_marker: str | None = None
+    complete: Rule | tuple[Rule, ...] = ()
+    ignore: tuple[str, ...] = ()
     also_from: tuple[str, ...] = ()
 
     label: ClassVar[str]
 
     def __post_init__(self) -> None:
-        for template in (self.pattern, self.done_marker or "", self.folder):
+        if not isinstance(self.ignore, tuple):
+            raise DeclarationError("ignore must be a tuple of patterns", found=self.ignore)
+        pattern = self.pattern.replace(RELEASE, "*", 1)
+        names = [pattern, *self.ignore]
+        for rule in self.rules:
+            names += rule.names
+        for template in (self.folder, *self.ignore):
             check_tokens(template)
-        if "/" in self.pattern or ".." in self.folder.split("/"):
+        for template in names:
+            check_tokens(template, PLACEHOLDERS)
+        if any("/" in name for name in names) or ".." in self.folder.split("/"):
             raise DeclarationError("a delivery's pattern must match files in one folder only", found=self.pattern)
+        if self.rules and isinstance(self, Inbox):
+            raise DeclarationError("complete= has no effect on an inbox: a person names the files of each run")
+        check_rules(self.rules, pattern)
+        for rule in self.rules:
+            if isinstance(rule, Marker | Manifest) and "{" not in self.folder + rule.names[0]:
+                raise DeclarationError(
+                    f"the {type(rule).__name__} of an earlier period would count for the next one",
+                    expected="a period token in its name or in the folder",
+                    found=rule.names[0],
+                )
 
     @property
     def folder(self) -> str:
@@ -96,9 +150,14 @@ class Delivery:
         raise NotImplementedError
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that must all be met for the delivery to be complete."""
+        return self.complete if isinstance(self.complete, tuple) else (self.complete,)
+
+    @property
     def has_period_token(self) -> bool:
         """Whether the folder or the pattern contains a period token."""
-        return "{" in self.folder + self.pattern
+        return any(f"{{{token}}}" in self.folder + self.pattern for token in PERIOD_TOKENS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,13 +239,23 @@ class Source:
     :param cadence: when the source delivers: `Quarterly`, `Monthly`, `Daily` or `OnDemand`.
     :param delivery: where its files are: `Sftp`, `S3` or `Inbox`.
     :param format: how to read its files: `Delimited`, `FixedWidth`, `JsonLines`, `Parquet` or `Excel`.
+    :param since: key of the first period that must get a run, such as `2026Q3`. None: the newest that is open when the
+        DAG is first active. An earlier `since` in a later version of the declaration schedules the added periods.
     :param paused: why the DAG is created paused; None for an active DAG.
-    :param aliases: vendor's column name → table column, where they differ by more than case, spaces and punctuation.
+    :param aliases: the vendor's names of columns, where they differ from the table's by more than case, spaces and
+        punctuation: `(Alias("zip", "zip5", since="2026Q4"),)`. `since` is the first period whose files have the name.
     :param extra_columns: what to do with a column that is not in the SQL file: `ignore` it (the log reports it),
         `refuse` the file, or `keep` its values in the table's column `extra` of type MAP<STRING,STRING>.
     :param min_known_columns: share of the table's columns (0 to 1; `extra` does not count) that a file must have. A
         file with fewer is refused: it may be a file of another source. Files without column names are not checked.
     :param max_rejected: share of records (0 to 1). If more are rejected, the whole delivery is refused.
+    :param restated: what to do with a restatement: a file that is loaded for the period comes again under the same name
+        (apart from its `{release}`) with other content. `ask`: load nothing until a person has answered. `replace`: the
+        old file's rows leave and the new ones come, in one snapshot. `replace_period`: every delivery is a full
+        snapshot of its period; the rows of all files that it does not contain leave. `add`: load both. `refuse`: never.
+    :param checks: what must be true of a delivery as a whole before it is committed: `ExpectedRows`, `ControlSum`,
+        `Rows`, `RowsBand`, `NullShare`, `UniqueKey`, `KnownKeys`. Each can warn, ask or refuse.
+    :param answer_within_hours: how long a required action waits for an answer. After that the delivery is refused.
     :param maintenance: the table's maintenance settings in S3 Tables.
     """
 
@@ -195,11 +264,15 @@ class Source:
     cadence: Cadence
     delivery: Delivery
     format: Format
+    since: str | None = None
     paused: str | None = None
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[Alias, ...] = ()
     extra_columns: ExtraColumns = "ignore"
     min_known_columns: float = 0.5
     max_rejected: float = 0.01
+    restated: Restated = "ask"
+    checks: tuple[Check, ...] = ()
+    answer_within_hours: int = 72
     maintenance: Maintenance = Maintenance()
 
     def __post_init__(self) -> None:
@@ -207,12 +280,35 @@ class Source:
             raise DeclarationError("a source's name must be lower_snake_case, and not 'inbox'", source=self.name)
         if not re.fullmatch(r"[a-z0-9][a-z0-9_]*\.[a-z0-9][a-z0-9_]*", self.table):
             raise DeclarationError("a source's table must be namespace.table in lower case", source=self.name)
+        if not isinstance(self.checks, tuple) or not all(isinstance(check, Check) for check in self.checks):
+            raise DeclarationError(
+                "checks must be a tuple of checks", source=self.name, expected="checks=(Rows(min=1),)"
+            )
         for option in ("min_known_columns", "max_rejected"):
             if not 0 <= getattr(self, option) <= 1:
                 raise DeclarationError(f"{option} must be a share", source=self.name, expected="0 to 1")
         if self.extra_columns not in get_args(ExtraColumns):
             expected = " or ".join(get_args(ExtraColumns))
             raise DeclarationError("extra_columns is not valid", source=self.name, expected=expected)
+        if self.answer_within_hours < 1:
+            raise DeclarationError("answer_within_hours is out of range", source=self.name, expected="1 or more")
+        if self.restated not in get_args(Restated):
+            expected = " or ".join(get_args(Restated))
+            raise DeclarationError("restated is not valid", source=self.name, expected=expected)
+        self._check_since()
+        check_aliases(self.aliases, self.cadence, self.name)
+
+    def _check_since(self) -> None:
+        if self.since is None:
+            return
+        if isinstance(self.cadence, OnDemand):
+            raise DeclarationError("an on-demand source cannot have `since`", source=self.name, found=self.since)
+        try:
+            self.cadence.parse(self.since)
+        except PeriodError as error:
+            raise DeclarationError(
+                "`since` is not a period of the cadence", source=self.name, expected=error.expected, found=error.found
+            ) from error
 
     @property
     def namespace(self) -> str:
@@ -222,11 +318,15 @@ class Source:
     def rejects_table(self) -> str:
         return f"{self.table}_rejects"
 
+    def in_period(self, period: Period | None) -> Source:
+        """Return the source with the aliases that hold for a period: of each vendor's name, one. None: the newest."""
+        return replace(self, aliases=aliases_in(self.aliases, self.cadence, self.name, period))
 
-def check_tokens(template: str) -> None:
-    """Raise `DeclarationError` if `template` contains a brace that is not part of a period token."""
+
+def check_tokens(template: str, placeholders: tuple[str, ...] = ()) -> None:
+    """Raise `DeclarationError` if `template` contains a brace that is not part of a period token or a placeholder."""
     remainder = template
-    for token in PERIOD_TOKENS:
+    for token in (*PERIOD_TOKENS, *placeholders):
         remainder = remainder.replace("{" + token + "}", "")
     if "{" in remainder or "}" in remainder:
         raise DeclarationError(
@@ -241,3 +341,14 @@ def expand_tokens(template: str, period: Period) -> str:
     for token, value in zip(PERIOD_TOKENS, values, strict=True):
         template = template.replace("{" + token + "}", value)
     return template
+
+
+def shell_pattern(template: str, period: Period | None) -> str:
+    """Return `template` as a shell pattern for file names, in which each placeholder is `*`.
+
+    :param period: None for any period: then period tokens are `*` too.
+    """
+    pattern = template if period is None else expand_tokens(template, period)
+    for name in (*PLACEHOLDERS, *PERIOD_TOKENS):
+        pattern = pattern.replace(f"{{{name}}}", "*")
+    return pattern.replace(RELEASE, "*")

@@ -1,6 +1,6 @@
 """The steps of a load, one function per step. The Airflow operators and `./gv load` both call them.
 
-    list_files ─> land ─> stage ─> commit ─> maintain
+    poll ─> land ─> stage ─> check ─> commit ─> maintain
 
 Each step can be repeated at any time. It finds what an earlier attempt finished, and does not do it twice. `replay`
 reads rejected records again after a fix, and loads those that are valid now.
@@ -13,26 +13,31 @@ import os
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.delivery import SMALL_FILE_BYTES
-from growth_verticals.errors import FileRefusedError, GrowthVerticalsError
+from growth_verticals.errors import ColumnsRefusedError, FileRefusedError, GrowthVerticalsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
-    from growth_verticals.delivery import LandedFile, LoadResult, RemoteFile, StagedFile
+    from growth_verticals.delivery import Actor, Answer, LandedFile, LoadResult, RemoteFile, Restatement, StagedFile
+    from growth_verticals.drift.proposed import ProposedPatch
     from growth_verticals.files.unpack.pgp import KeyFinder
+    from growth_verticals.landing.complete import Listing
     from growth_verticals.landing.origins import Origin
+    from growth_verticals.quality.report import CheckReport
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
     from growth_verticals.tables.replay import ReplayedFile
+    from growth_verticals.tables.restated import RestatedRule
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +47,8 @@ _CAUSED_BY_RECORDS = (ValueError, TypeError, LookupError, ArithmeticError, Attri
 MAX_CONCURRENT_LANDINGS = 8
 
 
-def list_files(origin: Origin, source: Source, period: Period) -> list[RemoteFile]:
-    """Return the period's files that are at the origin now, sorted by name. The list can be empty."""
+def poll(origin: Origin, source: Source, period: Period) -> Listing:
+    """Return what is at the origin for the period now. A `Watch` decides from several polls what is complete."""
     from growth_verticals.landing.listing import list_delivery
 
     return list_delivery(origin, source, period)
@@ -70,7 +75,13 @@ def land_all(
 
 
 def stage(
-    account: Account, source: Source, period: Period, landed: Sequence[LandedFile], keys: KeyFinder | None = None
+    account: Account,
+    source: Source,
+    period: Period,
+    landed: Sequence[LandedFile],
+    keys: KeyFinder | None = None,
+    *,
+    again: bool = False,
 ) -> list[StagedFile]:
     """Write the rows of landed files as Parquet data files in the table's location. No snapshot refers to them yet.
 
@@ -79,6 +90,7 @@ def stage(
 
     :param landed: files to stage as one batch. A commit adopts all of them or none.
     :param keys: finds the OpenPGP keys that the declaration names. Default: in environment variables.
+    :param again: whether to stage files too that the table holds already, for a reload.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.stage import stage_files
@@ -86,38 +98,187 @@ def stage(
     contract = contract_of(source)
 
     def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
-        return _open_reader(account, source, contract, file, keys)
+        return _open_reader(account, source, period, contract, file, keys)
 
-    with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):
-        return stage_files(open_catalog(account), contract, source.name, period, landed, open_file)
+    try:
+        with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):
+            return stage_files(open_catalog(account), contract, source.name, period, landed, open_file, again=again)
+    except ColumnsRefusedError as error:
+        _log_proposal(account, source, period, landed, error, keys)
+        raise
+
+
+def propose_patch(
+    source: Source, period: Period, raw: BinaryIO, name: str, keys: KeyFinder | None = None
+) -> ProposedPatch:
+    """Return the patch of the SQL file and the declaration that would make a file's columns fit. Changes nothing.
+
+    Reads the header and one block of records. See `drift/proposed.py` for the errors.
+
+    :param raw: the file's bytes, seekable, as the vendor sent them.
+    """
+    from growth_verticals.drift import proposed
+
+    with hide_row_values(source.name, name):
+        return proposed.propose_patch(raw, name, source, contract_of(source), period, keys)
+
+
+def propose_landed_patch(
+    account: Account, source: Source, period: Period, landed: LandedFile, keys: KeyFinder | None = None
+) -> ProposedPatch:
+    """Return `propose_patch` of a landed copy."""
+    from growth_verticals.landing.land import open_landed
+
+    with closing(open_landed(account, landed)) as raw:
+        return propose_patch(source, period, raw, landed.name, keys)
+
+
+def _log_proposal(
+    account: Account,
+    source: Source,
+    period: Period,
+    landed: Sequence[LandedFile],
+    refusal: ColumnsRefusedError,
+    keys: KeyFinder | None,
+) -> None:
+    """Log the patch for the refused file. Whatever goes wrong here must not hide the refusal itself."""
+    # A member of an archive is called `archive!member`.
+    for file in landed:
+        if refusal.file == file.name or (refusal.file or "").startswith(f"{file.name}!"):
+            try:
+                patch = propose_landed_patch(account, source, period, file, keys)
+            except (GrowthVerticalsError, OSError) as error:
+                logger.info("%s: %s: no patch can be proposed: %s", source.name, file.name, type(error).__name__)
+            else:
+                logger.error("%s: %s: the columns do not fit.\n%s", source.name, file.name, patch.text())
+            return
+
+
+def check(
+    account: Account,
+    source: Source,
+    period: Period,
+    staged: Sequence[StagedFile],
+    *,
+    expected_sums: Mapping[str, str] | None = None,
+    leaving: Collection[str] | None = None,
+    is_whole: bool = True,
+) -> CheckReport:
+    """Return what is known about a staged delivery, and what the source's checks find. Changes nothing.
+
+    Without checks it reads metadata only. Calling it again is always safe. See `quality/check.py` for the errors.
+
+    :param expected_sums: column → the sum over the delivery according to the sender, as a decimal number in text.
+    :param leaving: digests of loaded files whose rows a restatement is going to remove. Default: those that the files
+        replace by the declaration, or would replace if a person says so.
+    :param is_whole: as for `commit`.
+    """
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.quality.check import check_delivery
+    from growth_verticals.tables.restated import find_restatement
+
+    catalog, contract = open_catalog(account), contract_of(source)
+    if leaving is None:
+        rule = _restated_rule(source, None, is_whole=is_whole)
+        restatement = find_restatement(catalog, contract, source.name, period, staged, rule)
+        leaving = {file.sha256 for file in restatement.leaves} if restatement else ()
+    return check_delivery(
+        catalog,
+        contract,
+        source.name,
+        period,
+        staged,
+        source.checks,
+        expected_sums=expected_sums,
+        leaving=leaving,
+    )
 
 
 def commit(
-    account: Account, source: Source, period: Period, staged: Sequence[StagedFile], expected_rows: int | None = None
+    account: Account,
+    source: Source,
+    period: Period,
+    staged: Sequence[StagedFile],
+    expected_rows: int | None = None,
+    report: CheckReport | None = None,
+    answer: Answer | None = None,
+    *,
+    is_whole: bool = True,
+    actor: Actor | None = None,
 ) -> LoadResult:
     """Commit all staged files of a delivery to the table in one snapshot, each (period, sha256) exactly once.
 
     A file without rows is not refused, because a day without records is a delivery too. Its status and a warning in
-    the log say so. Raises `DeliveryRefusedError` if counts disagree or too many records were rejected. The rejects are
-    still kept.
+    the log say so. The profile of the delivery is then stored next to its receipts. Raises `DeliveryRefusedError` if
+    the checks refuse the delivery or nobody approved it, if counts disagree, or if too many records were rejected; then
+    the rejects are still kept. Raises `RestatedError` if it would replace loaded files and nobody agreed to that.
 
     :param expected_rows: number of rows in all files according to the sender; None if it is not known.
+    :param report: what `check` returned for these staged files. None: the checks are made now.
+    :param answer: what a person answered, if the report asks or `find_restated` found something.
+    :param is_whole: whether the files are all that the vendor has for the period; False if a person named them.
+    :param actor: who loads it, for the snapshots' summaries. A person who answered is named instead.
     """
     from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.quality.report import require_approved
+    from growth_verticals.quality.store import store_profile
     from growth_verticals.tables.commit import commit_delivery
 
+    if report is None:
+        removes = None if answer is None or answer.action == "load" else answer.removes
+        report = check(account, source, period, staged, leaving=removes, is_whole=is_whole)
+    for finding in report.with_outcome("warn"):
+        logger.warning("%s %s: %s", source.name, period, finding.sentence())
+    catalog, contract = open_catalog(account), contract_of(source)
     result = commit_delivery(
-        open_catalog(account),
-        contract_of(source),
+        catalog,
+        contract,
         source.name,
         period,
         staged,
         max_rejected=source.max_rejected,
         expected_rows=expected_rows,
+        restated=_restated_rule(source, answer, is_whole=is_whole),
+        gate=partial(require_approved, report, staged, answer),
+        actor=actor,
     )
+    if report.is_pending:
+        store_profile(account, catalog, contract, period, report, staged)
     for name in result.files_without_rows:
         logger.warning("%s %s: %s has no rows; ask the vendor if that is not expected", source.name, period, name)
     return result
+
+
+def find_restated(
+    account: Account,
+    source: Source,
+    period: Period,
+    staged: Sequence[StagedFile],
+    *,
+    is_whole: bool = True,
+    whole_period: bool | None = None,
+) -> Restatement | None:
+    """Return which loaded files the staged ones would replace, with counts; None if they replace nothing.
+
+    It is what a person must know before the commit, and whether one must be asked. Changes nothing. Memory: three
+    columns of one row group, and the names and digests of the period's files.
+
+    :param is_whole: as for `commit`.
+    :param whole_period: whether all other files of the period would leave. Default: as the source declares.
+    """
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.tables.restated import find_restatement
+
+    rule = _restated_rule(source, None, is_whole=is_whole)
+    return find_restatement(
+        open_catalog(account), contract_of(source), source.name, period, staged, rule, whole_period=whole_period
+    )
+
+
+def _restated_rule(source: Source, answer: Answer | None, *, is_whole: bool) -> RestatedRule:
+    from growth_verticals.tables.restated import RestatedRule
+
+    return RestatedRule(policy=source.restated, pattern=source.delivery.pattern, answer=answer, is_whole=is_whole)
 
 
 def maintain(account: Account, source: Source) -> list[str]:
@@ -128,13 +289,23 @@ def maintain(account: Account, source: Source) -> list[str]:
 
 
 def replay(
-    account: Account, source: Source, period: Period, names: Collection[str] | None = None
+    account: Account,
+    source: Source,
+    period: Period,
+    names: Collection[str] | None = None,
+    *,
+    sha256s: Collection[str] | None = None,
+    actor: Actor | None = None,
+    keys: KeyFinder | None = None,
 ) -> list[ReplayedFile]:
     """Read the period's rejected records again from the landed copies, and load those that are valid now, exactly once.
 
     See `tables/replay.py` for what a retry finds and which errors are raised.
 
     :param names: names of the files to replay. Default: all.
+    :param sha256s: of these files, only those with these digests. Default: all.
+    :param actor: who replays them, for the snapshots' summaries.
+    :param keys: as for `stage`.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.landing.find import find_landed
@@ -148,10 +319,19 @@ def replay(
         if landed is None:
             yield None
             return
-        with _open_reader(account, source, contract, landed) as reader:
+        with _open_reader(account, source, period, contract, landed, keys) as reader:
             yield reader
 
-    return replay_rejected(open_catalog(account), contract, source.name, period, open_landed_file, names)
+    return replay_rejected(
+        open_catalog(account),
+        contract,
+        source.name,
+        period,
+        open_landed_file,
+        names,
+        sha256s=sha256s,
+        actor=actor,
+    )
 
 
 def header_line(account: Account, source: Source, period: Period, name: str, sha256: str) -> str | None:
@@ -165,7 +345,7 @@ def header_line(account: Account, source: Source, period: Period, name: str, sha
     landed = find_landed(account, source.name, period, name, sha256)
     if landed is None:
         return None
-    with _open_reader(account, source, contract_of(source), landed) as reader:
+    with _open_reader(account, source, period, contract_of(source), landed) as reader:
         return export.header_line(reader)
 
 
@@ -173,6 +353,7 @@ def header_line(account: Account, source: Source, period: Period, name: str, sha
 def _open_reader(
     account: Account,
     source: Source,
+    period: Period,
     contract: TableContract,
     landed: LandedFile,
     keys: KeyFinder | None = None,
@@ -182,7 +363,7 @@ def _open_reader(
     from growth_verticals.landing.land import open_landed
 
     with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
-        yield open_reader(raw, landed.name, source, contract, keys)
+        yield open_reader(raw, landed.name, source, contract, keys, period)
 
 
 @contextmanager

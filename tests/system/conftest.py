@@ -14,7 +14,13 @@ from local.airflow import Airflow, running_airflow
 from local.settings import Settings, is_free
 
 #: Short waits, to make the tests fast.
-SHORT_WAITS = {"GV_POLL_INTERVAL_S": "1", "GV_MIN_WAIT_S": "10", "GV_RETRY_DELAY_S": "2"}
+SHORT_WAITS = {
+    "GV_POLL_INTERVAL_S": "1",
+    "GV_MIN_WAIT_S": "10",
+    "GV_RETRY_DELAY_S": "2",
+    "GV_ANSWER_WITHIN_S": "60",
+    "GV_MAX_QUIET_S": "5",
+}
 
 
 @pytest.fixture(scope="session")

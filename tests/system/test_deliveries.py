@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,10 @@ def runs(airflow: Airflow, stand_in: Settings) -> dict[str, str]:
 
 
 def trigger_arguments(name: str) -> dict[str, Any]:
-    """Return the arguments with which a person starts a run: a partition key, or values of the form."""
+    """Return the arguments with which a person starts a run: the period as partition key, and values of the form."""
     sample = SAMPLES[name]
-    if not sample.inbox_names:
-        return {"partition_key": sample.period}
-    return {"conf": {"period": sample.period, "files": sample.inbox_names, "expected_rows": sample.rows_read}}
+    conf = {"files": sample.inbox_names, "expected_rows": sample.rows_read} if sample.inbox_names else {}
+    return {"partition_key": sample.period, "conf": conf}
 
 
 def put_into_inbox(stand_in: Settings, source: str, name: str, content: bytes) -> None:
@@ -72,7 +72,7 @@ def wait_for(what: str, condition: Callable[[], Any], within_s: float = 120.0) -
     raise AssertionError(f"not within {within_s} s: {what}")
 
 
-def test_airflow_parses_every_dag_and_plans_the_next_period(airflow: Airflow) -> None:
+def test_airflow_parses_every_dag_and_plans_the_newest_period_of_a_dag_without_runs(airflow: Airflow) -> None:
     for name, source in read_sources().items():
         airflow.wait_for_dag(name)
         dag = airflow.api("GET", f"dags/{name}")
@@ -81,8 +81,26 @@ def test_airflow_parses_every_dag_and_plans_the_next_period(airflow: Airflow) ->
     planned = airflow.api("GET", "dags/aiq_household")
     assert planned["timetable_summary"] == "quarterly, due on business day 15 after the period"
     cadence = find_source("aiq_household").cadence
-    next_period = cadence.after(cadence.latest_open(datetime.now(UTC) - timedelta(minutes=10)))
-    assert datetime.fromisoformat(planned["next_dagrun_run_after"]) == cadence.opens(next_period)
+    newest = cadence.latest_open(datetime.now(UTC))
+    assert datetime.fromisoformat(planned["next_dagrun_run_after"]) == cadence.opens(newest)
+
+
+@pytest.mark.parametrize(
+    ("from_date", "to_date"),
+    [
+        ("2026-11-10T05:00:00.000Z", "2026-11-12T04:59:59.999Z"),  # a browser in New York
+        ("2026-11-10T00:00:00.000Z", "2026-11-11T23:59:59.999Z"),  # in UTC
+        ("2026-11-09T15:00:00.000Z", "2026-11-11T14:59:59.999Z"),  # in Tokyo
+    ],
+)
+def test_a_backfill_has_the_days_that_the_person_sees_in_the_dialog(
+    airflow: Airflow, from_date: str, to_date: str
+) -> None:
+    airflow.wait_for_dag("popsycle_campaign_ad_log")
+    body = {"dag_id": "popsycle_campaign_ad_log", "from_date": from_date, "to_date": to_date, "max_active_runs": 1}
+    body |= {"reprocess_behavior": "none", "run_backwards": False, "dag_run_conf": None, "run_on_latest_version": True}
+    planned = airflow.api("POST", "backfills/dry_run", json=body)["backfills"]
+    assert [run["partition_key"] for run in planned] == ["2026-11-10", "2026-11-11"]
 
 
 @pytest.mark.parametrize("name", LOADED)
@@ -163,6 +181,32 @@ def test_a_run_waits_in_the_triggerer_for_the_done_marker(airflow: Airflow, stan
     assert "waiting for the marker HW_CONSUMER_2026Q3.done" in airflow.log(name, run_id, "await")
 
 
+def test_eight_parts_are_awaited_by_name(airflow: Airflow, stand_in: Settings, tmp_path: Path) -> None:
+    name = "aiq_household"
+    period = find_source(name).cadence.containing(datetime.now(UTC).date()).key  # not due yet, so it waits long enough
+    header, *records = gzip.decompress(SAMPLES[name].files[0].path.read_bytes()).decode().splitlines()
+    parts = []
+    for number, record in enumerate(records[:8], 1):
+        path = tmp_path / f"AIQ_HH_{period}_part{number}of8.txt.gz"
+        path.write_bytes(gzip.compress(f"{header}\n{record}\n".encode()))
+        drop = f"sftp://aiq/outgoing/{path.name}"
+        parts.append(vendors.SampleFile(path=path, drop=drop, rows_read=1, rows_rejected=0))
+    sample = vendors.Sample(source=name, period=period, files=(*parts[:3], *parts[4:]))
+    vendors.deliver(stand_in, sample)
+    airflow.wait_for_dag(name)
+    run_id = airflow.trigger(name, partition_key=period)
+
+    def is_deferred() -> bool:
+        return any(task["state"] == "deferred" for task in airflow.tasks(name, run_id))
+
+    wait_for("the task await to be deferred", is_deferred)
+    vendors.deliver(stand_in, replace(sample, files=(parts[3],)))
+    assert airflow.wait(name, run_id) == "success"
+    assert "7 of 8 arrived; missing: part 4" in airflow.log(name, run_id, "await")
+    loaded = rows_of(stand_in, find_source(name).table, period)
+    assert [row[0] for row in loaded] == [part.path.name for part in parts]
+
+
 def worker_seconds(pid: int) -> float:
     """Return the CPU time of a process's threads except for the first: these threads only parse and write."""
     ticks = 0
@@ -212,7 +256,7 @@ def test_a_delivery_that_does_not_arrive_is_late_and_not_retried(airflow: Airflo
 def test_an_empty_file_is_landed_and_refused_without_a_retry(airflow: Airflow, stand_in: Settings) -> None:
     airflow.wait_for_dag("causeway")
     put_into_inbox(stand_in, "causeway", "empty.csv", b"")
-    run_id = airflow.trigger("causeway", conf={"period": "2026-11-18", "files": ["empty.csv"]})
+    run_id = airflow.trigger("causeway", partition_key="2026-11-18", conf={"files": ["empty.csv"]})
     assert airflow.wait("causeway", run_id) == "failed"
     tasks = {task["task_id"]: task for task in airflow.tasks("causeway", run_id)}
     assert {name: task["state"] for name, task in tasks.items()} == {
@@ -231,9 +275,11 @@ def test_an_empty_file_is_landed_and_refused_without_a_retry(airflow: Airflow, s
     [
         ("aiq_household", {"partition_key": "2026-11"}),
         ("aiq_household", {"partition_key": "../2026Q3"}),
-        ("ls_corp", {"conf": {"period": "2026-11-20"}}),
-        ("ls_corp", {"conf": {"period": "20 November", "files": ["a.csv"]}}),
-        ("ls_corp", {"conf": {"files": ["a.csv"], "expected_rows": "many"}}),
+        ("aiq_household", {"conf": {"period": "2026Q3"}}),
+        ("ls_corp", {"conf": {"files": ["a.csv"]}}),
+        ("ls_corp", {"partition_key": "2026-11-20"}),
+        ("ls_corp", {"partition_key": "20 November", "conf": {"files": ["a.csv"]}}),
+        ("ls_corp", {"partition_key": "2026-11-20", "conf": {"files": ["a.csv"], "expected_rows": "many"}}),
     ],
 )
 def test_the_api_rejects_values_that_the_form_rejects(airflow: Airflow, dag_id: str, arguments: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ PLAN = {
         extra=("record_seq",),
         files=(
             File(
-                name="AIQ_HH_2026Q3_part1.txt.gz",
+                name="AIQ_HH_2026Q3_part1of2.txt.gz",
                 rows=900,
                 faults=(
                     MISSING_STATE,
@@ -79,7 +79,7 @@ PLAN = {
                 ),
             ),
             File(
-                name="AIQ_HH_2026Q3_part2.txt.gz",
+                name="AIQ_HH_2026Q3_part2of2.txt.gz",
                 rows=700,
                 first=901,
                 faults=(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
+import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,14 +18,19 @@ from typing import TYPE_CHECKING, Any
 from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cadence import BUSINESS_ZONE
+from growth_verticals.catalog.load_summary import MAX_REASON
+from growth_verticals.cli.output import operator
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import FileResult, LoadResult
+from growth_verticals.delivery import Answer, FileResult, LoadResult
 from growth_verticals.errors import ContractError, DeliveryError
 from growth_verticals.source import OnDemand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import StagedFile
+    from growth_verticals.quality.report import CheckReport, Finding
     from growth_verticals.source import Source
 
 EXAMPLE = "example: ./gv load ls_corp ~/Downloads/leads.csv --period 2026-11-20 --expect-rows 1200"
@@ -39,6 +46,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--expect-rows", type=row_count, metavar="N", help="refuse the delivery unless it has N records in total"
+    )
+    parser.add_argument(
+        "--expect-sum",
+        type=column_sum,
+        action="append",
+        default=[],
+        metavar="COLUMN=N",
+        help="the column's sum over the delivery, for a source that declares ControlSum; can be repeated",
+    )
+    parser.add_argument(
+        "--approve", type=reason, metavar="REASON", help="load the delivery although a check asks for an approval"
+    )
+    parser.add_argument(
+        "--restated",
+        choices=("replace", "replace_period", "add", "refuse"),
+        help="what to do if loaded files come again with other content: replace them, replace all other files of the "
+        "period, add to them, or refuse the delivery. Default: as the source declares",
+    )
+    parser.add_argument(
+        "--reason", type=reason, metavar="TEXT", help="why; it is kept in the table's history (required for --restated)"
     )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
@@ -58,22 +85,69 @@ def row_count(text: str) -> int:
     return int(text)
 
 
+def column_sum(text: str) -> tuple[str, str]:
+    """Return column and sum. Raises `ArgumentTypeError`, a usage error, for other text."""
+    match = re.fullmatch(r"([a-z][a-z0-9_]*)=(-?[0-9]+(?:\.[0-9]+)?)", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError("expected a column and a number, such as amount=1200.50")
+    return match[1], match[2]
+
+
+def reason(text: str) -> str:
+    """Return the reason. Raises `ArgumentTypeError`, a usage error, if it is empty or too long."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a reason, for the people who look at the load later")
+    if len(text.strip()) > MAX_REASON:
+        raise argparse.ArgumentTypeError(f"expected at most {MAX_REASON} characters")
+    return text.strip()
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Load the files as one delivery. Return 0 when all of it is in the table, 1 when it was refused."""
+    if arguments.restated and not arguments.reason:
+        print("gv: --restated needs --reason TEXT, for the people who look at the table's history", file=sys.stderr)
+        return 2
     started = time.monotonic()
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period) if arguments.period else current_period(source)
     account = Account.from_environment()
     staged: list[StagedFile] = []
+    checked: CheckReport | None = None
     try:
         staged.extend(stage_all(account, source, period, arguments.files))
-        result = steps.commit(account, source, period, staged, arguments.expect_rows)
+        removes = leaving_files(account, source, period, staged, arguments.restated)
+        checked = steps.check(
+            account,
+            source,
+            period,
+            staged,
+            expected_sums=dict(arguments.expect_sum),
+            leaving=removes if arguments.restated else None,
+            is_whole=False,
+        )
+        answer = answer_for(checked, arguments.approve)
+        if arguments.restated and (answer or not checked.with_outcome("ask")):
+            answer = Answer(
+                action=arguments.restated, by=operator(None).by, reason=arguments.reason, removes=tuple(removes)
+            )
+        result = steps.commit(
+            account,
+            source,
+            period,
+            staged,
+            arguments.expect_rows,
+            checked,
+            answer,
+            is_whole=False,
+            actor=operator(arguments.reason),
+        )
         error = None
     except (DeliveryError, ContractError) as refusal:
         if "GV_DEBUG" in os.environ:
             raise
         result, error = refused_result(source, period, arguments.files, staged), str(refusal)
-    report(result, error, time.monotonic() - started, as_json=arguments.json)
+    findings = checked.findings if checked else ()
+    report(result, findings, error, time.monotonic() - started, as_json=arguments.json)
     return 1 if error else 0
 
 
@@ -84,6 +158,38 @@ def stage_all(account: Account, source: Source, period: Period, paths: list[Path
     origin = LocalOrigin()
     landed = steps.land_all(account, origin, source, period, [origin.file(path) for path in paths])
     return steps.stage(account, source, period, landed)
+
+
+def leaving_files(
+    account: Account, source: Source, period: Period, staged: list[StagedFile], restated: str | None
+) -> list[str]:
+    """Return the digests of the loaded files that `--restated` removes. Tells the person which they are."""
+    if restated not in ("replace", "replace_period"):
+        return []
+    whole_period = restated == "replace_period"
+    restatement = steps.find_restated(account, source, period, staged, whole_period=whole_period)
+    if restatement is None:
+        return []
+    print(f"gv: {restatement.describe()}", file=sys.stderr)
+    return [file.sha256 for file in restatement.leaves]
+
+
+def answer_for(checked: CheckReport, approval: str | None) -> Answer | None:
+    """Return the approval of a delivery for which a check asks; None if it does not ask, or nobody approves.
+
+    Without `--approve`, a person on a terminal is asked for the reason.
+    """
+    questions = checked.with_outcome("ask")
+    if not questions or checked.outcome == "refuse":
+        return None
+    if approval is None and sys.stdin.isatty() and sys.stderr.isatty():
+        for finding in questions:
+            print(f"?  {finding.sentence()}", file=sys.stderr)
+        print(
+            "To load the delivery, enter the reason. To refuse it, press Enter: ", end="", file=sys.stderr, flush=True
+        )
+        approval = sys.stdin.readline().strip() or None
+    return Answer(action="load", by=operator(None).by, reason=approval) if approval else None
 
 
 def current_period(source: Source) -> Period:
@@ -116,10 +222,12 @@ def refused_result(source: Source, period: Period, paths: list[Path], staged: li
     return LoadResult(source=source.name, table=source.table, period=period.key, snapshot_id=None, files=tuple(files))
 
 
-def report(result: LoadResult, error: str | None, seconds: float, *, as_json: bool) -> None:
+def report(
+    result: LoadResult, findings: Sequence[Finding], error: str | None, seconds: float, *, as_json: bool
+) -> None:
     """Print the result of the delivery."""
     if as_json:
-        values: dict[str, Any] = asdict(result)
+        values: dict[str, Any] = asdict(result) | {"findings": [asdict(finding) for finding in findings]}
         values["seconds"] = round(seconds, 3)
         values["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
         if error:
@@ -128,6 +236,8 @@ def report(result: LoadResult, error: str | None, seconds: float, *, as_json: bo
         return
     for file in result.files:
         print(f"{file.status:<14}  {file.name}  {counts_of(file)}")
+    for finding in findings:
+        print(f"{finding.outcome:<14}  {finding.sentence()}")
     print(f"refused: {error}" if error else f"{result.summary()}, {seconds:.1f} s")
 
 

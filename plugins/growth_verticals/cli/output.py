@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from growth_verticals.delivery import Actor
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_COLORS = {"Failed": "bold red", "Successful": "green", "Disabled": "yellow", "disabled": "yellow", "set": "cyan"}
+_COLORS = {
+    "Failed": "bold red", "Successful": "green", "Disabled": "yellow", "disabled": "yellow", "set": "cyan",
+    "differs": "bold red", "late": "yellow", "complete": "green",
+}  # fmt: skip
 _DAY_S = 86_400
+
+
+def operator(reason: str | None) -> Actor:
+    """Return who runs this command, for the history of the tables that it changes."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        name = f"uid {os.getuid()}"
+    return Actor(by=name, tool="gv", reason=reason)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
@@ -32,6 +48,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
 def print_json(document: Any) -> None:
     """Print one JSON document: dataclasses as objects, times in ISO 8601."""
     print(json.dumps(document, indent=2, default=_to_json))
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters escaped, so that a terminal does not act on them."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def number(value: int | None) -> str:

@@ -23,6 +23,7 @@ from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSp
 from growth_verticals.files.casts import NUMBER_TYPES, Caster, as_map, declared_formats, nul_faults, number_normalizer
 from growth_verticals.files.headers import EXTRA, describe_expected, headerless_layout, resolve_header
 from growth_verticals.files.lines import EscapedStream, SkippingStream, TrailerCheck, blocks_without_trailer
+from growth_verticals.files.members import CountedMembers
 from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError, count_line_ends
 from growth_verticals.files.rejects import Reason, Rejected, split_rejects
 from growth_verticals.files.row_locator import RowLocator
@@ -105,7 +106,8 @@ class DelimitedReader:
         line = 1
         form, quote = self._form, self._form.quote
         dialect = Dialect(form.delimiter.encode(), quote.encode() if quote else None, escapes=self._escapes)
-        for name, stream in self._members:
+        members = CountedMembers(self._members, self._source.name)
+        for name, stream in members:
             if self._escapes is None:
                 text = SkippingStream(stream, form, self._source.name, name)
             else:
@@ -115,7 +117,7 @@ class DelimitedReader:
             )
             layout = self._layout or self._read_header(splitter, name)
             member = _Member(name, layout, splitter.dialect, TrailerCheck(form, source=self._source.name, file=name))
-            for text_block in blocks_without_trailer(splitter, member.trailer):
+            for text_block in members.count_text(blocks_without_trailer(splitter, member.trailer)):
                 yield Block((member, text_block), text_block.first_line)
             line = splitter.line
 

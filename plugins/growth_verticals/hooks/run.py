@@ -1,11 +1,12 @@
-"""What a DAG run must load, according to its partition key and its trigger form."""
+"""What a DAG run must load, according to its partition key, its trigger form and the environment."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
+from growth_verticals.delivery import Actor
 from growth_verticals.errors import PeriodError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class LoadRequest:
 def load_request(context: Context, source: Source) -> LoadRequest:
     """Return what the run must load. All tasks and retries of a run get the same result.
 
-    Raises `PeriodError` for a period that is missing, does not parse, or contradicts the partition key.
+    Raises `PeriodError` for a partition key that is missing or does not parse, or if `conf` has another period.
     """
     params = context["params"]
     return LoadRequest(
@@ -41,25 +42,33 @@ def load_request(context: Context, source: Source) -> LoadRequest:
     )
 
 
+def run_actor(context: Context) -> Actor:
+    """Return who started the run, with the note in its form as the reason. Nobody starts a scheduled run."""
+    by = getattr(context["dag_run"], "triggering_user_name", None) or "schedule"
+    return Actor(by=by, tool="airflow", reason=(context["params"].get("note") or "").strip() or None)
+
+
 def _period(context: Context, source: Source) -> Period:
-    # Read `conf`, not `params`: the default date in `params` is that of the last DAG parse, and changes at midnight.
     run = context["dag_run"]
-    key, form_period = run.partition_key, (run.conf or {}).get("period")
-    if key and form_period and key != form_period:
+    key, other = run.partition_key, (run.conf or {}).get("period")
+    if not key:  # Airflow creates no run without one, but a person can clear it afterward
         raise PeriodError(
-            "the partition key and the form have different periods",
+            "the run has no period",
+            source=source.name,
+            expected=f"a partition key such as {source.cadence.example}",
+            next_step="trigger the DAG again with the period as the partition key",
+        )
+    if other and other != key:
+        raise PeriodError(
+            "the partition key and the configuration name different periods",
             source=source.name,
             expected=repr(str(key)[:40]),
-            found=repr(str(form_period)[:40]),
-            next_step="enter the period in only one of them",
+            found=repr(str(other)[:40]),
+            next_step="trigger the DAG again with the period as the partition key only",
         )
-    if key or form_period:
-        return source.cadence.parse(str(key or form_period))
-    if isinstance(source.cadence, OnDemand):
-        return source.cadence.containing(run.run_after.astimezone(BUSINESS_ZONE).date())
-    raise PeriodError(
-        "the run has no period",
-        source=source.name,
-        expected=f"a partition key such as {source.cadence.example}",
-        next_step="trigger the run again with a partition key, or enter the period in the form",
-    )
+    return source.cadence.parse(key)
+
+
+def max_quiet_s() -> float:
+    """Return the upper limit of what `Quiet` declares, in seconds: for the demo and the tests, which cannot wait."""
+    return float(os.environ.get("GV_MAX_QUIET_S") or "inf")

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals import steps
-from growth_verticals.delivery import LandedFile, RemoteFile, StagedFile
+from growth_verticals.delivery import Answer, LandedFile, RemoteFile, StagedFile
 from growth_verticals.errors import DeliveryError
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.pgp import key_finder_for
-from growth_verticals.hooks.run import load_request
+from growth_verticals.hooks.run import load_request, run_actor
 from growth_verticals.operators.source import SourceOperator
 
 if TYPE_CHECKING:
@@ -84,17 +84,24 @@ class CommitDelivery(SourceOperator):
     """Commit all files of the delivery to the table in one snapshot, each (period, sha256) exactly once.
 
     :param staged: the `StagedFile`s as mappings.
+    :param check: what `CheckDelivery` returned.
     """
 
-    template_fields: Sequence[str] = ("staged",)
+    template_fields: Sequence[str] = ("staged", "check")
 
-    def __init__(self, *, staged: Iterable[Mapping[str, Any]] | XComArg, **kwargs: Any) -> None:
+    def __init__(
+        self, *, staged: Iterable[Mapping[str, Any]] | XComArg, check: Mapping[str, Any] | XComArg, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.staged: Any = staged  # resolved from XCom before `execute`
+        self.staged: Any = staged  # both are resolved from XCom before `execute`
+        self.check: Any = check
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the `LoadResult`, and add its counts to the table's asset event."""
+        from growth_verticals.quality.report import CheckReport
+
         request = load_request(context, self.source)
+        answer = Answer(**self.check["answer"]) if self.check["answer"] else None
         # If there is only one mapped task, Airflow passes its result itself, not a list of one.
         staged = [self.staged] if isinstance(self.staged, dict) else self.staged
         result = steps.commit(
@@ -103,10 +110,14 @@ class CommitDelivery(SourceOperator):
             request.period,
             [StagedFile(**file) for file in staged],
             request.expected_rows,
+            CheckReport.from_json(self.check["report"]),
+            answer,
+            is_whole=not request.files,
+            actor=run_actor(context),
         )
         for asset in self.outlets:
             event = context["outlet_events"][asset]
-            event.extra = _counts(result)
+            event.extra = _counts(result) | ({"by": answer.by, "reason": answer.reason} if answer else {})
             event.add_partitions(request.period.key)
         return asdict(result) | {"files": [asdict(file) for file in result.files]}
 
@@ -131,4 +142,6 @@ def _counts(result: LoadResult) -> dict[str, Any]:
         "rows_loaded": result.rows_loaded,
         "rows_rejected": result.rows_rejected,
     }
+    if result.files_replaced:
+        counts |= {"files_replaced": result.files_replaced, "rows_replaced": result.rows_replaced}
     return counts | ({"files_without_rows": len(result.files_without_rows)} if result.files_without_rows else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
+from airflow.sdk import Asset, BaseOperator, RetryDecision, RetryPolicy
 
 from growth_verticals.errors import GrowthVerticalsError
 
@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from growth_verticals.source import Source
+
+
+def table_asset(source: Source) -> Asset:
+    """Return the Airflow asset of the source's table. Each load is an asset event, with the period as partition key."""
+    # No URI: a URI with a scheme makes Airflow import every provider that handles URIs, and with them boto3.
+    return Asset(name=source.table, group="table")
 
 
 class SourceOperator(BaseOperator):

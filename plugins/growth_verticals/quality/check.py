@@ -5,7 +5,7 @@ Rows are read only for `ControlSum`, `UniqueKey` and `KnownKeys`, and only the c
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import partial
 from typing import TYPE_CHECKING
@@ -93,14 +93,13 @@ def check_delivery(
             shown={each.name for each in contract.columns if each.pii == "N"},
         )
         rejects = count_rejects(rejects_table, reject_files)
-    profile = profile_of(table, contract, data_files)
     return CheckReport(
         source=source_name,
         table=contract.identifier,
         period=period.key,
         files=tuple(_checked(file) for file in staged),
         is_pending=is_pending,
-        rows=profile.rows,
+        rows=sum(data_file.record_count for data_file in data_files),
         rows_rejected=sum(data_file.record_count for data_file in reject_files),
         rows_present=sum(data_file.record_count for data_file in history.present),
         period_before=next(iter(history.earlier), None),
@@ -111,7 +110,6 @@ def check_delivery(
             for fault, records in rejects.most_common()
         ),
         findings=tuple(evaluate(checks, measured)) if is_pending else (),
-        profile=asdict(profile),
     )
 
 

@@ -78,7 +78,6 @@ class CheckReport:
     :param rows: valid rows that the commit would add.
     :param rows_present: rows that the table holds for the period and keeps.
     :param period_before, rows_before: the newest earlier period, and its rows. None if there is none.
-    :param profile: rows, bytes, data files and columns of the rows that the commit would add, as in `Profile`.
     """
 
     source: str
@@ -94,7 +93,6 @@ class CheckReport:
     columns: tuple[ColumnChange, ...]
     rejects: tuple[RejectedCount, ...]
     findings: tuple[Finding, ...]
-    profile: dict[str, Any]
 
     @property
     def outcome(self) -> FindingOutcome:

@@ -191,8 +191,8 @@ class _WithFaults:
                 return Fault(kind, point=random.choice(POINTS))
             return Fault(kind, seconds=round(random.uniform(0.02, 0.8), 3))
         server, only, last = random.choice(
-            (("catalog", "commit", 3), ("catalog", "commit", 3), ("catalog", "any", 9), ("store", "write", 7),
-             ("store", "any", 16))
+            (("catalog", "commit", 3), ("catalog", "commit", 3), ("catalog", "any", 9), ("store", "write", 12),
+             ("store", "any", 40))
         )  # fmt: skip
         if kind == "late":
             server, only, last = "catalog", "commit", 2

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.io import FileIO
 
 from growth_verticals import account as account_module
 from growth_verticals import steps
@@ -99,6 +101,12 @@ def _prepare(job: dict[str, Any]) -> None:
     declared.contract_of = steps.contract_of = lambda *_: contract  # type: ignore[assignment]
     commit_loop.FIRST_PAUSE_S, commit_loop.LONGEST_PAUSE_S = _PAUSES_S
     rest._CONNECT_TIMEOUT_S = rest._READ_TIMEOUT_S = account_module._TIMEOUT_S = _TIMEOUT_S
+    load_io, store = RestCatalog._load_file_io, job["environment"]["AWS_ENDPOINT_URL_S3"]
+
+    def load_proxied_io(catalog: RestCatalog, properties: dict[str, str], location: str | None = None) -> FileIO:
+        return load_io(catalog, {**properties, "s3.endpoint": store}, location)
+
+    RestCatalog._load_file_io = load_proxied_io  # type: ignore[method-assign] # the catalog names the store itself
     if offset := job["clock_offset_s"]:  # signatures keep the right time: servers refuse others, and nothing happens
         now, now_ns = time.time, time.time_ns
         time.time = lambda: now() + offset

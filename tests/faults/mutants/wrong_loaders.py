@@ -6,6 +6,7 @@ from tests.faults.mutants.mutant import Edit, Mutant
 
 _COMMITS = "tests/faults/test_commit_faults.py::"
 _INTERLEAVINGS = "tests/faults/test_interleavings.py::test_rows_and_rejects_come_from_one_staging"
+_RESTATED = "tests/faults/test_restated_faults.py::"
 
 EXACTLY_ONCE = (
     Mutant(
@@ -51,7 +52,7 @@ EXACTLY_ONCE = (
     Mutant(
         "the ledger trusts the bounds of a data file that has position deletes",
         "tests/unit/tables/test_position_deletes.py::test_rows_that_another_engine_deleted_are_not_in_the_ledger",
-        (Edit("tables/ledger.py", " and not task.delete_files", ""),),
+        (Edit("tables/ledger.py", "    if task.delete_files:\n        return None\n", ""),),
     ),
     Mutant(
         "a commit deletes its manifests after a conflict that was none",
@@ -124,7 +125,7 @@ ALL_OR_NOTHING = (
         "tests/integration/tables/test_staged_together.py::test_the_rejects_of_every_file_count_towards_the_limit",
         (
             Edit(
-                "tables/commit.py",
+                "tables/counts.py",
                 "sum(file.rows_rejected for file in pending)",
                 "sum(file.rows_rejected for file in pending[:1])",
             ),
@@ -141,10 +142,9 @@ ALL_OR_NOTHING = (
         (
             Edit(
                 "tables/undo.py",
-                "    commit_with_retry(catalog, contract.identifier, remove_rows)\n"
-                "    commit_with_retry(catalog, rejects.identifier, remove_rejects)\n",
+                "    metadata = commit_with_retry(catalog, contract.identifier, remove_rows).metadata\n",
                 "    for wanted in [{sha256} for sha256 in sorted(wanted)]:\n"
-                "        commit_with_retry(catalog, contract.identifier, remove_rows)\n"
+                "        metadata = commit_with_retry(catalog, contract.identifier, remove_rows).metadata\n"
                 "        commit_with_retry(catalog, rejects.identifier, remove_rejects)\n",
             ),
         ),
@@ -155,10 +155,9 @@ ALL_OR_NOTHING = (
         (
             Edit(
                 "tables/undo.py",
-                "    commit_with_retry(catalog, contract.identifier, remove_rows)\n"
-                "    commit_with_retry(catalog, rejects.identifier, remove_rejects)\n",
+                "    metadata = commit_with_retry(catalog, contract.identifier, remove_rows).metadata\n",
                 "    commit_with_retry(catalog, rejects.identifier, remove_rejects)\n"
-                "    commit_with_retry(catalog, contract.identifier, remove_rows)\n",
+                "    metadata = commit_with_retry(catalog, contract.identifier, remove_rows).metadata\n",
             ),
             Edit("tables/undo.py", " - loaded.get(sha256, set())", ""),
         ),
@@ -180,7 +179,7 @@ ONE_STAGING = (
     Mutant(
         "a load does not follow its rows",
         f"{_INTERLEAVINGS}[load-person-1-undo]",
-        (Edit("tables/rejects_sync.py", '        self._sync("after rows")\n', "        return\n"),),
+        (Edit("tables/rejects_sync.py", '        if self._sync("after rows"):\n', "        if False:\n"),),
     ),
     Mutant(
         "a load that follows its rows fences nothing off",
@@ -216,6 +215,64 @@ ONE_STAGING = (
     ),
 )
 
+RESTATED = (
+    Mutant(
+        "a replacing load keeps the old rows",
+        "tests/integration/tables/test_restated.py::"
+        "test_replace_takes_the_old_file_out_and_the_new_one_in_with_one_snapshot_per_table",
+        (Edit("tables/commit.py", "leaving = restatements.leaving(table, comes)", "leaving = []"),),
+    ),
+    Mutant(
+        "a replacing load removes the old rows in a snapshot of its own",
+        f"{_RESTATED}test_a_replacement_succeeds_exactly_once_despite_faults[none-person]",
+        (
+            Edit(
+                "tables/commit.py",
+                "            replacement.added.extend(added)\n",
+                "            replacement.apply(transaction, summary.to_properties())\n"
+                "            attempted[append_files(transaction, added, summary.to_properties())] = files\n"
+                "            return\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a replacing load removes the old rejects before the rows",
+        f"{_RESTATED}test_a_replacement_that_never_succeeds_leaves_the_old_file",
+        (
+            Edit("tables/commit.py", "        if not is_replacing:\n", "        if True:\n"),
+            Edit("tables/rejects_sync.py", 'if phase in ("after rows", "check"):', "if True:"),
+            Edit("tables/restated.py", "            if file.sha256 in loaded:\n", "            if False:\n"),
+        ),
+    ),
+    Mutant(
+        "a replacing load that ended before its rejects is never finished",
+        f"{_RESTATED}test_a_replacement_is_finished_after_a_crash_at_any_of_its_commits"
+        "[killed_before_commit-person_rejects-staged again]",
+        (Edit("tables/rejects_sync.py", "    if not uris:\n", "    if True:\n"),),
+    ),
+    Mutant(
+        "a replacing load does not notice an undo before its rejects",
+        f"{_RESTATED}test_an_undo_of_the_new_file_before_its_rejects_come_leaves_none_of_them",
+        (Edit("tables/rejects_sync.py", '            self._sync("check")', "            return"),),
+    ),
+    Mutant(
+        "a late retry brings old content back",
+        "tests/integration/tables/test_restated.py::test_a_late_retry_does_not_bring_the_old_content_back",
+        (Edit("tables/restated.py", "        if newer:\n", "        if False:\n"),),
+    ),
+    Mutant(
+        "an answer counts for files that the person did not see",
+        "tests/integration/tables/test_restated.py::test_an_answer_is_not_valid_if_other_files_would_leave",
+        (
+            Edit(
+                "tables/restated.py",
+                "if not {file.sha256 for file in held} <= self.rule.agreed:",
+                "if False:",
+            ),
+        ),
+    ),
+)
+
 FILES = (
     Mutant(
         "a lost race for a landed copy's key is not noticed",
@@ -241,4 +298,39 @@ FILES = (
     ),
 )
 
-MUTANTS = (*EXACTLY_ONCE, *ALL_OR_NOTHING, *ONE_STAGING, *FILES)
+_CHECKS = "tests/integration/cli/test_checks.py::"
+
+GATES = (
+    Mutant(
+        "the commit does not ask its gate",
+        f"{_CHECKS}test_a_delivery_that_a_check_refuses_cannot_be_approved",
+        (Edit("tables/commit.py", "if gate is not None:", "if False:"),),
+    ),
+    Mutant(
+        "a report approves another staging",
+        "tests/unit/quality/test_report.py::test_a_report_about_other_files_or_another_staging_approves_nothing",
+        (Edit("quality/report.py", "if not report.covers(staged):", "if False:"),),
+    ),
+    Mutant(
+        "a part that comes later is judged by itself",
+        f"{_CHECKS}test_a_part_that_comes_later_is_judged_together_with_the_rows_that_are_loaded",
+        (Edit("quality/check.py", "[*history.present, *data_files]", "data_files"),),
+    ),
+    Mutant(
+        "keys that repeat in different blocks are not noticed",
+        "tests/unit/quality/test_keys.py::test_repeated_keys_are_counted_exactly",
+        (Edit("quality/keys.py", "            file.seek(0)\n", ""),),
+    ),
+    Mutant(
+        "a data file without a count of NULL counts as one without NULL",
+        "tests/unit/quality/test_profile.py::test_a_data_file_without_metrics_makes_a_column_unknown_and_not_zero",
+        (Edit("quality/profile.py", "nulls = None if None in counts else", "nulls ="),),
+    ),
+    Mutant(
+        "a profile shows the bounds of every column",
+        "tests/unit/quality/test_profile.py::test_a_profile_contains_no_value_of_a_column_that_is_not_of_class_n",
+        (Edit("quality/profile.py", 'column.pii != "N" or ', ""),),
+    ),
+)
+
+MUTANTS = (*EXACTLY_ONCE, *ALL_OR_NOTHING, *ONE_STAGING, *RESTATED, *GATES, *FILES)

@@ -27,9 +27,10 @@ from airflow.sdk import Asset
 
 from growth_verticals.account import Account
 from growth_verticals.contract.declared import contract_of
-from growth_verticals.errors import DeliveryError, DeliveryRefusedError, FileRefusedError, TransferError
+from growth_verticals.errors import DeliveryError, DeliveryRefusedError, FileChangedError, FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.landing.uris import split_s3_uri
+from growth_verticals.operators.check import CheckDelivery
 from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.source import Delimited, Excel, FixedWidth, Format, Inbox, JsonLines, OnDemand, Parquet, Source
@@ -137,7 +138,9 @@ class Run:
 
     def committed(self) -> dict[str, Any]:
         asset, event = Asset(self.source.table), SimpleNamespace(add_partitions=lambda _: None)
-        operator = CommitDelivery(task_id="commit", source=self.source, staged=self.staged(), outlets=[asset])
+        staged = self.staged()
+        checked = self.step(CheckDelivery(task_id="check", source=self.source, staged=staged))
+        operator = CommitDelivery(task_id="commit", source=self.source, staged=staged, check=checked, outlets=[asset])
         result = self.step(operator, {"outlet_events": {asset: event}})
         self.kept.append(repr(event.extra))
         return dict(result)
@@ -299,6 +302,6 @@ def test_a_file_that_is_replaced_before_it_is_landed_says_to_clear_await(airflow
     run.put(delimited(HEADER, BAD))
     listed = run.listed()
     run.put(delimited(HEADER, GOOD, GOOD))
-    with pytest.raises(TransferError, match="clear the task await of this run, which lists the files again"):
+    with pytest.raises(FileChangedError, match="clear the task await of this run, which lists the files again"):
         run.landed(listed)
     assert run.committed()["files"][0]["rows_loaded"] == 2

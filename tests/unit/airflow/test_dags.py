@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
 from airflow.dag_processing.dagbag import DagBag
-from airflow.exceptions import ParamValidationError
+from airflow.exceptions import InvalidPartitionKeyError, ParamValidationError
 from airflow.sdk import DAG
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import DagSerialization
 
-from growth_verticals.cadence import OnDemand
+from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
 from growth_verticals.declarations import read_sources
 from growth_verticals.timetables import PeriodTimetable
 
@@ -45,9 +45,16 @@ def test_no_dag_file_raises_a_warning(bag: DagBag) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_s_dag_has_the_tasks_await_land_stage_commit_and_maintain(bag: DagBag, name: str) -> None:
+def test_a_source_s_dag_has_the_tasks_await_land_stage_check_commit_and_maintain(bag: DagBag, name: str) -> None:
     dag = bag.dags[name]
-    assert [task.task_id for task in dag.topological_sort()] == ["await", "land", "stage", "commit", "maintain"]
+    assert [task.task_id for task in dag.topological_sort()] == [
+        "await",
+        "land",
+        "stage",
+        "check",
+        "commit",
+        "maintain",
+    ]
     assert [task.task_id for task in dag.tasks if task.get_closest_mapped_task_group()] == ["land", "stage"]
     assert [outlet.name for outlet in dag.get_task("commit").outlets] == [SOURCES[name].table]
 
@@ -81,7 +88,8 @@ def test_every_dag_can_be_serialized_and_deserialized(bag: DagBag) -> None:
             assert isinstance(deserialized.timetable, PeriodTimetable)
             assert deserialized.timetable.cadence == SOURCES[name].cadence
         elif name in ON_DEMAND:
-            assert deserialized.timetable.partitioned_at_runtime
+            assert deserialized.timetable.partitioned
+            assert not deserialized.timetable.can_be_scheduled
 
 
 def submitted(dag: DAG, **values: object) -> dict[str, object]:
@@ -89,33 +97,43 @@ def submitted(dag: DAG, **values: object) -> dict[str, object]:
     return dict(round_trip(dag).params.deep_merge(values).validate())
 
 
-def test_the_form_of_an_on_demand_source_defaults_to_today_and_requires_files(bag: DagBag) -> None:
+def test_the_form_of_an_on_demand_source_requires_files(bag: DagBag) -> None:
     dag = bag.dags["ls_corp"]
     with pytest.raises(ParamValidationError, match="files"):
         submitted(dag)
     params = submitted(dag, files=["drop.csv"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", str(params["period"]))
     assert params["files"] == ["drop.csv"]
     assert params["expected_rows"] is None
 
 
 def test_the_form_of_a_scheduled_source_can_be_left_empty(bag: DagBag) -> None:
     assert set(submitted(bag.dags["aiq_household"]).values()) == {None}
-    submitted(bag.dags["aiq_household"], period="2026Q3", files=["a.txt.gz"], expected_rows=0, note="second try")
+    submitted(bag.dags["aiq_household"], files=["a.txt.gz"], expected_rows=0, note="second try")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_period_is_the_partition_key_and_nothing_else(bag: DagBag, name: str) -> None:
+    dag = round_trip(bag.dags[name])
+    assert "period" not in dag.params
+    assert dag.timetable.cadence.example in dag.params.get_param("files").schema["description_md"]
+    for conf in ({}, {"period": dag.timetable.cadence.example}):
+        with pytest.raises(InvalidPartitionKeyError, match="Advanced Options, Partition Key"):
+            TriggerDAGRunPostBody(logical_date=None, conf=conf).validate_context(dag)
+    key = dag.timetable.cadence.example
+    run = TriggerDAGRunPostBody(logical_date=None, partition_key=key).validate_context(dag)
+    period = dag.timetable.cadence.parse(key)
+    assert run["partition_key"] == key
+    assert run["partition_date"].astimezone(BUSINESS_ZONE).date() == period.first
 
 
 @pytest.mark.parametrize(
     ("dag_id", "values"),
     [
-        ("aiq_household", {"period": "2026-11"}),
-        ("aiq_household", {"period": "../2026Q3"}),
         ("aiq_household", {"files": []}),
         ("aiq_household", {"files": "a.txt.gz"}),
         ("aiq_household", {"expected_rows": -1}),
         ("aiq_household", {"expected_rows": 1.5}),
-        ("aiq_household", {"note": "x" * 1001}),
-        ("ls_corp", {"files": ["a.csv"], "period": "2026-02-30"}),
-        ("ls_corp", {"files": ["a.csv"], "period": None}),
+        ("aiq_household", {"note": "x" * 501}),
         ("ls_corp", {"files": [""]}),
         ("ls_corp", {"files": ["a.csv", "a.csv"]}),
     ],

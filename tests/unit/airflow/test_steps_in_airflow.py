@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG, Asset, RetryAction
@@ -19,13 +19,14 @@ from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cadence import OnDemand, Quarterly
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import FileResult, LandedFile, LoadResult, RemoteFile, StagedFile
+from growth_verticals.delivery import Answer, FileResult, LandedFile, LoadResult, RemoteFile, StagedFile
 from growth_verticals.errors import (
     CommitError,
     ConfigurationError,
     DeliveryError,
     DeliveryLateError,
     DeliveryRefusedError,
+    FileChangedError,
     FileRefusedError,
     PeriodError,
     ServiceError,
@@ -33,13 +34,15 @@ from growth_verticals.errors import (
     TransferError,
 )
 from growth_verticals.hooks.run import load_request
+from growth_verticals.landing.complete import Listing
 from growth_verticals.operators import load
 from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
 from growth_verticals.operators.source import RetryTransientErrors
+from growth_verticals.quality.report import CheckReport
 from growth_verticals.sensors import delivery, triggers
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.sensors.triggers import DeliveryTrigger
-from growth_verticals.source import Delimited, Inbox, Sftp, Source
+from growth_verticals.source import Delimited, Inbox, Marker, Parts, Quiet, Rule, Sftp, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +62,27 @@ ACCOUNT = Account(
     catalog_uri="http://127.0.0.1:1/iceberg",
 )
 SHA = "a" * 64
+REPORT = CheckReport(
+    source="aiq_household",
+    table="aiq.household",
+    period="2026Q3",
+    files=(),
+    is_pending=True,
+    rows=2,
+    rows_rejected=1,
+    rows_present=0,
+    period_before=None,
+    rows_before=None,
+    columns=(),
+    rejects=(),
+    findings=(),
+)
+#: What the task check returns if nobody was asked.
+CHECKED = {"report": REPORT.to_json(), "answer": None}
 
 
-def context(
-    *, key: str | None = None, conf: dict[str, Any] | None = None, run_after: str = "2026-11-22T03:00", **params: Any
-) -> Any:
-    run = SimpleNamespace(partition_key=key, conf=conf, run_after=datetime.fromisoformat(run_after).replace(tzinfo=UTC))
+def context(*, key: str | None = None, conf: dict[str, Any] | None = None, **params: Any) -> Any:
+    run = SimpleNamespace(partition_key=key, conf=conf)
     return {"dag_run": run, "params": params}
 
 
@@ -78,6 +96,9 @@ def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     def origin(*_: object) -> Iterator[str]:
         yield "origin"
 
+    monkeypatch.setattr(
+        triggers, "find_source", lambda name: SCHEDULED if name == SCHEDULED.name else find_source(name)
+    )
     for module in (load, delivery):
         monkeypatch.setattr(module, "account_from_connection", lambda: ACCOUNT)
         monkeypatch.setattr(module, "open_origin", origin)
@@ -90,14 +111,8 @@ def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     ("source", "run", "period"),
     [
         (SCHEDULED, {"key": "2026Q3"}, "2026Q3"),
-        (SCHEDULED, {"conf": {"period": "2026Q3"}}, "2026Q3"),
         (SCHEDULED, {"key": "2026Q3", "conf": {"period": "2026Q3"}}, "2026Q3"),
         (ON_DEMAND, {"key": "2026-11-20"}, "2026-11-20"),
-        (ON_DEMAND, {"conf": {"period": "2026-11-20"}}, "2026-11-20"),
-        # 03:00 UTC is the previous evening in New York
-        (ON_DEMAND, {"run_after": "2026-11-22T03:00"}, "2026-11-21"),
-        # the form's default date is that of the last DAG parse; only values sent with the run are used
-        (ON_DEMAND, {"period": "2026-11-30", "run_after": "2026-11-22T12:00"}, "2026-11-22"),
     ],
 )
 def test_the_period_of_a_run(source: Source, run: dict[str, Any], period: str) -> None:
@@ -108,10 +123,10 @@ def test_the_period_of_a_run(source: Source, run: dict[str, Any], period: str) -
     ("run", "message"),
     [
         ({}, "no period"),
-        ({"conf": {"period": None}}, "no period"),
+        ({"conf": {"period": "2026Q3"}}, "no period"),
         ({"key": "2026Q3", "conf": {"period": "2026Q2"}}, "different periods; expected '2026Q3', found '2026Q2'"),
         ({"key": "2026-11"}, "does not parse"),
-        ({"conf": {"period": "../../2026Q3"}}, "does not parse"),
+        ({"key": "../../2026Q3"}, "does not parse"),
     ],
 )
 def test_a_run_without_one_valid_period_fails(run: dict[str, Any], message: str) -> None:
@@ -179,15 +194,25 @@ def test_a_refusal_says_which_task_to_clear(monkeypatch: pytest.MonkeyPatch, err
         )
 
 
+def test_a_file_that_changed_keeps_its_own_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise FileChangedError("the file changed", next_step="clear the task await of this run")
+
+    monkeypatch.setattr(steps, "land", fail)
+    task = LandFile(task_id="land", source=SCHEDULED, file=asdict(remote()))
+    with pytest.raises(FileChangedError, match=r"Next: clear the task await of this run\.$"):
+        task.execute(context(key="2026Q3"))
+
+
 def test_files_without_rows_are_in_the_asset_event(monkeypatch: pytest.MonkeyPatch) -> None:
     files = tuple(
         FileResult(name=name, sha256=SHA, status=status, rows_read=rows, rows_loaded=rows, rows_rejected=0)
         for name, status, rows in (("a.gz", "loaded", 3), ("b.gz", "empty", 0))
     )
     result = LoadResult(source="aiq_household", table="aiq.household", period="2026Q3", snapshot_id=7, files=files)
-    monkeypatch.setattr(steps, "commit", lambda *_: result)
+    monkeypatch.setattr(steps, "commit", lambda *_, **__: result)
     table, event = Asset("aiq.household"), SimpleNamespace(add_partitions=lambda _: None)
-    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=[], outlets=[table])
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=[], check=CHECKED, outlets=[table])
     returned = task.execute(context(key="2026Q3") | {"outlet_events": {table: event}})
     assert event.extra["files_without_rows"] == 1
     assert [file["status"] for file in returned["files"]] == ["loaded", "empty"]
@@ -204,8 +229,8 @@ def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.M
         files=(FileResult(name="a.gz", sha256=SHA, status="loaded", rows_read=3, rows_loaded=2, rows_rejected=1),),
     )
 
-    def commit(*arguments: object) -> LoadResult:
-        received.extend(arguments)
+    def commit(*arguments: object, is_whole: bool, **_: object) -> LoadResult:
+        received.extend([*arguments, is_whole])
         return result
 
     class Event:
@@ -220,9 +245,12 @@ def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.M
     staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_valid=2, rows_rejected=1)
     # Airflow passes the results of several mapped tasks as a sequence, and the result of a single one by itself
     results = iter([asdict(staged)]) if as_sequence else asdict(staged)
-    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=results, outlets=[table])
+    answer = Answer(action="replace", by="A. Maple", reason="corrected", removes=[SHA])
+    check = CHECKED | {"answer": asdict(answer)}
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=results, check=check, outlets=[table])
     returned = task.execute(context(key="2026Q3", expected_rows=3) | {"outlet_events": {table: event}})
-    assert received == [ACCOUNT, SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), [staged], 3]
+    period = SCHEDULED.cadence.parse("2026Q3")
+    assert received == [ACCOUNT, SCHEDULED, period, [staged], 3, REPORT, answer, True]
     assert event.keys == ["2026Q3"]
     assert event.extra == {
         "source": "aiq_household",
@@ -232,6 +260,8 @@ def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.M
         "rows_read": 3,
         "rows_loaded": 2,
         "rows_rejected": 1,
+        "by": "A. Maple",
+        "reason": "corrected",
     }
     assert json.loads(json.dumps(returned)) == returned
     assert returned["files"][0]["status"] == "loaded"
@@ -246,6 +276,7 @@ def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.M
         (PeriodError("x"), RetryAction.FAIL),
         (DeliveryLateError("x"), RetryAction.FAIL),
         (TransferError("x"), RetryAction.DEFAULT),
+        (FileChangedError("x"), RetryAction.FAIL),
         (CommitError("x"), RetryAction.DEFAULT),
         (MemoryError(), RetryAction.DEFAULT),
     ],
@@ -255,6 +286,15 @@ def test_only_errors_that_a_retry_can_fix_are_retried(error: Exception, action: 
 
 
 # --- await --------------------------------------------------------------------------------------------------------
+
+
+def found(*files: RemoteFile, **details: Any) -> Listing:
+    return Listing(files=files, **details)
+
+
+def fired(*files: RemoteFile, found: str, **details: Any) -> dict[str, Any]:
+    """What the trigger fires."""
+    return {"files": [asdict(file) for file in files], "found": found, "skipped": [], "complete": True} | details
 
 
 def fake_polls(monkeypatch: pytest.MonkeyPatch, module: Any, *results: Any) -> None:
@@ -281,7 +321,7 @@ def deferred_trigger(monkeypatch: pytest.MonkeyPatch, key: str, *results: Any) -
 
 
 def test_without_a_marker_the_first_poll_never_completes_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    trigger = deferred_trigger(monkeypatch, "2026Q4", ([remote()], None))
+    trigger = deferred_trigger(monkeypatch, "2026Q4", found(remote()))
     assert trigger.seen == [asdict(remote())]
     assert trigger.late_at == SCHEDULED.cadence.due(SCHEDULED.cadence.parse("2026Q4")).timestamp()
     assert trigger.interval_s == 60
@@ -291,7 +331,7 @@ def test_a_run_waits_a_minimum_time_if_the_period_is_already_due(monkeypatch: py
     monkeypatch.setenv("GV_MIN_WAIT_S", "100")
     monkeypatch.setenv("GV_POLL_INTERVAL_S", "1")
     before = time.time()
-    trigger = deferred_trigger(monkeypatch, "2020Q1", ([], None))
+    trigger = deferred_trigger(monkeypatch, "2020Q1", found())
     assert before + 100 <= trigger.late_at <= time.time() + 100
     assert trigger.interval_s == 8
 
@@ -307,8 +347,35 @@ def test_a_wrong_connection_fails_immediately(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_done_marker_ends_the_wait_at_the_first_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_polls(monkeypatch, delivery, ([remote()], True))
-    assert AwaitDelivery(task_id="await", source=SCHEDULED).execute(context(key="2026Q4")) == [asdict(remote())]
+    source = with_rules(Marker("{period}.done"))
+    fake_polls(monkeypatch, delivery, found(remote(), markers=frozenset({"2026Q4.done"})))
+    assert AwaitDelivery(task_id="await", source=source).execute(context(key="2026Q4")) == [asdict(remote())]
+
+
+def with_rules(*rules: Rule) -> Source:
+    return replace(SCHEDULED, delivery=replace(SCHEDULED.delivery, complete=rules))
+
+
+def test_a_run_waits_longer_by_the_duration_of_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = with_rules(Quiet(timedelta(hours=1)))
+    for setting, minimum in (("", 4200.0), ("7", 607.0)):
+        monkeypatch.setenv("GV_MAX_QUIET_S", setting)
+        fake_polls(monkeypatch, delivery, found(remote()))
+        before = time.time()
+        with pytest.raises(TaskDeferred) as raised:
+            AwaitDelivery(task_id="await", source=source).execute(context(key="2020Q1"))
+        trigger = raised.value.trigger
+        assert isinstance(trigger, DeliveryTrigger)
+        assert before + minimum <= trigger.late_at <= time.time() + minimum
+        assert before <= trigger.unchanged_since <= time.time()
+
+
+def test_files_that_are_known_and_skipped_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    task = AwaitDelivery(task_id="await", source=SCHEDULED)
+    task.resume(context(key="2026Q3"), fired(remote(), found="1 file(s), 3 bytes", skipped=["layout.txt"]))
+    log = capsys.readouterr().out
+    assert "aiq_household 2026Q3: the delivery is complete: 1 file(s), 3 bytes" in log
+    assert "known and skipped: layout.txt" in log
 
 
 def fired_event(trigger: DeliveryTrigger) -> dict[str, Any]:
@@ -322,56 +389,65 @@ def fired_event(trigger: DeliveryTrigger) -> dict[str, Any]:
 
 def new_trigger(late_in_s: float = 60.0, seen: list[dict[str, Any]] | None = None) -> DeliveryTrigger:
     return DeliveryTrigger(
-        source="aiq_household", period="2026Q3", seen=seen or [], late_at=time.time() + late_in_s, interval_s=0.0
+        source=SCHEDULED.name, period="2026Q3", seen=seen or [], late_at=time.time() + late_in_s, interval_s=0.0
     )
 
 
 def test_a_delivery_that_does_not_change_between_two_polls_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     growing, grown = remote(size=3), remote(size=4)
-    fake_polls(monkeypatch, triggers, ([], None), ([growing], None), ([grown], None), ([grown], None))
-    assert fired_event(new_trigger()) == {"files": [asdict(grown)], "complete": True}
+    fake_polls(monkeypatch, triggers, found(), found(growing), found(grown), found(grown))
+    assert fired_event(new_trigger()) == fired(grown, found="1 file(s), 4 bytes")
 
 
 def test_the_worker_s_poll_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_polls(monkeypatch, triggers, ([remote()], None))
+    fake_polls(monkeypatch, triggers, found(remote()))
     assert fired_event(new_trigger(seen=[asdict(remote())]))["complete"]
 
 
-def test_a_file_that_arrives_with_the_marker_during_a_poll_is_not_missed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first, last, marker = (remote(name=f"HW_CONSUMER_2026Q3{end}") for end in ("_1.zip", "_2.zip", ".done"))
-
-    class Folder:
-        """A folder that receives the rest of the delivery between the first and the second listing."""
-
-        listings: ClassVar = [[first]]
-
-        def list(self, _: str) -> list[RemoteFile]:
-            return self.listings.pop() if self.listings else [first, last, marker]
-
-    monkeypatch.setattr(triggers, "open_origin", lambda *_: nullcontext(Folder()))
-    monkeypatch.setattr(triggers, "account_from_connection", lambda: None)
-    source = find_source("healthwise_consumer")
-    period = source.cadence.parse("2026Q3")
-    assert triggers.poll(source, period) == ([first, last], False)
-    assert triggers.poll(source, period) == ([first, last], True)
-
-
 def test_a_failed_poll_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_polls(monkeypatch, triggers, ([remote()], None), ServiceError("away"), ([remote()], None))
+    fake_polls(monkeypatch, triggers, found(remote()), ServiceError("away"), found(remote()))
     assert fired_event(new_trigger())["complete"]
 
 
 def test_a_delivery_that_does_not_arrive_in_time_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_polls(monkeypatch, triggers, ([remote(size=3)], None))
+    fake_polls(monkeypatch, triggers, found(remote(size=3)))
     event = fired_event(new_trigger(late_in_s=-1))
-    assert event == {"files": [asdict(remote(size=3))], "complete": False}
-    message = r"2026Q3 arrived in time; expected .* found 1 file\(s\), still changing"
+    waiting = "1 file(s), 3 bytes; waiting for another poll that finds no change"
+    assert event == fired(remote(size=3), found=waiting, complete=False)
+    message = r"2026Q3 arrived in time; expected .* found 1 file\(s\), 3 bytes; waiting for another poll"
     with pytest.raises(DeliveryLateError, match=message):
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
     with pytest.raises(DeliveryLateError, match=r"by 2026-10-22 18:00 New York, found none"):
-        AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), {**event, "files": []})
+        AwaitDelivery(task_id="await", source=SCHEDULED).resume(
+            context(key="2026Q3"), {**event, "files": [], "found": "none"}
+        )
+
+
+def test_a_late_delivery_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = with_rules(Parts("{part}of{parts}"))
+    monkeypatch.setattr(triggers, "find_source", lambda _: source)
+    fake_polls(monkeypatch, triggers, found(*(remote(f"{part}of8") for part in range(1, 9) if part != 4)))
+    event = json.loads(json.dumps(fired_event(new_trigger(late_in_s=-1))))
+    with pytest.raises(DeliveryLateError, match=r"found 7 file\(s\), 21 bytes; 7 of 8 arrived; missing: part 4\. "):
+        AwaitDelivery(task_id="await", source=source).resume(context(key="2026Q3"), event)
+
+
+def test_quiet_is_counted_from_what_the_worker_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triggers, "find_source", lambda _: with_rules(Quiet(timedelta(hours=1))))
+    for seen_for_s, complete in ((3601.0, True), (3000.0, False)):
+        fake_polls(monkeypatch, triggers, found(remote()))
+        trigger = new_trigger(late_in_s=-1, seen=[asdict(remote())])
+        trigger.unchanged_since = time.time() - seen_for_s
+        again = DeliveryTrigger(**json.loads(json.dumps(trigger.serialize()[1])))
+        assert fired_event(again)["complete"] is complete
+
+
+def test_a_trigger_of_an_earlier_version_counts_quiet_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triggers, "find_source", lambda _: with_rules(Quiet(timedelta(hours=1))))
+    fake_polls(monkeypatch, triggers, found(remote()))
+    arguments = new_trigger(late_in_s=-1, seen=[asdict(remote())]).serialize()[1]
+    del arguments["unchanged_since"]
+    assert not fired_event(DeliveryTrigger(**arguments))["complete"]
 
 
 @pytest.mark.parametrize(
@@ -385,8 +461,8 @@ def test_a_delivery_that_does_not_arrive_in_time_is_late(monkeypatch: pytest.Mon
 def test_no_failure_of_a_poll_ends_the_wait(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: Exception, reason: str
 ) -> None:
-    fake_polls(monkeypatch, triggers, failure, ([remote()], None), failure, ([remote()], None))
-    assert fired_event(new_trigger()) == {"files": [asdict(remote())], "complete": True}
+    fake_polls(monkeypatch, triggers, failure, found(remote()), failure, found(remote()))
+    assert fired_event(new_trigger()) == fired(remote(), found="1 file(s), 3 bytes")
     fake_polls(monkeypatch, triggers, failure)
     event = fired_event(new_trigger(late_in_s=-1))
     assert event == {"files": [], "complete": False, "failure": reason}
@@ -397,7 +473,7 @@ def test_no_failure_of_a_poll_ends_the_wait(
 
 def test_what_a_person_must_fix_ends_the_wait_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = ConfigurationError("the server refuses our login", source="aiq_household", next_step="check the user")
-    fake_polls(monkeypatch, triggers, ([], None), refused)
+    fake_polls(monkeypatch, triggers, found(), refused)
     event = json.loads(json.dumps(fired_event(new_trigger())))
     with pytest.raises(ConfigurationError) as raised:
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
@@ -416,7 +492,8 @@ def test_a_serialized_trigger_can_be_created_again() -> None:
     trigger = new_trigger(seen=[asdict(remote())])
     path, arguments = trigger.serialize()
     assert path == "growth_verticals.sensors.triggers.DeliveryTrigger"
-    assert DeliveryTrigger(**json.loads(json.dumps(arguments))).serialize() == trigger.serialize()
+    again = DeliveryTrigger(**json.loads(json.dumps(arguments)))
+    assert json.dumps(again.serialize()) == json.dumps(trigger.serialize())
 
 
 def test_there_is_no_wait_for_named_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from growth_verticals.cadence import OnDemand
+from growth_verticals.cadence import OnDemand, Quarterly
 from growth_verticals.errors import DeclarationError
 from growth_verticals.source import S3, Delimited, Inbox, Maintenance, Sftp, Source
 
@@ -32,6 +32,8 @@ def test_a_minimal_source_has_the_maintenance_defaults_of_aws():
         ({"table": "acme.Person"}, "in lower case"),
         ({"max_rejected": 1.01}, "must be a share; expected 0 to 1"),
         ({"extra_columns": "kept"}, "extra_columns is not valid; expected ignore or refuse or keep"),
+        ({"since": "2026-11-22"}, "an on-demand source cannot have `since`; found 2026-11-22"),
+        ({"cadence": Quarterly(), "since": "2026-11"}, "`since` is not a period of the cadence; expected .* 2026Q4"),
     ],
 )
 def test_a_source_with_an_invalid_argument_is_refused(arguments: dict[str, Any], message: str):

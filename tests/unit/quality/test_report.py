@@ -47,7 +47,6 @@ def report(*outcomes: str) -> CheckReport:
         columns=(ColumnChange(column="visits", null_share=0.5, null_share_before=None),),
         rejects=(RejectedCount(column="visits", reason="not_an_integer", records=1),),
         findings=tuple(map(finding, outcomes)),
-        profile={"rows": 4, "columns": {"visits": {"nulls": 2, "min": 1, "max": 3}}},
     )
 
 

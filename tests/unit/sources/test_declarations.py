@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from growth_verticals.cadence import Period
 from growth_verticals.contract.ddl import read_ddl
 from growth_verticals.contract.declared import SCHEMAS, contract_of
 from growth_verticals.contract.table import PartitionField
 from growth_verticals.declarations import SOURCES_FOLDER, read_sources
-from growth_verticals.source import Inbox, Source, expand_tokens
+from growth_verticals.delivery import RemoteFile
+from growth_verticals.landing.complete import Listing, Watch
+from growth_verticals.source import Inbox, Marker, Quiet, Source, expand_tokens, shell_pattern
 
 SAMPLES = Path(__file__).parents[3] / "include" / "samples"
 SOURCES = read_sources()
@@ -67,6 +70,38 @@ def test_a_sample_file_matches_only_its_own_source() -> None:
             assert matching == [name], file["drop"]
 
 
+@every_source
+def test_a_delivery_that_is_waited_for_declares_when_it_is_complete(source: Source) -> None:
+    assert bool(source.delivery.rules) != isinstance(source.delivery, Inbox)
+
+
+@every_source
+def test_a_sample_is_complete_by_its_source_s_rules_and_without_any_one_file_it_is_not(source: Source) -> None:
+    if isinstance(source.delivery, Inbox):
+        return
+    sample = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))[source.name]
+    names = [file["drop"].rpartition("/")[2] for file in sample["files"]]
+    period = source.cadence.parse(sample["period"])
+
+    def is_complete(names: list[str]) -> bool:
+        listing = listing_of(source, period, names)
+        watch = Watch(source, period, max_quiet_s=1.0)
+        return [watch.update(listing, now).complete for now in (0.0, 1.0)][-1]
+
+    assert is_complete(names)
+    needed = not any(isinstance(rule, Quiet) for rule in source.delivery.rules)  # the last resort counts nothing
+    for name in names:
+        assert is_complete([other for other in names if other != name]) != needed or len(names) == 1
+    assert not is_complete([])
+
+
+def listing_of(source: Source, period: Period, names: list[str]) -> Listing:
+    """What a poll finds when files of these names are there."""
+    markers = {expand_tokens(rule.name, period) for rule in source.delivery.rules if isinstance(rule, Marker)}
+    files = [RemoteFile(name=name, uri=f"s3://v/{name}", size=1, modified=0.0) for name in names if name not in markers]
+    return Listing(files=tuple(files), markers=frozenset(markers & set(names)))
+
+
 def matches(source: Source, period: str, uri: str) -> bool:
     """Whether `uri` matches the folder and the pattern of `source` for `period`."""
     if isinstance(source.delivery, Inbox) or not re.fullmatch(source.cadence.pattern, period):
@@ -74,7 +109,7 @@ def matches(source: Source, period: str, uri: str) -> bool:
     folder, _, name = uri.partition("://")[2].partition("/")[2].rpartition("/")
     parsed = source.cadence.parse(period)
     declared_folder = expand_tokens(source.delivery.folder, parsed).strip("/")
-    return folder == declared_folder and fnmatchcase(name, expand_tokens(source.delivery.pattern, parsed))
+    return folder == declared_folder and fnmatchcase(name, shell_pattern(source.delivery.pattern, parsed))
 
 
 @every_source

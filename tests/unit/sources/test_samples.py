@@ -116,7 +116,8 @@ def test_the_header_has_every_required_column(name: str, file: dict[str, str]) -
     if isinstance(source.format, JsonLines):
         header = list(json.loads(records[0][0]))
     normalized = {re.sub(r"[ .-]", "_", column.strip().lower()) for column in header}
-    columns = {source.aliases.get(column, column) for column in normalized}
+    aliases = {alias.vendor: alias.column for alias in source.aliases}
+    columns = {aliases.get(column, column) for column in normalized}
     contract = contract_of(source)
     assert {column.name for column in contract.columns if column.required} <= columns
     unknown = columns - {column.name for column in contract.columns}
@@ -164,13 +165,13 @@ def test_a_file_contains_no_real_email_addresses_or_phone_numbers(name: str, fil
 def test_the_samples_contain_cases_that_are_difficult_to_read() -> None:
     files = {file["path"].rpartition("/")[2]: SAMPLES / file["path"] for _, file in FILES}
     raw = {name: path.read_bytes() for name, path in files.items()}
-    part1, part2 = (records_of(files[f"AIQ_HH_2026Q3_part{n}.txt.gz"], SOURCES["aiq_household"]) for n in (1, 2))
+    part1, part2 = (records_of(files[f"AIQ_HH_2026Q3_part{n}of2.txt.gz"], SOURCES["aiq_household"]) for n in (1, 2))
     georgia, ohio = (records_of(files[f"{state}.csv"], SOURCES["statara_political"]) for state in ("GA", "OH"))
     leads = records_of(files["ls_corp_leads.csv"], SOURCES["ls_corp"])
 
     assert raw["horace_mann_autumn.csv"].startswith(codecs.BOM_UTF8)
     assert raw["horace_mann_autumn.csv"].count(b"\r\n") == 451
-    assert len(re.findall(rb"\x1f\x8b\x08\0\0\0\0\0", raw["AIQ_HH_2026Q3_part1.txt.gz"])) == 2, "two gzip members"
+    assert len(re.findall(rb"\x1f\x8b\x08\0\0\0\0\0", raw["AIQ_HH_2026Q3_part1of2.txt.gz"])) == 2, "two gzip members"
     with pytest.raises(UnicodeDecodeError):
         raw["causeway_people.csv"].decode("utf-8")
     assert set(part1[0]) == set(part2[0])
