@@ -40,7 +40,8 @@ clean: stop  ## Stop the demo and remove its data
 	@rm -rf .state
 
 .PHONY: test
-test: install lint unit integration faults system  ## Lint and all tests
+test: install  ## Lint and all tests except the long ones, two suites at a time: under 15 minutes on two cores
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint faults integration system-short unit
 
 .PHONY: lint
 lint: install  ## ruff, mypy, import-linter, cfn-lint
@@ -63,8 +64,11 @@ integration: install  ## Integration tests against the stand-in's servers
 faults: install  ## Exactly-once tests with injected faults (FAULTS_N=1000: that many random campaigns too)
 	@$(VENV)/bin/pytest tests/faults
 	@[ -z "$(FAULTS_N)" ] || $(RUN)/python -m tests.faults.campaign
-system: install  ## System tests: deliveries through a real Airflow
+system: install  ## System tests: deliveries through a real Airflow, the long ones too
 	@$(VENV)/bin/pytest tests/system
+.PHONY: system-short
+system-short: install
+	@$(VENV)/bin/pytest tests/system -m "not long"
 
 .PHONY: cfn-check
 cfn-check: install  ## Check the CloudFormation templates with checkov (in a separate environment: checkov pins old packages)

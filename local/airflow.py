@@ -161,10 +161,10 @@ class Airflow:
     @cached_property
     def _client(self) -> httpx.Client:
         user, password = self.login
-        response = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=30)
+        response = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=60)
         response.raise_for_status()
         token = response.json()["access_token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
     def _discard_client(self) -> None:
         client = self.__dict__.pop("_client", None)

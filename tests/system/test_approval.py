@@ -66,7 +66,7 @@ def newest_actor(stand_in: Settings) -> tuple[str, str | None]:
     ("period", "option", "state", "expected"),
     [
         ("2026-10-05", REPLACE, "success", sorted(NEW)),
-        ("2026-10-06", ADD, "success", sorted(OLD + NEW)),
+        pytest.param("2026-10-06", ADD, "success", sorted(OLD + NEW), marks=pytest.mark.long),
         ("2026-10-07", REFUSE, "failed", sorted(OLD)),
     ],
 )
@@ -90,6 +90,7 @@ def test_a_corrected_file_is_loaded_as_a_person_answers(
         assert f"refused the delivery: {REASON}" in last_log(airflow, SOURCE.name, second, "check")
 
 
+@pytest.mark.long
 def test_without_an_answer_in_time_the_delivery_is_refused(airflow: Airflow, stand_in: Settings) -> None:
     period = "2026-10-08"
     assert airflow.wait(SOURCE.name, trigger(airflow, stand_in, period, *OLD)) == "success"

@@ -40,6 +40,7 @@ dag = delivery_dag(
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # it starts Airflow twice
 def test_two_weeks_of_missed_days_are_run_oldest_first_although_the_scheduler_is_stopped_between(
     stand_in: Settings, tmp_path: Path

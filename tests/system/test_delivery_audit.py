@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from growth_verticals.declarations import find_source
 from local import standin, vendors
 from local.readback import read_table
@@ -26,6 +28,7 @@ SOURCE = find_source(NAME)
 PERIOD = SOURCE.cadence.before(SOURCE.cadence.latest_open(datetime.now(UTC)))
 
 
+@pytest.mark.long
 def test_a_late_part_is_found_and_loaded_once(airflow: Airflow, stand_in: Settings) -> None:
     deliver(stand_in, "GA.csv")
     airflow.wait_for_dag(NAME)
