@@ -20,8 +20,9 @@ from growth_verticals.account import Account
 from growth_verticals.cadence import BUSINESS_ZONE
 from growth_verticals.catalog.load_summary import MAX_REASON
 from growth_verticals.cli.output import operator
+from growth_verticals.cli.questions import answer_to_restatement, approval_of_checks
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import Answer, FileResult, LoadResult
+from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import ContractError, DeliveryError
 from growth_verticals.source import OnDemand
 
@@ -115,21 +116,19 @@ def run(arguments: argparse.Namespace) -> int:
     checked: CheckReport | None = None
     try:
         staged.extend(stage_all(account, source, period, arguments.files))
-        removes = leaving_files(account, source, period, staged, arguments.restated)
+        answer = answer_to_restatement(account, source, period, staged, arguments.restated, arguments.reason)
         checked = steps.check(
             account,
             source,
             period,
             staged,
             expected_sums=dict(arguments.expect_sum),
-            leaving=removes if arguments.restated else None,
+            leaving=answer.removes if answer else None,
             is_whole=False,
         )
-        answer = answer_for(checked, arguments.approve)
-        if arguments.restated and (answer or not checked.with_outcome("ask")):
-            answer = Answer(
-                action=arguments.restated, by=operator(None).by, reason=arguments.reason, removes=tuple(removes)
-            )
+        if checked.with_outcome("ask"):
+            approval = approval_of_checks(checked, arguments.approve)
+            answer = (answer or approval) if approval else None
         result = steps.commit(
             account,
             source,
@@ -158,38 +157,6 @@ def stage_all(account: Account, source: Source, period: Period, paths: list[Path
     origin = LocalOrigin()
     landed = steps.land_all(account, origin, source, period, [origin.file(path) for path in paths])
     return steps.stage(account, source, period, landed)
-
-
-def leaving_files(
-    account: Account, source: Source, period: Period, staged: list[StagedFile], restated: str | None
-) -> list[str]:
-    """Return the digests of the loaded files that `--restated` removes. Tells the person which they are."""
-    if restated not in ("replace", "replace_period"):
-        return []
-    whole_period = restated == "replace_period"
-    restatement = steps.find_restated(account, source, period, staged, whole_period=whole_period)
-    if restatement is None:
-        return []
-    print(f"gv: {restatement.describe()}", file=sys.stderr)
-    return [file.sha256 for file in restatement.leaves]
-
-
-def answer_for(checked: CheckReport, approval: str | None) -> Answer | None:
-    """Return the approval of a delivery for which a check asks; None if it does not ask, or nobody approves.
-
-    Without `--approve`, a person on a terminal is asked for the reason.
-    """
-    questions = checked.with_outcome("ask")
-    if not questions or checked.outcome == "refuse":
-        return None
-    if approval is None and sys.stdin.isatty() and sys.stderr.isatty():
-        for finding in questions:
-            print(f"?  {finding.sentence()}", file=sys.stderr)
-        print(
-            "To load the delivery, enter the reason. To refuse it, press Enter: ", end="", file=sys.stderr, flush=True
-        )
-        approval = sys.stdin.readline().strip() or None
-    return Answer(action="load", by=operator(None).by, reason=approval) if approval else None
 
 
 def current_period(source: Source) -> Period:

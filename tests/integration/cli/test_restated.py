@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+
+import pytest
 
 from .conftest import Acme
 
@@ -46,3 +49,33 @@ def test_add_and_refuse_are_answers_too(acme: Acme, tmp_path: Path):
     assert acme.read(NAMES) == [("p1",)]
     assert acme.gv(*answer, "add").returncode == 0
     assert acme.read(NAMES) == [("p1",), ("p2",)]
+
+
+class Terminal(io.StringIO):
+    """A person's answers, typed on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("replace\nnew phones\n", ["p2"]),
+        ("add\nboth are right\n", ["p1", "p2"]),
+        ("refuse\n", ["p1"]),
+        ("replace\n\n", ["p1"]),
+        ("", ["p1"]),
+    ],
+)
+def test_on_a_terminal_a_person_is_asked(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, expected: list[str]
+):
+    acme.gv("load", "acme", write(tmp_path, "p1"), "--period", DAY)
+    prompts = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    monkeypatch.setattr("sys.stderr", prompts)
+    result = acme.gv("load", "acme", write(tmp_path, "p2"), "--period", DAY)
+    assert "leads.csv (1 rows, 0 rejects) would leave" in prompts.getvalue()
+    assert acme.read(NAMES) == [(each,) for each in expected]
+    assert result.returncode == (1 if expected == ["p1"] else 0)
