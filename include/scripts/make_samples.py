@@ -22,7 +22,8 @@ from sampling.values import STATES, Person, cell_maker
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.contract.table import Column
 from growth_verticals.declarations import read_sources
-from growth_verticals.source import S3, Delimited, Excel, JsonLines, Parquet, Sftp, expand_tokens
+from growth_verticals.patterns import expand_tokens
+from growth_verticals.source import S3, Delimited, Excel, JsonLines, Parquet, Sftp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

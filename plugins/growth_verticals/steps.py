@@ -9,17 +9,15 @@ reads rejected records again after a fix, and loads those that are valid now.
 from __future__ import annotations
 
 import logging
-import os
-import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.delivery import SMALL_FILE_BYTES
-from growth_verticals.errors import ColumnsRefusedError, FileRefusedError, GrowthVerticalsError
+from growth_verticals.errors import ColumnsRefusedError
+from growth_verticals.landed_copies import hide_row_values, open_reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,9 +25,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
-    from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import Actor, Answer, LandedFile, LoadResult, RemoteFile, Restatement, StagedFile
-    from growth_verticals.drift.proposed import ProposedPatch
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.landing.complete import Listing
     from growth_verticals.landing.origins import Origin
@@ -41,8 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: What a wrong record makes Python code raise.
-_CAUSED_BY_RECORDS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError)
 #: Files that `land_all` copies at the same time.
 MAX_CONCURRENT_LANDINGS = 8
 
@@ -98,60 +92,16 @@ def stage(
     contract = contract_of(source)
 
     def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
-        return _open_reader(account, source, period, contract, file, keys)
+        return open_reader_of(account, source, period, contract, file, keys)
 
     try:
         with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):
             return stage_files(open_catalog(account), contract, source.name, period, landed, open_file, again=again)
     except ColumnsRefusedError as error:
-        _log_proposal(account, source, period, landed, error, keys)
+        from growth_verticals.drift.landed import log_proposal
+
+        log_proposal(account, source, period, landed, error, keys)
         raise
-
-
-def propose_patch(
-    source: Source, period: Period, raw: BinaryIO, name: str, keys: KeyFinder | None = None
-) -> ProposedPatch:
-    """Return the patch of the SQL file and the declaration that would make a file's columns fit. Changes nothing.
-
-    Reads the header and one block of records. See `drift/proposed.py` for the errors.
-
-    :param raw: the file's bytes, seekable, as the vendor sent them.
-    """
-    from growth_verticals.drift import proposed
-
-    with hide_row_values(source.name, name):
-        return proposed.propose_patch(raw, name, source, contract_of(source), period, keys)
-
-
-def propose_landed_patch(
-    account: Account, source: Source, period: Period, landed: LandedFile, keys: KeyFinder | None = None
-) -> ProposedPatch:
-    """Return `propose_patch` of a landed copy."""
-    from growth_verticals.landing.land import open_landed
-
-    with closing(open_landed(account, landed)) as raw:
-        return propose_patch(source, period, raw, landed.name, keys)
-
-
-def _log_proposal(
-    account: Account,
-    source: Source,
-    period: Period,
-    landed: Sequence[LandedFile],
-    refusal: ColumnsRefusedError,
-    keys: KeyFinder | None,
-) -> None:
-    """Log the patch for the refused file. Whatever goes wrong here must not hide the refusal itself."""
-    # A member of an archive is called `archive!member`.
-    for file in landed:
-        if refusal.file == file.name or (refusal.file or "").startswith(f"{file.name}!"):
-            try:
-                patch = propose_landed_patch(account, source, period, file, keys)
-            except (GrowthVerticalsError, OSError) as error:
-                logger.info("%s: %s: no patch can be proposed: %s", source.name, file.name, type(error).__name__)
-            else:
-                logger.error("%s: %s: the columns do not fit.\n%s", source.name, file.name, patch.text())
-            return
 
 
 def check(
@@ -319,7 +269,7 @@ def replay(
         if landed is None:
             yield None
             return
-        with _open_reader(account, source, period, contract, landed, keys) as reader:
+        with open_reader_of(account, source, period, contract, landed, keys) as reader:
             yield reader
 
     return replay_rejected(
@@ -345,54 +295,5 @@ def header_line(account: Account, source: Source, period: Period, name: str, sha
     landed = find_landed(account, source.name, period, name, sha256)
     if landed is None:
         return None
-    with _open_reader(account, source, period, contract_of(source), landed) as reader:
+    with open_reader_of(account, source, period, contract_of(source), landed) as reader:
         return export.header_line(reader)
-
-
-@contextmanager
-def _open_reader(
-    account: Account,
-    source: Source,
-    period: Period,
-    contract: TableContract,
-    landed: LandedFile,
-    keys: KeyFinder | None = None,
-) -> Iterator[Reader]:
-    """Yield a reader of the landed copy, and close the copy afterwards."""
-    from growth_verticals.files import open_reader
-    from growth_verticals.landing.land import open_landed
-
-    with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
-        yield open_reader(raw, landed.name, source, contract, keys, period)
-
-
-@contextmanager
-def hide_row_values(source: str, file: str | None) -> Iterator[None]:
-    """Replace the exceptions that a record can cause with `FileRefusedError`, without their text.
-
-    Arrow's and Python's messages quote cells, which must not be logged. Errors of this package, of the services and of
-    the operating system pass unchanged.
-    """
-    import pyarrow as pa
-
-    try:
-        yield
-    except (GrowthVerticalsError, OSError, MemoryError):
-        raise
-    except (pa.ArrowException, *_CAUSED_BY_RECORDS) as error:
-        who = "Arrow" if isinstance(error, pa.ArrowException) else "this program"
-        raise FileRefusedError(
-            f"{who} cannot read or write these records",
-            source=source,
-            file=file,
-            found=f"{type(error).__name__} in {_place_of(error)}",
-            next_step="run ./gv load with GV_DEBUG=1 on a machine that may show rows; the output shows the cell",
-        ) from (error if "GV_DEBUG" in os.environ else None)
-
-
-def _place_of(error: Exception) -> str:
-    """Return the function, file and line in this package that raised an exception."""
-    frames = traceback.extract_tb(error.__traceback__)
-    package = str(Path(__file__).parent)
-    frame = next((frame for frame in reversed(frames) if frame.filename.startswith(package)), frames[-1])
-    return f"{frame.name} ({Path(frame.filename).name}:{frame.lineno})"

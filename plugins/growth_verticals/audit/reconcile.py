@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from growth_verticals.audit.report import SETTLED, TO_LAND, AuditedFile, AuditedPeriod
-from growth_verticals.identity import identity_of
+from growth_verticals.patterns import identity_of
 from growth_verticals.source import S3, Sftp
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from growth_verticals import steps
 from growth_verticals.cli.load import current_period, existing_file
 from growth_verticals.declarations import find_source
 
@@ -28,12 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the reasons and the diff. Return 0 if the file fits, 1 if something is proposed or has to be decided."""
+    from growth_verticals.drift.landed import propose_patch
     from growth_verticals.drift.proposed import write_patch
 
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period) if arguments.period else current_period(source)
     with arguments.file.open("rb") as raw:
-        patch = steps.propose_patch(source, period, raw, arguments.file.name)
+        patch = propose_patch(source, period, raw, arguments.file.name)
     if patch.fits:
         print(f"the columns of {arguments.file.name} fit {source.table}")
         return 0

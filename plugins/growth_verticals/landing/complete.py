@@ -19,7 +19,7 @@ from growth_verticals.landing.rules import (
     check_quiet,
     check_values,
 )
-from growth_verticals.source import expand_tokens
+from growth_verticals.patterns import expand_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,8 @@ from growth_verticals.landing.manifest import MAX_MANIFEST_BYTES, read_manifest
 from growth_verticals.landing.origins import S3Origin
 from growth_verticals.landing.rules import matches_any
 from growth_verticals.landing.uris import is_plain_name, split_s3_uri
-from growth_verticals.source import Inbox, expand_tokens
+from growth_verticals.patterns import expand_tokens
+from growth_verticals.source import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

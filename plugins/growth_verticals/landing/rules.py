@@ -10,8 +10,7 @@ from fnmatch import fnmatchcase, translate
 from typing import TYPE_CHECKING, NamedTuple
 
 from growth_verticals.completeness import MAX_FILES
-from growth_verticals.identity import identity_of
-from growth_verticals.source import RELEASE, expand_tokens, shell_pattern
+from growth_verticals.patterns import RELEASE, expand_tokens, identity_of, shell_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

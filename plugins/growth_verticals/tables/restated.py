@@ -18,8 +18,7 @@ from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.delivery import Actor, RestatedFile, Restatement
 from growth_verticals.errors import DeliveryRefusedError, RestatedError
-from growth_verticals.identity import identity_of
-from growth_verticals.source import RELEASE
+from growth_verticals.patterns import RELEASE, identity_of
 from growth_verticals.tables.ledger import NamedFile, loaded_digests, loaded_files, loaded_stagings
 from growth_verticals.tables.undo import find_loaded_files
 

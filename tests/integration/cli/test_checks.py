@@ -14,6 +14,7 @@ from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import LandedFile, StagedFile
+from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.landing.origins import LocalOrigin
 from growth_verticals.landing.uris import split_s3_uri
 from growth_verticals.quality import check as check_module
@@ -226,7 +227,7 @@ def test_a_commit_without_a_report_makes_the_checks_itself(acme: Acme, loader: L
     declare(acme, 'Rows(min=3, outcome="refuse")')
     source = find_source("acme")
     staged = staged_delivery(configured, DAYS[0], loader.path("a.csv", *people(2)))
-    with pytest.raises(steps.GrowthVerticalsError, match="rows: expected at least 3, found 2"):
+    with pytest.raises(DeliveryRefusedError, match="rows: expected at least 3, found 2"):
         steps.commit(configured, source, source.cadence.parse(DAYS[0]), staged)
     assert acme.counts() == [0, 0]
 

@@ -16,7 +16,8 @@ from growth_verticals.contract.table import PartitionField
 from growth_verticals.declarations import SOURCES_FOLDER, read_sources
 from growth_verticals.delivery import RemoteFile
 from growth_verticals.landing.complete import Listing, Watch
-from growth_verticals.source import Inbox, Marker, Quiet, Source, expand_tokens, shell_pattern
+from growth_verticals.patterns import expand_tokens, shell_pattern
+from growth_verticals.source import Inbox, Marker, Quiet, Source
 
 SAMPLES = Path(__file__).parents[3] / "include" / "samples"
 SOURCES = read_sources()

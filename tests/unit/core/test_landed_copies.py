@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from growth_verticals.errors import FileRefusedError, ServiceError
-from growth_verticals.steps import hide_row_values
+from growth_verticals.landed_copies import hide_row_values
 
 ARROW_MESSAGE = "CSV conversion error to int32: invalid value 'Willow'"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from growth_verticals.errors import DeclarationError
-from growth_verticals.identity import identity_of
-from growth_verticals.source import Inbox, shell_pattern
+from growth_verticals.patterns import identity_of, shell_pattern
+from growth_verticals.source import Inbox
 
 SAME = [
     ("log_{period}_{release}.csv", "log_2026Q4_v1.csv", "log_2026Q4_v22.csv"),

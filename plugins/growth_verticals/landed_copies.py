@@ -1,0 +1,74 @@
+"""Opens landed copies for reading, and keeps row values out of the errors that reading raises."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from growth_verticals.errors import FileRefusedError, GrowthVerticalsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from growth_verticals.account import Account
+    from growth_verticals.cadence import Period
+    from growth_verticals.contract.table import TableContract
+    from growth_verticals.delivery import LandedFile
+    from growth_verticals.files.unpack.pgp import KeyFinder
+    from growth_verticals.reader import Reader
+    from growth_verticals.source import Source
+
+#: What a wrong record makes Python code raise.
+_CAUSED_BY_RECORDS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError)
+
+
+@contextmanager
+def open_reader_of(
+    account: Account,
+    source: Source,
+    period: Period,
+    contract: TableContract,
+    landed: LandedFile,
+    keys: KeyFinder | None = None,
+) -> Iterator[Reader]:
+    """Yield a reader of a landed copy, and close the copy afterwards."""
+    from growth_verticals.files import open_reader
+    from growth_verticals.landing.land import open_landed
+
+    with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
+        yield open_reader(raw, landed.name, source, contract, keys, period)
+
+
+@contextmanager
+def hide_row_values(source: str, file: str | None) -> Iterator[None]:
+    """Replace the exceptions that a record can cause with `FileRefusedError`, without their text.
+
+    Arrow's and Python's messages quote cells, which must not be logged. Errors of this package, of the services and of
+    the operating system pass unchanged.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (GrowthVerticalsError, OSError, MemoryError):
+        raise
+    except (pa.ArrowException, *_CAUSED_BY_RECORDS) as error:
+        who = "Arrow" if isinstance(error, pa.ArrowException) else "this program"
+        raise FileRefusedError(
+            f"{who} cannot read or write these records",
+            source=source,
+            file=file,
+            found=f"{type(error).__name__} in {_place_of(error)}",
+            next_step="run ./gv load with GV_DEBUG=1 on a machine that may show rows; the output shows the cell",
+        ) from (error if "GV_DEBUG" in os.environ else None)
+
+
+def _place_of(error: Exception) -> str:
+    """Return the function, file and line in this package that raised an exception."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = str(Path(__file__).parent)
+    frame = next((frame for frame in reversed(frames) if frame.filename.startswith(package)), frames[-1])
+    return f"{frame.name} ({Path(frame.filename).name}:{frame.lineno})"
