@@ -6,6 +6,7 @@ these tests detect a wrong loader.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -61,6 +62,24 @@ FAULTS: dict[str, list[Fault]] = {
         error_before_commit(409),
         truncated_after_commit,
     ],
+}
+
+#: For other changes that commit in the same loop. `make faults FAULTS_N=…` runs all.
+FEW_FAULTS = {
+    name: faults
+    for name, faults in FAULTS.items()
+    if "FAULTS_N" in os.environ
+    or name
+    in (
+        "none",
+        "409 six times",
+        "409 after the commit",
+        "500 before the commit",
+        "500 after the commit",
+        "connection dropped after the commit",
+        "response truncated after the commit",
+        "several faults in turn",
+    )
 }
 
 

@@ -27,7 +27,7 @@ from .fault_injector import (
     killed_after_commit,
     killed_before_commit,
 )
-from .test_commit_faults import FAULTS, require_exactly_once
+from .test_commit_faults import FEW_FAULTS, require_exactly_once
 from .test_restated_faults import contents, expected
 
 #: The same bytes: under the declaration of today, two of the three rejects are valid.
@@ -90,7 +90,7 @@ def test_a_reload_is_finished_by_its_retry_after_a_crash_at_any_of_its_commits(
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("faults", FEW_FAULTS.values(), ids=FEW_FAULTS.keys())
 def test_a_reload_succeeds_exactly_once_despite_faults_and_says_who_made_it(
     account: Account, injector: FaultInjector, person: TableContract, faults: list[Fault]
 ):

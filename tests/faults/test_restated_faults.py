@@ -25,7 +25,7 @@ from .fault_injector import (
     killed_after_commit,
     killed_before_commit,
 )
-from .test_commit_faults import FAULTS, require_exactly_once
+from .test_commit_faults import FEW_FAULTS, require_exactly_once
 
 OLD, NEW = SampleFile("a", good=10, bad=2), SampleFile("a", good=7, bad=3)
 OTHER = SampleFile("b", good=3, bad=1)
@@ -70,7 +70,7 @@ def restated(catalog: RestCatalog, person: TableContract) -> None:
 
 @pytest.mark.usefixtures("restated")
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("faults", FEW_FAULTS.values(), ids=FEW_FAULTS.keys())
 def test_a_replacement_succeeds_exactly_once_despite_faults(
     account: Account, injector: FaultInjector, person: TableContract, faults: list[Fault], table: str
 ):
