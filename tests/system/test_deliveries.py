@@ -123,7 +123,8 @@ def test_every_row_of_a_delivery_is_in_the_table_or_the_rejects_table(
 def test_a_load_creates_an_asset_event_with_counts(airflow: Airflow, runs: dict[str, str], name: str) -> None:
     sample = SAMPLES[name]
     assert airflow.wait(name, runs[name]) == "success"
-    events = airflow.api("GET", "assets/events", params={"source_dag_id": name})["asset_events"]
+    of_run = {"source_dag_id": name, "source_run_id": runs[name]}
+    events = airflow.api("GET", "assets/events", params=of_run)["asset_events"]
     assert [(event["name"], event["partition_key"]) for event in events] == [(find_source(name).table, sample.period)]
     assert events[0]["extra"]["rows_read"] == sample.rows_read
     assert events[0]["extra"]["snapshot_id"] == str(airflow.result(name, runs[name], "commit")["snapshot_id"])
@@ -263,6 +264,7 @@ def test_an_empty_file_is_landed_and_refused_without_a_retry(airflow: Airflow, s
         "await": "success",
         "land": "success",
         "stage": "failed",
+        "check": "upstream_failed",
         "commit": "upstream_failed",
         "maintain": "upstream_failed",
     }
