@@ -17,6 +17,7 @@ from paramiko.pkey import UnknownKeyType
 
 from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.hooks.account import vendor_connection
+from growth_verticals.landing.sftp_protocol import start_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,9 @@ _STALL_TIMEOUT_S = 60
 
 #: Extras that make the provider's hook connect to a server whose identity it cannot verify.
 _UNSAFE_EXTRAS = ("allow_host_key_change", "no_host_key_check", "ignore_hostkey_verification", "known_hosts")
+
+#: What paramiko says of a server that stalls or hangs up during the login. It has no exception class for that.
+_LOST_DURING_LOGIN = ("timeout", "EOF")
 
 _KEY_TYPES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
@@ -50,7 +54,10 @@ def open_sftp(conn_id: str, source: str) -> Iterator[paramiko.SFTPClient]:
     try:
         _connect(client, connection, source)
         try:
-            sftp = client.open_sftp()
+            transport = client.get_transport()
+            if transport is None:
+                raise paramiko.SSHException("the connection is closed")
+            sftp = start_session(transport, _CONNECT_TIMEOUT_S)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise _no_answer(connection, source, error) from error
         channel = sftp.get_channel()
@@ -91,6 +98,8 @@ def _connect(client: paramiko.SSHClient, connection: Connection, source: str) ->
             "before you change the connection, ask the vendor over another channel whether they changed the key",
         ) from error
     except paramiko.AuthenticationException as error:
+        if any(text in str(error) for text in _LOST_DURING_LOGIN):
+            raise _no_answer(connection, source, error) from error
         raise refused("the server refuses our login", "check the user and the key with the vendor") from error
     except FileNotFoundError as error:
         raise refused("the connection's key_file does not exist here", "correct the extra key_file") from error

@@ -1,11 +1,12 @@
-"""What paramiko does not do: list a folder whose names are not all UTF-8, and stream a file in bounded memory.
+"""What paramiko does not do: give up on a server that stalls, list any folder, stream a file in bounded memory.
 
-Both speak SFTP version 3 through an open `paramiko.SFTPClient`, with its private methods for single requests and
-responses (`_request`, `_async_request`, `_read_response`). They raise the same exceptions as those methods.
+The last two speak SFTP version 3 through an open `paramiko.SFTPClient`, with its private methods for single requests
+and responses (`_request`, `_async_request`, `_read_response`). They raise the same exceptions as those methods.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,36 @@ if TYPE_CHECKING:
 #: window of 2 MiB.
 _REQUEST_SIZE = 2**15
 _REQUESTS_IN_FLIGHT = 64
+
+
+def start_session(transport: paramiko.Transport, within_s: float) -> paramiko.SFTPClient:
+    """Start an SFTP session on a connection whose login has succeeded.
+
+    paramiko waits forever for a server that stalls here, so the connection is closed after `within_s`. Raises
+    `TimeoutError` then, and otherwise what paramiko raises.
+    """
+    import paramiko
+
+    is_late = threading.Event()
+
+    def give_up() -> None:
+        is_late.set()
+        transport.close()
+
+    timer = threading.Timer(within_s, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        client = paramiko.SFTPClient.from_transport(transport)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        if is_late.is_set():
+            raise TimeoutError("the server starts no SFTP session") from error
+        raise
+    finally:
+        timer.cancel()
+    if client is None:
+        raise paramiko.SSHException("the server opens no channel")
+    return client
 
 
 def read_folder(client: Any, path: bytes) -> Iterator[tuple[bytes, paramiko.SFTPAttributes]]:

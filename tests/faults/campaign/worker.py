@@ -36,6 +36,7 @@ from growth_verticals.files import open_reader  # noqa: F401 - imported before t
 from growth_verticals.landing import find, land  # noqa: F401 - imported before the fork
 from growth_verticals.landing.file_errors import sftp_errors
 from growth_verticals.landing.origins import LocalOrigin, Origin, SftpOrigin
+from growth_verticals.landing.sftp_protocol import start_session
 from growth_verticals.tables import commit, commit_loop, replay, stage, undo  # noqa: F401 - imported before the fork
 from tests.faults.campaign.delivery import PERIOD, contract_for, source_for
 
@@ -158,9 +159,7 @@ def _open_files(job: dict[str, Any]) -> Iterator[tuple[Origin, list[RemoteFile]]
             username=server["user"],
             pkey=paramiko.Ed25519Key(file_obj=StringIO(server["key"])),
         )
-        client = paramiko.SFTPClient.from_transport(ssh)
-        assert client is not None
-        remote = SftpOrigin(client, server["user"], stalled_after_s=_TIMEOUT_S)
+        remote = SftpOrigin(start_session(ssh, _TIMEOUT_S), server["user"], stalled_after_s=_TIMEOUT_S)
         names = {path.name for path in paths}
         yield remote, [file for file in remote.list(server["folder"]) if file.name in names]
 

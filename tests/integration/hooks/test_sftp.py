@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import paramiko
 import pytest
 
-from growth_verticals.errors import ConfigurationError, ServiceError
+from growth_verticals.errors import ConfigurationError, ServiceError, TransferError
+from growth_verticals.hooks import sftp
 from growth_verticals.hooks.sftp import open_sftp
+from growth_verticals.landing.origins import SftpOrigin
 from local.settings import is_free
+from tests.faults.campaign.plan import Fault
+from tests.faults.campaign.stream_proxy import StreamProxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +106,32 @@ def test_no_thread_is_left_after_the_connection_closes(
     for thread in started:
         thread.join(timeout=10)
     assert not any(thread.is_alive() for thread in started)
+
+
+@pytest.mark.parametrize("kind", ["stall", "cut"])
+def test_a_server_that_stalls_or_hangs_up_at_any_moment_is_a_retryable_error(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], kind: str
+) -> None:
+    monkeypatch.setattr(sftp, "_CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(sftp, "_STALL_TIMEOUT_S", 0.5)
+    with closing_proxy(connection["port"]) as proxy:
+        monkeypatch.setenv("AIRFLOW_CONN_SFTP_X", json.dumps(connection | {"port": proxy.port}))
+        for piece in range(1, 40):
+            proxy.arm(Fault(kind, "sftp", nth=piece))
+            try:
+                with open_sftp("sftp_x", "feed") as client:
+                    assert SftpOrigin(client, "sftp_x", stalled_after_s=0.5).list("/outgoing") == []
+            except (ServiceError, TransferError):
+                assert proxy.met == 1
+            else:
+                break
+        assert 5 < piece < 39  # the server sends that many pieces until the folder is listed
+
+
+@contextmanager
+def closing_proxy(port: int) -> Iterator[StreamProxy]:
+    proxy = StreamProxy(port)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
