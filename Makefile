@@ -40,8 +40,8 @@ clean: stop  ## Stop the demo and remove its data
 	@rm -rf .state
 
 .PHONY: test
-test: install  ## Lint and all tests except the long ones, two suites at a time: under 15 minutes on two cores
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint faults integration system-short unit
+test: install  ## Lint and all tests except the long ones, three suites at a time: under 15 minutes on two cores
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint faults integration system-short unit
 
 .PHONY: lint
 lint: install  ## ruff, mypy, import-linter, cfn-lint

@@ -67,7 +67,7 @@ def newest_actor(stand_in: Settings) -> tuple[str, str | None]:
     [
         ("2026-10-05", REPLACE, "success", sorted(NEW)),
         pytest.param("2026-10-06", ADD, "success", sorted(OLD + NEW), marks=pytest.mark.long),
-        ("2026-10-07", REFUSE, "failed", sorted(OLD)),
+        pytest.param("2026-10-07", REFUSE, "failed", sorted(OLD), marks=pytest.mark.long),
     ],
 )
 def test_a_corrected_file_is_loaded_as_a_person_answers(

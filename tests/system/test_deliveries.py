@@ -182,6 +182,7 @@ def test_a_run_waits_in_the_triggerer_for_the_done_marker(airflow: Airflow, stan
     assert "waiting for the marker HW_CONSUMER_2026Q3.done" in airflow.log(name, run_id, "await")
 
 
+@pytest.mark.long
 def test_eight_parts_are_awaited_by_name(airflow: Airflow, stand_in: Settings, tmp_path: Path) -> None:
     name = "aiq_household"
     period = find_source(name).cadence.containing(datetime.now(UTC).date()).key  # not due yet, so it waits long enough
