@@ -18,7 +18,7 @@ from growth_verticals.delivery import Answer, RestatedFile, Restatement, StagedF
 from growth_verticals.errors import DeliveryError, DeliveryRefusedError
 from growth_verticals.landing.find import find_landed
 from growth_verticals.quality.evidence import escape, files_table, markdown_table, to_markdown
-from growth_verticals.quality.report import CheckReport, RejectedCount, require_approved
+from growth_verticals.quality.report import CheckReport, RejectedCount, rejected_counts, require_approved
 from growth_verticals.quality.store import store_profile
 from growth_verticals.tables.rejected import count_rejected
 from growth_verticals.tables.reload import reload_files
@@ -26,6 +26,8 @@ from growth_verticals.tables.undo import LoadedFile, find_loaded_files, select_f
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from pyiceberg.catalog.rest import RestCatalog
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
@@ -161,10 +163,7 @@ def plan_correction(
         digests = {file.sha256 for file in files}
         for file in count_rejected(catalog, contract, period, {file.name for file in files}):
             if file.sha256 in digests:
-                rejects += [
-                    RejectedCount(column=fault.column, reason=fault.reason, records=records)
-                    for fault, records in file.faults.most_common()
-                ]
+                rejects += rejected_counts(file.faults)
     return Correction(
         source=source.name,
         table=source.table,
@@ -247,7 +246,7 @@ def carry_out(
         if correction.report is not None:
             store_profile(account, catalog, contract, period, correction.report, correction.staged)
     else:
-        counts = _replay(account, source, period, files, actor, keys)
+        counts = _replay(account, catalog, source, period, files, actor, keys)
     return CorrectionResult(
         source=source.name,
         table=source.table,
@@ -261,6 +260,7 @@ def carry_out(
 
 def _replay(
     account: Account,
+    catalog: RestCatalog,
     source: Source,
     period: Period,
     files: Sequence[LoadedFile],
@@ -268,7 +268,7 @@ def _replay(
     keys: KeyFinder | None,
 ) -> dict[str, int]:
     """Replay the files. Return the counts since the plan, which a retry returns too."""
-    catalog, contract = open_catalog(account), contract_of(source)
+    contract = contract_of(source)
     planned = {file.sha256: file for file in files}
 
     def loaded() -> list[LoadedFile]:

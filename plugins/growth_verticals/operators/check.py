@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.exceptions import HITLTimeoutError
@@ -16,6 +14,7 @@ from growth_verticals.delivery import Answer, RestatedFile, Restatement, StagedF
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.run import load_request
+from growth_verticals.operators.answers import answer_within, answered_by
 from growth_verticals.operators.source import SourceOperator
 
 if TYPE_CHECKING:
@@ -51,12 +50,11 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
     template_fields = ("staged",)
 
     def __init__(self, *, source: Source, staged: Iterable[Mapping[str, Any]] | XComArg, **kwargs: Any) -> None:
-        within_s = os.environ.get("GV_ANSWER_WITHIN_S") or source.answer_within_hours * 3600
         super().__init__(
             source=source,
             subject=f"{source.name}: is this delivery right?",
             options=[LOAD, REPLACE, ADD, REFUSE],  # `execute` offers those that fit
-            response_timeout=timedelta(seconds=float(within_s)),
+            response_timeout=answer_within(source.answer_within_hours * 3600),
             **kwargs | {"params": {"reason": Param("", type="string", maxLength=500, description=_REASON_HELP)}},
         )
         self.staged: Any = staged  # resolved from XCom before `execute`
@@ -105,8 +103,7 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
                 source=self.source.name,
                 next_step="nothing was loaded. Clear the task check of this run to be asked again",
             ) from error
-        user = response.get("responded_by_user") or {}
-        who = str(user.get("name") or user.get("id") or "unknown")
+        who = answered_by(response)
         reason = str(response["params_input"].get("reason") or "").strip()
         if not reason:  # Airflow's API does not check it
             raise DeliveryRefusedError(

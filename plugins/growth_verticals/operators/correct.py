@@ -5,9 +5,7 @@ XCom contains only names, digests and counts.
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.exceptions import HITLTimeoutError
@@ -20,6 +18,7 @@ from growth_verticals.errors import DeliveryError, DeliveryRefusedError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.pgp import key_finder_for
 from growth_verticals.hooks.run import run_actor
+from growth_verticals.operators.answers import answer_within, answered_by
 from growth_verticals.operators.source import table_asset
 
 if TYPE_CHECKING:
@@ -71,11 +70,10 @@ class ApproveCorrection(HITLOperator):  # type: ignore[misc] # the provider has 
     template_fields: Sequence[str] = ("correction",)
 
     def __init__(self, *, correction: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
-        within_s = float(os.environ.get("GV_ANSWER_WITHIN_S") or ANSWER_WITHIN_S)
         super().__init__(
             subject="Is this correction right?",
             options=[DO_IT, REFUSE],
-            response_timeout=timedelta(seconds=within_s),
+            response_timeout=answer_within(ANSWER_WITHIN_S),
             **kwargs | {"params": {}},  # not the DAG's form
         )
         self.correction: Any = correction  # resolved from XCom before `execute`
@@ -102,8 +100,7 @@ class ApproveCorrection(HITLOperator):  # type: ignore[misc] # the provider has 
                 source=shown["source"],
                 next_step="nothing was changed. Start a new run to be asked again",
             ) from error
-        user = response.get("responded_by_user") or {}
-        who = str(user.get("name") or user.get("id") or "unknown")
+        who = answered_by(response)
         if response["chosen_options"] != [DO_IT]:
             raise DeliveryRefusedError(
                 f"{who} refused the correction", source=shown["source"], next_step="nothing was changed"

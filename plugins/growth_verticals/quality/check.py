@@ -23,7 +23,7 @@ from growth_verticals.quality.evaluate import Measured, evaluate
 from growth_verticals.quality.history import read_history
 from growth_verticals.quality.keys import count_known, count_repeated
 from growth_verticals.quality.profile import count_rejects, profile_of
-from growth_verticals.quality.report import CheckedFile, CheckReport, ColumnChange, RejectedCount
+from growth_verticals.quality.report import CheckedFile, CheckReport, ColumnChange, rejected_counts
 from growth_verticals.quality.sums import exact_sum
 from growth_verticals.tables.ledger import file_filter, loaded_digests, rows_in_period
 from growth_verticals.tables.scan import read_columns, scan
@@ -105,10 +105,7 @@ def check_delivery(
         period_before=next(iter(history.earlier), None),
         rows_before=earlier[0].rows if earlier else None,
         columns=_changes(contract, after, earlier),
-        rejects=tuple(
-            RejectedCount(column=fault.column, reason=fault.reason, records=records)
-            for fault, records in rejects.most_common()
-        ),
+        rejects=tuple(rejected_counts(rejects)),
         findings=tuple(evaluate(checks, measured)) if is_pending else (),
     )
 

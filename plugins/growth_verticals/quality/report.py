@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from growth_verticals.errors import DeliveryRefusedError
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping, Sequence
 
     from growth_verticals.delivery import Answer, StagedFile
+    from growth_verticals.tables.rejected import Fault
 
 #: What a check found, from best to worst. `info`: the check cannot say, for example without earlier periods.
 FindingOutcome = Literal["pass", "info", "warn", "ask", "refuse"]
@@ -68,6 +70,14 @@ class RejectedCount:
     column: str | None
     reason: str
     records: int
+
+
+def rejected_counts(faults: Counter[Fault]) -> list[RejectedCount]:
+    """Return the numbers of records by fault, the largest first."""
+    return [
+        RejectedCount(column=fault.column, reason=fault.reason, records=records)
+        for fault, records in faults.most_common()
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import FileResult, LoadResult
-from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
+from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.commit_loop import append_files, commit_with_retry
 from growth_verticals.tables.counts import (
     count_records,
@@ -107,14 +107,7 @@ def commit_delivery(
     )
     restatements.require_one_release()
     unfinished = unfinished_batches(table, rejects_table, source_name, period, staged)
-    rejects = RejectsSync(
-        catalog=catalog,
-        contract=contract,
-        source_name=source_name,
-        period=period,
-        batches=[*batches, *unfinished],
-        restatements=restatements,
-    )
+    rejects = RejectsSync(restatements=restatements, batches=[*batches, *unfinished])
     if pending:
         counts = count_records(table, rejects_table, period, pending, loaded)
         require_expected(period, counts, expected_rows, source_name)
@@ -131,15 +124,10 @@ def commit_delivery(
         if not is_replacing:
             rejects.before_rows()
         checked = _CheckedHead(_head(table), loaded)
-        try:
+        with rejects.following_rows():
             snapshot_id, committed = _commit_rows(
                 catalog, contract, restatements, batches, checked, rejects_follow=is_replacing
             )
-        except GrowthVerticalsError:
-            with suppress(GrowthVerticalsError):  # the first error says more
-                rejects.after_failure()
-            raise
-        rejects.after_rows()
         committed |= {file.sha256 for file in pending if not file.rows_valid}
     else:
         rejects.after_rows()

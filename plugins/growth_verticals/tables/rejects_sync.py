@@ -10,7 +10,7 @@ If it ends in between, its retry or the next load of the same file adds them.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,7 @@ from pyiceberg.table import FileScanTask
 from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
-from growth_verticals.errors import DeliveryRefusedError
+from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
 from growth_verticals.tables.commit_loop import commit_with_retry
 from growth_verticals.tables.ledger import loaded_row_numbers, loaded_stagings, staging_numbers
 from growth_verticals.tables.rewrite import rows_of_files, without_rows
@@ -30,9 +30,8 @@ from growth_verticals.tables.staged import StagedBatch, read_staged_manifest
 from growth_verticals.tables.writer import DataFileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
@@ -62,12 +61,31 @@ class _BatchState:
 class RejectsSync:
     """Makes the rejects of staged batches follow the table. Each call can be repeated at any time."""
 
-    catalog: RestCatalog
-    contract: TableContract
-    source_name: str
-    period: Period
-    batches: Sequence[StagedBatch]
     restatements: Restatements
+    batches: Sequence[StagedBatch]
+
+    @property
+    def contract(self) -> TableContract:
+        return self.restatements.contract
+
+    @property
+    def period(self) -> Period:
+        return self.restatements.period
+
+    @property
+    def source_name(self) -> str:
+        return self.restatements.source_name
+
+    @contextmanager
+    def following_rows(self) -> Iterator[None]:
+        """Make the rejects follow the commit of the rows in this `with` statement, also if it fails."""
+        try:
+            yield
+        except GrowthVerticalsError:
+            with suppress(GrowthVerticalsError):  # the first error says more
+                self.after_failure()
+            raise
+        self.after_rows()
 
     def before_rows(self) -> None:
         """Add the batches' rejects. Rejects of other stagings stay, because one of these can still win."""
@@ -103,7 +121,7 @@ class RejectsSync:
         def change(rejects: Table) -> Callable[[Transaction], None] | None:
             present = loaded_stagings(rejects, self.period.key, digests)
             # Read after the rejects table: if the rejects change in the meantime, this commit fails and is tried again.
-            table = self.catalog.load_table(self.contract.identifier)
+            table = self.restatements.catalog.load_table(self.contract.identifier)
             loaded = loaded_stagings(table, self.period.key, digests)
             states = [_state_of(batch, loaded, present, phase) for batch in batches]
             unwanted = {sha256: each for state in states for sha256, each in state.unwanted.items()}
@@ -130,7 +148,7 @@ class RejectsSync:
             return apply
 
         if batches:
-            commit_with_retry(self.catalog, contract.identifier, change)
+            commit_with_retry(self.restatements.catalog, contract.identifier, change)
         return has_added
 
     def _rejects_of(self, state: _BatchState, table: Table, rejects: Table) -> Sequence[DataFile]:

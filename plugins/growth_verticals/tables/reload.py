@@ -6,14 +6,13 @@ is changed, so a reload that is refused leaves the table as it is.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from growth_verticals.catalog.create import ensure_table
 from growth_verticals.catalog.load_summary import LoadSummary
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
-from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
+from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.commit_loop import commit_with_retry
 from growth_verticals.tables.ledger import loaded_stagings
 from growth_verticals.tables.rejects_sync import RejectsSync
@@ -59,18 +58,13 @@ def reload_files(
     table, rejects_table = ensure_table(catalog, contract), ensure_table(catalog, rejects_contract(contract))
     seen = {file.sha256: set(file.stagings) for file in approved}
     wanted = {file.sha256: {file.staged_at} for file in staged if file.rows_valid}
-    groups = split_into_batches(staged)
-
-    def is_done(table: Table) -> bool:
-        return loaded_stagings(table, period.key, seen) == wanted
-
     with service_errors(f"looking for loaded files in {contract.identifier}", catalog.uri):
-        done = is_done(table)
+        done = loaded_stagings(table, period.key, seen) == wanted
     batches = [
         StagedBatch(files, [], [], is_committed=True)
         if done
         else read_batch(table, rejects_table, period, files, set(), source_name)
-        for files in groups
+        for files in split_into_batches(staged)
     ]
     made: list[int] = []
 
@@ -113,19 +107,6 @@ def reload_files(
         rule=RestatedRule(policy="add"),  # no other file leaves
         actor=actor,
     )
-    rejects = RejectsSync(
-        catalog=catalog,
-        contract=contract,
-        source_name=source_name,
-        period=period,
-        batches=batches,
-        restatements=restatements,
-    )
-    try:
+    with RejectsSync(restatements=restatements, batches=batches).following_rows():
         metadata = commit_with_retry(catalog, contract.identifier, change).metadata
-    except GrowthVerticalsError:
-        with suppress(GrowthVerticalsError):  # the first error says more
-            rejects.after_failure()
-        raise
-    rejects.after_rows()
     return next((each for each in made if metadata.snapshot_by_id(each) is not None), None)
