@@ -1,0 +1,1 @@
+"""How people are alerted: who, how, and about what. Declared once, and by source where it differs."""

@@ -1,0 +1,1 @@
+"""One module per page: its routes, and the view that its template shows."""
