@@ -95,9 +95,10 @@ class TextFormat(Format):
     :param encoding: the files' text encoding. `utf-16` requires a byte-order mark, which says which of `utf-16-le` and
         `utf-16-be` a file is. Declare one of these for files without the mark.
     :param skip_lines: number of physical lines to skip before the header (before the first record if there is none).
-    :param trailer: pattern of the last line, if that is not a record, such as `TRL|*|{rows}`: `{rows}` is the number of
-        records (digits, leading zeros allowed), `*` is any text. A file without that line is refused. If the number
-        differs from the records read, the delivery is refused.
+    :param trailer: pattern of the last line, if that is not a record, such as `TRL|*|{rows}|{sum:amount}`: `{rows}` is
+        the number of records (digits, leading zeros allowed), `{sum:amount}` the sum of a column of the table, which
+        the check `ControlSum` compares, `*` is any text. A file without that line is refused. If the number differs
+        from the records read, the delivery is refused.
     :param decimal: decimal separator of numbers. If it is a comma, a point is never read as a decimal separator.
     :param thousands: separator that numbers can have between groups of three digits.
     """
@@ -211,7 +212,7 @@ class Excel(Format):
     :param skip_lines: number of the sheet's rows to skip before the header (before the first record if there is none),
         empty rows included: a header in row 4 needs 3, or fewer if the rows above it are empty.
     :param trailer: pattern of the last row that is not empty, if that is not a record: the texts of its filled cells,
-        joined by `|`, such as `Total|{rows}|*`; `{rows}` and `*` are as in `TextFormat`. For several rows, their
+        joined by `|`, such as `Total|{rows}|*`; the placeholders are as in `TextFormat`. For several rows, their
         patterns with a newline between them.
     :param header: False if the sheet starts with its first record.
     :param columns: for a sheet without a header, its columns in order, from column A. Default: the SQL file's columns
@@ -235,8 +236,20 @@ class Excel(Format):
 def _check_lines(form: TextFormat | Excel) -> None:
     if form.skip_lines < 0:
         raise DeclarationError("skip_lines is out of range", expected="0 or more", found=str(form.skip_lines))
-    if form.trailer is not None and (not form.trailer.strip("*| \n") or form.trailer.count("{rows}") > 1):
+    if form.trailer is None:
+        return
+    if not form.trailer.strip("*| \n") or form.trailer.count("{rows}") > 1:
         raise DeclarationError("trailer must contain some text, and {rows} at most once", found=form.trailer)
+    columns = trailer_sums(form.trailer)
+    if len(columns) != len(set(columns)) or form.trailer.count("{sum:") != len(columns):
+        raise DeclarationError(
+            "trailer must name each column at most once", expected="such as {sum:amount}", found=form.trailer
+        )
+
+
+def trailer_sums(trailer: str) -> tuple[str, ...]:
+    """Return the columns whose sums a trailer states, in their order."""
+    return tuple(re.findall(r"\{sum:([a-z][a-z0-9_]*)\}", trailer))
 
 
 def _check_header(form: Delimited | Excel) -> None:

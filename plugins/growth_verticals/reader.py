@@ -7,10 +7,12 @@ So one file is parsed on all cores (docs/performance.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
     import pyarrow as pa
 
@@ -41,8 +43,17 @@ class ParsedBlock:
     rows_read: int
 
 
+#: For formats without a trailer.
+NO_SUMS: Mapping[str, Decimal] = MappingProxyType({})
+
+
 class Reader(Protocol):
     """An open file."""
+
+    @property
+    def stated_sums(self) -> Mapping[str, Decimal]:
+        """Column → sum over the file's records, according to its trailers. Complete after the last block."""
+        ...
 
     def blocks(self) -> Iterator[Block]:
         """Yield the file's records in order. Can be called once.

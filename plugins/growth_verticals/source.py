@@ -28,7 +28,7 @@ from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterl
 from growth_verticals.checks import Check, ControlSum, ExpectedRows, KnownKeys, NullShare, Rows, RowsBand, UniqueKey
 from growth_verticals.completeness import US_STATES, Each, Files, Manifest, Marker, Parts, Quiet, Rule
 from growth_verticals.errors import DeclarationError, PeriodError
-from growth_verticals.formats import Delimited, Excel, FixedWidth, Format, JsonLines, Parquet, Pgp
+from growth_verticals.formats import Delimited, Excel, FixedWidth, Format, JsonLines, Parquet, Pgp, trailer_sums
 from growth_verticals.transports import S3, Delivery, Inbox, Sftp
 
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ class Source:
             expected = " or ".join(get_args(Restated))
             raise DeclarationError("restated is not valid", source=self.name, expected=expected)
         self._check_since()
+        self._check_trailer()
         check_aliases(self.aliases, self.cadence, self.name)
 
     def _check_since(self) -> None:
@@ -181,6 +182,16 @@ class Source:
             raise DeclarationError(
                 "`since` is not a period of the cadence", source=self.name, expected=error.expected, found=error.found
             ) from error
+
+    def _check_trailer(self) -> None:
+        compared = {check.column for check in self.checks if isinstance(check, ControlSum)}
+        for column in trailer_sums(getattr(self.format, "trailer", None) or ""):
+            if column not in compared:
+                raise DeclarationError(
+                    "the trailer states a sum that no check compares",
+                    source=self.name,
+                    expected=f'checks=(ControlSum(column="{column}"),)',
+                )
 
     @property
     def namespace(self) -> str:

@@ -20,7 +20,7 @@ from growth_verticals.account import Account
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
 from growth_verticals.errors import CommitError, DeliveryRefusedError
-from growth_verticals.reader import Block, ParsedBlock
+from growth_verticals.reader import NO_SUMS, Block, ParsedBlock
 from growth_verticals.tables.replay import ReplayedFile, replay_rejected
 from growth_verticals.tables.undo import undo_load
 from local.readback import read_table
@@ -47,6 +47,8 @@ class FixedReader:
     file: SampleFile
     now_valid: tuple[int, ...]
     reason: str = "out_of_range"
+
+    stated_sums = NO_SUMS
 
     def blocks(self) -> Iterator[Block]:
         return self.file.blocks()

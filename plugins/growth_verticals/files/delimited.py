@@ -33,6 +33,7 @@ from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from decimal import Decimal
 
     from growth_verticals.contract.table import TableContract
     from growth_verticals.files.headers import Layout
@@ -97,6 +98,7 @@ class DelimitedReader:
         self._integer_columns = frozenset(each.name for each in contract.columns if each.type in ("int", "long"))
         #: The first header line with its line end. Empty until `blocks` has read it.
         self.header = ""
+        self.stated_sums: dict[str, Decimal] = {}
         #: Columns that had bad cells in the last block: the next block reads them as text. Any thread can replace this
         #: set; a stale value costs time and does not change a result.
         self._suspects: frozenset[str] = frozenset()
@@ -116,10 +118,13 @@ class DelimitedReader:
                 text, dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
             layout = self._layout or self._read_header(splitter, name)
-            member = _Member(name, layout, splitter.dialect, TrailerCheck(form, source=self._source.name, file=name))
+            member = _Member(name, layout, splitter.dialect, self._trailer_check(name))
             for text_block in members.count_text(blocks_without_trailer(splitter, member.trailer)):
                 yield Block((member, text_block), text_block.first_line)
             line = splitter.line
+
+    def _trailer_check(self, file: str) -> TrailerCheck:
+        return TrailerCheck(self._form, self.stated_sums, source=self._source.name, file=file)
 
     def _read_header(self, splitter: BlockSplitter, name: str) -> Layout:
         """Consume the header line; return the layout that it defines."""

@@ -38,6 +38,7 @@ from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from decimal import Decimal
 
     from growth_verticals.contract.table import Column, TableContract
     from growth_verticals.files.rejects import Faults
@@ -93,6 +94,7 @@ class ExcelReader:
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._iso_casters = {each.name: Caster(each, form) for each in contract.columns}
         self._expected = describe_expected(contract, formats)
+        self.stated_sums: dict[str, Decimal] = {}
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
@@ -169,7 +171,7 @@ class ExcelReader:
     def _row_blocks(self, name: str, rows: Iterator[Row]) -> Iterator[Block]:
         """Yield the sheet's rows below the header in blocks, without empty rows and the trailer."""
         rows = (row for row in rows if row[0] > self._form.skip_lines)
-        trailer = TrailerCheck(self._form, source=self._source.name, file=name)
+        trailer = TrailerCheck(self._form, self.stated_sums, source=self._source.name, file=name)
         if self._layout is not None:
             table = _Table(self._layout, 0, trailer)
         elif (header := next(rows, None)) is None:

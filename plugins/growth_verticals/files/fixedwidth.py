@@ -24,6 +24,7 @@ from growth_verticals.reader import Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from decimal import Decimal
 
     from growth_verticals.contract.table import TableContract
     from growth_verticals.files.unpack.compression import ByteStream
@@ -66,6 +67,7 @@ class FixedWidthReader:
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = describe_expected(contract, formats)
+        self.stated_sums: dict[str, Decimal] = {}
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
@@ -76,7 +78,7 @@ class FixedWidthReader:
             splitter = BlockSplitter(
                 text, _DIALECT, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            trailer = TrailerCheck(self._form, source=self._source.name, file=name)
+            trailer = TrailerCheck(self._form, self.stated_sums, source=self._source.name, file=name)
             for text_block in members.count_text(blocks_without_trailer(splitter, trailer)):
                 yield Block((_Member(name, trailer), text_block), text_block.first_line)
             line = splitter.line

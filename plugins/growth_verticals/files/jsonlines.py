@@ -27,7 +27,7 @@ from growth_verticals.files.records import Dialect
 from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import Utf8Stream, check_utf8
 from growth_verticals.files.value_checks import may_differ_from_text, out_of_range_mask
-from growth_verticals.reader import Block, ParsedBlock
+from growth_verticals.reader import NO_SUMS, Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,6 +77,7 @@ class JsonLinesReader:
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = describe_expected(contract, formats)
+        self.stated_sums = NO_SUMS
         self._native_types = {
             each.name: arrow_type(each) for each in contract.columns if each.type.split("(")[0] in _JSON_NATIVE_TYPES
         }

@@ -1,8 +1,9 @@
-"""Lines of a text file that are not records: lines before the header, and the trailer with the record count."""
+"""Lines of a text file that are not records: lines before the header, and the trailer with count and sums."""
 
 from __future__ import annotations
 
 import re
+from decimal import Context, Decimal
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,18 @@ from growth_verticals.errors import DeliveryRefusedError, FileRefusedError
 from growth_verticals.files.blocks import TextBlock
 from growth_verticals.files.records import NONCHARACTERS, count_line_ends
 from growth_verticals.files.text import Utf8Stream
+from growth_verticals.formats import Excel, trailer_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from growth_verticals.files.blocks import BlockSplitter
     from growth_verticals.files.records import Escapes
     from growth_verticals.files.unpack.compression import ByteStream
-    from growth_verticals.formats import Delimited, Excel, TextFormat
+    from growth_verticals.formats import Delimited, TextFormat
 
+#: Sums of up to 40 digits before and 40 after the point, of any number of members.
+_EXACT = Context(prec=100)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -96,10 +100,15 @@ class TrailerCheck:
     """Compares the count in a file's trailer with the records parsed, block by block, in any order and any thread.
 
     The last call of `add` or `finish` compares, and raises `DeliveryRefusedError` if the counts differ.
+
+    :param sums: column → sum, to which the sums in the trailer are added.
     """
 
-    def __init__(self, form: TextFormat | Excel, *, source: str, file: str) -> None:
-        self.pattern = None if form.trailer is None else _trailer_pattern(form.trailer)
+    def __init__(self, form: TextFormat | Excel, sums: dict[str, Decimal], *, source: str, file: str) -> None:
+        self._decimal = "." if isinstance(form, Excel) else form.decimal
+        self._columns = () if form.trailer is None else trailer_sums(form.trailer)
+        self.pattern = None if form.trailer is None else _trailer_pattern(form.trailer, self._columns, self._decimal)
+        self._sums = sums
         self._form = form
         self._source_and_file = source, file
         self._lock = Lock()
@@ -139,6 +148,9 @@ class TrailerCheck:
                 found="another line, or none",
                 next_step="compare the size with the vendor's (the file may be truncated), and ask for the file again",
             )
+        for number, column in enumerate(self._columns):
+            stated = Decimal(found[f"sum{number}"].replace(self._decimal, "."))
+            self._sums[column] = _EXACT.add(self._sums.get(column, Decimal(0)), stated)
         with self._lock:
             self._trailer = line, int(found["rows"]) if "rows" in found.groupdict() else None
             self._compare()
@@ -187,6 +199,10 @@ def blocks_without_trailer(splitter: BlockSplitter, trailer: TrailerCheck) -> It
     trailer.finish(line, body[start:].decode(errors="replace"))
 
 
-def _trailer_pattern(trailer: str) -> re.Pattern[str]:
-    texts = (re.escape(text).replace(re.escape("{rows}"), "(?P<rows>[0-9]{1,18})") for text in trailer.split("*"))
-    return re.compile(".*".join(texts), re.DOTALL)
+def _trailer_pattern(trailer: str, columns: Sequence[str], decimal: str) -> re.Pattern[str]:
+    pattern = ".*".join(re.escape(text) for text in trailer.split("*"))
+    pattern = pattern.replace(re.escape("{rows}"), "(?P<rows>[0-9]{1,18})")
+    for number, column in enumerate(columns):
+        digits = rf"[+-]?[0-9]{{1,40}}(?:{re.escape(decimal)}[0-9]{{1,40}})?"
+        pattern = pattern.replace(re.escape(f"{{sum:{column}}}"), f"(?P<sum{number}>{digits})")
+    return re.compile(pattern, re.DOTALL)

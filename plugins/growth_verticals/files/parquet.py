@@ -34,7 +34,7 @@ from growth_verticals.files.parquet_plan import plan_reads, read_planned
 from growth_verticals.files.rejects import Faults, Reason, split_rejects, true_rows
 from growth_verticals.files.unpack.compression import as_seekable, sniff_content, unexpected_content_error
 from growth_verticals.files.value_checks import out_of_range_mask
-from growth_verticals.reader import Block, ParsedBlock
+from growth_verticals.reader import NO_SUMS, Block, ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -86,6 +86,7 @@ class ParquetReader:
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = describe_expected(contract, formats)
+        self.stated_sums = NO_SUMS
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for columns whose type cannot be cast."""

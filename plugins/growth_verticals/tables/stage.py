@@ -11,7 +11,8 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from growth_verticals.catalog.create import ensure_table
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.delivery import StagedFile
+from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.tables.ledger import loaded_digests
 from growth_verticals.tables.prefetch import open_ahead
 from growth_verticals.tables.staged import write_staged_manifest
@@ -62,7 +64,8 @@ def stage_files(
     Memory does not grow with the files: the process peaks at 400 MB, or at 700 MB for a table that is partitioned by
     its data. A retry stages the files again; no snapshot ever refers to what the failed attempt wrote.
 
-    Raises a reader's exception unchanged, `TableMismatchError` or `ServiceError`.
+    Raises a reader's exception unchanged, `TableMismatchError`, `ServiceError`, or `DeliveryRefusedError` if a file's
+    trailer and the manifest state different sums.
     """
     table = ensure_table(catalog, contract)
     rejects_table = ensure_table(catalog, rejects_contract(contract))
@@ -120,7 +123,7 @@ def stage_files(
                 rejects_manifest=rejects_manifest,
                 staged_at=staged_at,
                 expected_rows=file.expected_rows,
-                expected_sums=file.expected_sums,
+                expected_sums=progress.expected_sums(source_name),
             )
         )
     return staged
@@ -145,6 +148,21 @@ class _FileProgress:
     rows_read: int = 0
     rows_valid: int = 0
     rows_rejected: int = 0
+    stated_sums: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def expected_sums(self, source_name: str) -> tuple[tuple[str, str], ...]:
+        """Return the sums of the manifest and of the trailers. Raises `DeliveryRefusedError` if they differ."""
+        stated = {column: f"{total:f}" for column, total in self.stated_sums.items()}
+        for column, total in self.file.expected_sums:
+            if Decimal(total) != Decimal(stated.setdefault(column, total)):
+                raise DeliveryRefusedError(
+                    "the manifest and the file's trailer state different sums",
+                    source=source_name,
+                    file=self.file.name,
+                    column=column,
+                    next_step="ask the vendor which of them is right",
+                )
+        return tuple(stated.items())
 
 
 def _blocks(
@@ -156,6 +174,7 @@ def _blocks(
             with opened as reader:
                 for block in reader.blocks():
                     yield progress, reader, block
+                progress.stated_sums = reader.stated_sums
 
 
 class _Queue:

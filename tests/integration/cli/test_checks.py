@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,9 @@ CANARY = "canary"
 Sums = dict[str, tuple[tuple[str, str], ...]]
 
 
-def declare(acme: Acme, *checks: str) -> None:
+def declare(acme: Acme, *checks: str, form: str = "Delimited()") -> None:
     """Declare the source with these checks, after whatever else the test changed."""
-    acme.declare("Delimited()")
+    acme.declare(form)
     path = acme.folder / "acme.py"
     text = path.read_text().replace("dag = ", "from growth_verticals.source import *\n\ndag = ")
     path.write_text(text.replace("    max_rejected=", f"    checks=({', '.join(checks)},),\n        max_rejected="))
@@ -304,6 +305,31 @@ def test_the_sums_of_the_manifest_are_those_of_all_files(acme: Acme, loader: Loa
         staged = staged_delivery(configured, DAYS[0], *paths, sums=stated)
         outcomes[name] = steps.check(configured, source, period, staged).outcome
     assert outcomes == {"right": "pass", "wrong": "refuse", "half": "info"}
+
+
+@pytest.mark.parametrize(("stated", "code"), [("3", 0), ("4", 1)])
+def test_the_sums_of_the_trailers_of_all_members_are_compared(
+    acme: Acme, loader: Loader, stated: str, code: int
+) -> None:
+    declare(acme, "ControlSum(column='visits')", form="Delimited(trailer='T{sum:visits}')")
+    path = loader.folder / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("1.csv", HEADER + people(1)[0] + "\nT1\n")
+        archive.writestr("2.csv", HEADER + people(1, 1, visits="2")[0] + f"\nT{int(stated) - 1}\n")
+    result = acme.gv("load", "acme", path, "--period", DAYS[0])
+    assert result.returncode == code
+    assert code == 0 or f"control sum: expected {stated} for visits, found 3" in result.stdout
+
+
+def test_a_manifest_and_a_trailer_that_state_different_sums_refuse_the_file(
+    acme: Acme, loader: Loader, configured: Account
+) -> None:
+    declare(acme, "ControlSum(column='visits')", form="Delimited(trailer='T{sum:visits}')")
+    path = loader.path("a.csv", *people(2), "T2.0")
+    staged = staged_delivery(configured, DAYS[0], path, sums={"a.csv": (("visits", "2"),)})
+    assert [dict(file.expected_sums) for file in staged] == [{"visits": "2.0"}]
+    with pytest.raises(DeliveryRefusedError, match="different sums"):
+        staged_delivery(configured, DAYS[0], path, sums={"a.csv": (("visits", "3"),)})
 
 
 class Terminal(io.StringIO):

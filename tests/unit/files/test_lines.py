@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 
 import pytest
 
 from growth_verticals.errors import DeclarationError, DeliveryRefusedError, FileRefusedError
 from growth_verticals.files.delimited import DelimitedReader
-from growth_verticals.source import Delimited
+from growth_verticals.files.fixedwidth import FixedWidthReader
+from growth_verticals.source import ControlSum, Delimited, FixedWidth
 from tests.unit.files.reading import ReadResult, contract, drain, read, source
 
 PEOPLE = contract(id="int!", name="string")
@@ -71,6 +73,43 @@ def test_a_trailer_does_not_need_a_count() -> None:
     assert read("id,name\n1,a\nEND OF FILE\n", PEOPLE, Delimited(trailer="END OF FILE")).column("id") == [1]
 
 
+def sums_of(text: str, form: Delimited | FixedWidth, size: int = 2**20) -> dict[str, Decimal]:
+    columns = contract(id="int!", amount="decimal(9, 2)")
+    member = [("f", io.BytesIO(text.encode()))]
+    checked = source(form, checks=(ControlSum(column="amount"), ControlSum(column="id")))
+    reader = (
+        DelimitedReader(member, checked, form, columns, block_bytes=size)
+        if isinstance(form, Delimited)
+        else FixedWidthReader(member, checked, form, columns, block_bytes=size)
+    )
+    drain(reader)
+    return dict(reader.stated_sums)
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**20])
+@pytest.mark.parametrize("stated", ["2.50", "0000002.5", "+2.5", "-17", "1234567890123456789012345678901234567890.5"])
+def test_a_trailer_states_sums_of_columns(stated: str, size: int) -> None:
+    form = Delimited(trailer="TRL|{rows}|{sum:id}|{sum:amount}")
+    text = f"id,amount\n1,1.25\n2,1.25\nTRL|2|3|{stated}\n"
+    assert sums_of(text, form, size) == {"id": 3, "amount": Decimal(stated)}
+
+
+def test_a_sum_has_the_declared_decimal_separator() -> None:
+    form = Delimited(delimiter=";", decimal=",", trailer="T{sum:amount}")
+    assert sums_of("id;amount\n1;1,25\nT1,25\n", form) == {"amount": Decimal("1.25")}
+
+
+def test_a_fixed_width_trailer_states_sums() -> None:
+    form = FixedWidth(columns={"id": 2, "amount": 5}, trailer="T{sum:amount} *")
+    assert sums_of("01 1.25\nT000125.50 of ACME\n", form) == {"amount": Decimal("125.5")}
+
+
+@pytest.mark.parametrize("stated", ["", "x", "1,5", "1.5.5", "1e3", "--1", "\u0661"])
+def test_a_sum_that_is_not_a_number_is_no_trailer(stated: str) -> None:
+    with pytest.raises(FileRefusedError, match="does not end with its trailer"):
+        sums_of(f"id,amount\n1,1.25\nT|{stated}|\n", Delimited(trailer="T|{sum:amount}|"))
+
+
 def test_without_a_header_columns_are_in_the_declared_order_or_the_sql_files() -> None:
     assert read("1,a\n", PEOPLE, Delimited(header=False)).rows == [{"id": 1, "name": "a", "source_row": 1}]
     declared = Delimited(header=False, columns=("name", "Id"))
@@ -94,6 +133,9 @@ def test_impossible_declared_columns_are_a_declaration_error(columns: tuple[str,
         {"skip_lines": -1},
         {"trailer": "*"},
         {"trailer": "{rows} of {rows}"},
+        {"trailer": "T {sum:amount} {sum:amount}"},
+        {"trailer": "T {sum:Amount}"},
+        {"trailer": "T {sum:}"},
         {"decimal": ",", "thousands": ","},
         {"columns": ("id",)},
         {"escape": '"'},
@@ -109,3 +151,10 @@ def test_impossible_declared_columns_are_a_declaration_error(columns: tuple[str,
 def test_contradictory_options_are_a_declaration_error(options: dict[str, object]) -> None:
     with pytest.raises(DeclarationError):
         Delimited(**options)
+
+
+def test_a_sum_that_no_check_compares_is_a_declaration_error() -> None:
+    form = Delimited(trailer="T{sum:amount}")
+    with pytest.raises(DeclarationError, match="no check compares"):
+        source(form, checks=(ControlSum(column="id"),))
+    assert source(form, checks=(ControlSum(column="amount"),)).format is form
