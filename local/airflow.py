@@ -101,9 +101,18 @@ class Airflow:
                 time.sleep(_POLL_S)
         return self._process.stop() or True
 
-    def trigger(self, dag_id: str, *, partition_key: str | None = None, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run and return its id. Raises `httpx.HTTPStatusError` if Airflow refuses."""
-        body = {"logical_date": None, "partition_key": partition_key, "conf": dict(conf or {})}
+    def trigger(
+        self,
+        dag_id: str,
+        *,
+        run_id: str | None = None,
+        partition_key: str | None = None,
+        conf: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Start a run and return its id. Raises `httpx.HTTPStatusError` if Airflow refuses; 409: there is one."""
+        body: dict[str, Any] = {"logical_date": None, "partition_key": partition_key, "conf": dict(conf or {})}
+        if run_id is not None:
+            body["dag_run_id"] = run_id
         return str(self.api("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def wait(self, dag_id: str, run_id: str, *, within_s: float = 300.0) -> str:
