@@ -149,17 +149,27 @@ def _open_files(job: dict[str, Any]) -> Iterator[tuple[Origin, list[RemoteFile]]
         return
     server = job["sftp"]
     key_type, key = server["host_key"].split()[:2]
-    with (
-        sftp_errors(server["user"], server["folder"]),
-        closing(paramiko.Transport(("127.0.0.1", server["port"]))) as ssh,
-    ):
-        ssh.banner_timeout = ssh.handshake_timeout = ssh.auth_timeout = ssh.channel_timeout = _TIMEOUT_S
+    # As `hooks/sftp.py` connects, because only SSHClient gives up on a server that stalls at any time of the handshake.
+    with sftp_errors(server["user"], server["folder"]), closing(paramiko.SSHClient()) as ssh:
+        host = f"[127.0.0.1]:{server['port']}"
+        ssh.get_host_keys().add(host, key_type, paramiko.PKey.from_type_string(key_type, b64decode(key)))
+        ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
         ssh.connect(
-            hostkey=paramiko.PKey.from_type_string(key_type, b64decode(key)),
+            "127.0.0.1",
+            port=server["port"],
             username=server["user"],
             pkey=paramiko.Ed25519Key(file_obj=StringIO(server["key"])),
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=_TIMEOUT_S,
+            banner_timeout=_TIMEOUT_S,
+            auth_timeout=_TIMEOUT_S,
+            channel_timeout=_TIMEOUT_S,
         )
-        remote = SftpOrigin(start_session(ssh, _TIMEOUT_S), server["user"], stalled_after_s=_TIMEOUT_S)
+        transport = ssh.get_transport()
+        if transport is None:
+            raise paramiko.SSHException("the connection is closed")
+        remote = SftpOrigin(start_session(transport, _TIMEOUT_S), server["user"], stalled_after_s=_TIMEOUT_S)
         names = {path.name for path in paths}
         yield remote, [file for file in remote.list(server["folder"]) if file.name in names]
 
