@@ -65,6 +65,16 @@ class Airflow:
         """Name and password of the only user."""
         return _USER, self._secrets["password"]
 
+    def connection(self) -> dict[str, str]:
+        """Return the environment variable with the connection `airflow_api` to this Airflow."""
+        user, password = self.login
+        fields = {"conn_type": "http", "host": HOST, "port": self.port, "login": user, "password": password}
+        return {"AIRFLOW_CONN_AIRFLOW_API": json.dumps(fields)}
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.pid is not None
+
     def up(self, environment: Mapping[str, str]) -> bool:
         """Start Airflow and wait until its four components are healthy. Return False if it was running already.
 
@@ -207,13 +217,11 @@ class Airflow:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": str(_REPOSITORY / "plugins"),
             "AIRFLOW_HOME": str(self.state),
-            # With it, the audit asks for runs and starts them.
-            "AIRFLOW_CONN_AIRFLOW_API": json.dumps(
-                {"conn_type": "http", "host": HOST, "port": self.port, "login": _USER, "password": stored["password"]}
-            ),
+            **self.connection(),  # with it, the audit asks for runs and starts them
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__DEFAULT_WRAP": "True",  # the last line of a failed task's log says what to do
             "AIRFLOW__API__SECRET_KEY": stored["session"],
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": stored["jwt"],

@@ -18,19 +18,19 @@ from airflow.sdk import DAG, Param
 from growth_verticals.declarations import source_names
 from growth_verticals.operators.correct import ApproveCorrection, CarryOutCorrection, PlanCorrection
 from growth_verticals.pipeline import task_defaults
+from growth_verticals.timetables import FormTimetable
 
 with DAG(
     dag_id="correct",
-    schedule=None,
+    schedule=FormTimetable(),
     max_active_runs=4,
     is_paused_upon_creation=False,
     params={
-        "source": Param(type="string", enum=source_names(), title="Source", section="What to correct"),
+        "source": Param(type="string", enum=source_names(), title="Source"),
         "action": Param(
             type="string",
             enum=["undo", "replay", "reload"],
             title="Action",
-            section="What to correct",
             description_md="**undo** removes rows and rejects, **replay** loads rejected records that are valid now, "
             "**reload** loads the landed copies again in the place of their rows.",
         ),
@@ -39,8 +39,7 @@ with DAG(
             minLength=1,
             maxLength=20,
             title="Period",
-            section="What to correct",
-            description_md="As in the run that loaded it, such as `2026Q4`, `2026-11` or `2026-11-22`.",
+            description_md="As in the run that loaded it, such as **2026Q4**, **2026-11** or **2026-11-22**.",
         ),
         "files": Param(
             None,
@@ -48,7 +47,6 @@ with DAG(
             items={"type": "string", "minLength": 1, "maxLength": 1024},
             uniqueItems=True,
             title="Files",
-            section="What to correct",
             description_md="Names of loaded files, one per line. Leave this empty for all files of the period.",
         ),
         "reason": Param(
@@ -56,7 +54,6 @@ with DAG(
             minLength=1,
             maxLength=500,
             title="Reason",
-            section="Why",
             description_md="Kept in the table's history.",
         ),
     },

@@ -27,6 +27,7 @@ with DAG(
     max_active_tasks=4,
     is_paused_upon_creation=False,
     default_args={
+        "owner": "data team",
         "retries": 2,
         "retry_delay": timedelta(minutes=5),
         "retry_policy": RetryTransientErrors(),

@@ -22,7 +22,12 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(minutes=15)},
+    default_args={
+        "owner": "data team",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(minutes=15),
+    },
     description="Applies the declared maintenance settings, and checks the status of the maintenance jobs",
     doc_md=__doc__,
     tags=["operations"],

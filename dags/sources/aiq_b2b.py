@@ -33,6 +33,7 @@ dag = delivery_dag(
             conn_id="sftp_aiq", directory="/outgoing", pattern="AIQ_B2B_{period}_V{release}.txt.gz", complete=Files(1)
         ),
         format=Delimited(delimiter="|", true=("Y",), false=("N",), dates={"*": "%Y%m%d"}),
+        contact="the AIQ account manager",
         aliases=(Alias("contact_id", "business_contact_id"),),
         checks=(
             RowsBand(within=0.2, periods=2),

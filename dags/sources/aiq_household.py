@@ -38,6 +38,7 @@ dag = delivery_dag(
             complete=Parts("AIQ_HH_{year}Q{quarter}_part{part}of{parts}.txt.gz"),
         ),
         format=Delimited(delimiter="|"),
+        contact="the AIQ account manager",
         aliases=(Alias("zip", "zip5"), Alias("plus4", "zip4")),
         checks=(
             RowsBand(within=0.2, periods=2),

@@ -32,6 +32,7 @@ dag = delivery_dag(
             conn_id="sftp_aiq", directory="/outgoing", pattern="AIQ_ZIP4_{period}.txt.zip", complete=Files(1)
         ),
         format=Delimited(delimiter="|"),
+        contact="the AIQ account manager",
         paused="Received each quarter, but not used at present. Unpause it when ZIP+4 averages are needed.",
         checks=(
             RowsBand(within=0.1, periods=2),

@@ -19,6 +19,7 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(encoding="latin-1", nulls=("N/A",), true=("Y",), false=("N",)),
+        contact="Causeway",
         aliases=(Alias("voter_id", "state_voter_id"),),
         checks=(
             RowsBand(within=0.5, periods=1),

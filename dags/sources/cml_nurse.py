@@ -20,6 +20,7 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.xlsx"),
         format=Excel(sheet="Nurses", true=("Yes",), false=("No",)),
+        contact="CML",
         aliases=(Alias("state_licensed", "license_state"), Alias("licence_no", "license_number")),
         checks=(
             RowsBand(within=0.5, periods=1),

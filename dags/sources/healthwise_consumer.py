@@ -35,6 +35,7 @@ dag = delivery_dag(
             complete=Marker("HW_CONSUMER_{period}.done"),
         ),
         format=Delimited(member="*.csv", nulls=("NULL",)),
+        contact="the Healthwise account manager",
         checks=(
             RowsBand(within=0.2, periods=2),
             NullShare(periods=2),

@@ -20,6 +20,7 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(dates={"*": "%m/%d/%Y"}, timestamps={"*": "%m/%d/%Y %H:%M:%S"}),
+        contact="LS Corp",
         aliases=(Alias("zip", "zip5"),),
         extra_columns="keep",
         min_known_columns=0.75,  # no column is required and any other is kept: without this, a client's list would load

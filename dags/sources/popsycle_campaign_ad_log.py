@@ -29,6 +29,7 @@ dag = delivery_dag(
             complete=Quiet(timedelta(hours=1)),
         ),
         format=Delimited(delimiter="\t", quote=None, nulls=("\\N",)),
+        contact="Popsycle's support",
         checks=(
             Rows(min=1),
             RowsBand(within=0.8, periods=7, outcome="warn"),

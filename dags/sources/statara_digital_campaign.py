@@ -41,6 +41,7 @@ dag = delivery_dag(
             complete=(Each(US_STATES, at_least=1), Quiet(timedelta(hours=6))),
         ),
         format=Delimited(true=("1",), false=("0",)),
+        contact="the Statara account manager",
         checks=(
             RowsBand(within=0.3, periods=3),
             NullShare(periods=3),

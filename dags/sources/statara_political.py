@@ -30,6 +30,7 @@ dag = delivery_dag(
             complete=(Each(US_STATES, at_least=1), Quiet(timedelta(hours=6))),
         ),
         format=Delimited(dates={"*": "%m/%d/%Y"}),
+        contact="the Statara account manager",
         checks=(UniqueKey(columns=("sii_state", "state_voter_id")),),
         maintenance=Maintenance(strategy="sort"),
     ),

@@ -29,6 +29,7 @@ dag = delivery_dag(
             complete=Quiet(timedelta(hours=2)),
         ),
         format=Parquet(),
+        contact="the Stirista account manager",
         checks=(
             NullShare(within=0.2, periods=3),
             UniqueKey(columns=("stirista_individual_id",), outcome="warn"),

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from growth_verticals.errors import DeclarationError, GrowthVerticalsError, UnknownSourceError
 
 if TYPE_CHECKING:
+    from growth_verticals.alerting import Alerts
     from growth_verticals.source import Source
 
 SOURCES_FOLDER = Path(__file__).resolve().parents[2] / "dags" / "sources"
+ALERTS_FILE = SOURCES_FOLDER.parent / "operations" / "alerts.py"
 
 #: The sources declared so far by the file that is being read. None if Airflow runs the file.
 _collected: ContextVar[list[Source] | None] = ContextVar("collected", default=None)
@@ -81,3 +83,17 @@ def read_source(path: Path) -> Source:
             next_step="rename the file or the source, and put a second source in its own file",
         )
     return declared[0]
+
+
+def read_alerts() -> Alerts:
+    """Return what `dags/operations/alerts.py` declares for all sources. Unlike the sources, it imports airflow.
+
+    Raises `DeclarationError` if the file does not run.
+    """
+    try:
+        alerts: Alerts = runpy.run_path(str(ALERTS_FILE))["ALERTS"]
+    except Exception as error:  # a file's code can raise anything
+        raise DeclarationError(
+            f"the declaration of the alerts does not run: {type(error).__name__}: {error}", file=ALERTS_FILE.name
+        ) from error
+    return alerts

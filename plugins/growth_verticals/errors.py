@@ -3,7 +3,8 @@
     GrowthVerticalsError
     ├── ConfigurationError      a setting, credential or declaration is missing or wrong
     │   ├── DeclarationError      a source's declaration contradicts itself
-    │   └── UnknownSourceError    no source of that name is declared
+    │   ├── UnknownSourceError    no source of that name is declared
+    │   └── HostKeyChangedError   a vendor's server does not have the pinned host key
     ├── PeriodError             a period is missing, or is not one of the source's cadence
     ├── ContractError           a contract is invalid, or something does not match it
     │   ├── DdlError              the SQL file does not define one table (line, column and caret)
@@ -26,7 +27,10 @@ It never contains a value of a row: `found` describes ("text", "12 columns") and
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class GrowthVerticalsError(Exception):
@@ -40,6 +44,7 @@ class GrowthVerticalsError(Exception):
     :param expected: what should have been there.
     :param found: what was there; described, not quoted, when it comes from a row.
     :param next_step: what the reader of the message should do.
+    :param counts: numbers that belong to the cause, such as `rows_read`. They are not part of the message.
     """
 
     #: Whether the same call may succeed later without human action. Airflow's retry policy reads it.
@@ -56,6 +61,7 @@ class GrowthVerticalsError(Exception):
         expected: str | None = None,
         found: str | None = None,
         next_step: str | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         self.what = what
         self.source = source
@@ -65,9 +71,12 @@ class GrowthVerticalsError(Exception):
         self.expected = expected
         self.found = found
         self.next_step = next_step
+        self.counts = dict(counts or {})
         super().__init__(what)
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """What went wrong, where, and what was expected and found: the message without the next step."""
         location = [name for name in (self.source, self.file) if name]
         if self.line is not None:
             location.append(f"line {self.line}")
@@ -78,10 +87,15 @@ class GrowthVerticalsError(Exception):
             text += f"; expected {self.expected}"
         if self.found is not None:
             text += f", found {self.found}" if self.expected is not None else f"; found {self.found}"
-        text += "."
-        if self.next_step is not None:
-            text += f" Next: {self.next_step.rstrip('.')}."
-        return text
+        return f"{text}."
+
+    def fields(self) -> dict[str, Any]:
+        """Return the arguments, as JSON types: with them, another process can raise the same error."""
+        names = ("what", "source", "file", "line", "column", "expected", "found", "next_step", "counts")
+        return {name: getattr(self, name) for name in names}
+
+    def __str__(self) -> str:
+        return self.sentence + (f" Next: {self.next_step.rstrip('.')}." if self.next_step is not None else "")
 
 
 class ConfigurationError(GrowthVerticalsError):
@@ -94,6 +108,10 @@ class DeclarationError(ConfigurationError):
 
 class UnknownSourceError(ConfigurationError):
     """No source of that name is declared."""
+
+
+class HostKeyChangedError(ConfigurationError):
+    """A vendor's server does not have the pinned host key: they changed it, or it is another server."""
 
 
 class PeriodError(GrowthVerticalsError):
@@ -110,7 +128,7 @@ class DdlError(ContractError):
     :param text: the whole statement; the message shows the line with the error, and a caret under the column.
     """
 
-    def __init__(self, what: str, *, text: str, file: str, line: int, column: int, **details: str | None) -> None:
+    def __init__(self, what: str, *, text: str, file: str, line: int, column: int, **details: Any) -> None:
         super().__init__(what, file=file, line=line, column=column, **details)
         lines = text.split("\n")  # not splitlines, which also splits at form feeds: `line` counts newlines only
         self.excerpt = lines[line - 1].rstrip("\r").replace("\t", " ") if line <= len(lines) else ""
@@ -144,10 +162,11 @@ class ColumnsRefusedError(FileRefusedError):
     """A file's columns do not fit the SQL file and the declaration.
 
     `header` has the names in the file's header. They are not part of the message: in a file without a header, they are
-    a row.
+    a row. `proposal` is the text of a patch that would make them fit, empty if there is none.
     """
 
     header: tuple[str, ...] = ()
+    proposal: str = ""
 
 
 class DeliveryRefusedError(DeliveryError):
@@ -160,8 +179,8 @@ class RestatedError(DeliveryRefusedError):
     :param restatement: what would leave and come, as a `delivery.Restatement`.
     """
 
-    def __init__(self, what: str, *, restatement: Any, **details: str | None) -> None:
-        super().__init__(what, **details)  # type: ignore[arg-type] # no line numbers
+    def __init__(self, what: str, *, restatement: Any, **details: Any) -> None:
+        super().__init__(what, **details)
         self.restatement = restatement
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growth_verticals.errors import FileRefusedError, GrowthVerticalsError
+from growth_verticals.progress import WatchedReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile
     from growth_verticals.files.unpack.pgp import KeyFinder
+    from growth_verticals.progress import Progress
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
 
@@ -33,13 +35,17 @@ def open_reader_of(
     contract: TableContract,
     landed: LandedFile,
     keys: KeyFinder | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Reader]:
-    """Yield a reader of a landed copy, and close the copy afterwards."""
+    """Yield a reader of a landed copy, and close the copy afterwards. `progress` is told how far it is."""
     from growth_verticals.files import open_reader
     from growth_verticals.landing.land import open_landed
 
     with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
-        yield open_reader(raw, landed.name, source, contract, keys, period)
+        reader = open_reader(raw, landed.name, source, contract, keys, period)
+        if progress is not None:
+            reader = WatchedReader(reader, raw, landed.size, progress)
+        yield reader
 
 
 @contextmanager

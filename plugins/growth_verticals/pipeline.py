@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _MAX_ACTIVE_RUNS = 4
 _MAX_ACTIVE_TASKS = 8
 
+_WHAT_TO_DO = """\
+**When a run fails**, the last line of the failed task's log says why, and what to do next. See also {docs}/runbook.md,
+{docs}/deliveries.md (late or incomplete deliveries), {docs}/checks.md, {docs}/rejects.md and {docs}/drift.md."""
+
 
 def delivery_dag(source: Source, *, doc: str | None) -> DAG:
     """Return the DAG that loads `source`. Its id is the source's name.
@@ -40,8 +44,9 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
     from airflow.sdk import DAG, task_group
 
     from growth_verticals.operators.check import CheckDelivery
-    from growth_verticals.operators.load import ApplyMaintenance, CommitDelivery, LandFile, StageFile
+    from growth_verticals.operators.load import ApplyMaintenance, CommitDelivery, LandFile
     from growth_verticals.operators.source import table_asset
+    from growth_verticals.operators.stage import StageFile
     from growth_verticals.sensors.delivery import AwaitDelivery
     from growth_verticals.timetables import PeriodTimetable
 
@@ -53,7 +58,7 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
         max_active_tasks=_MAX_ACTIVE_TASKS,
         is_paused_upon_creation=source.paused is not None,
         params=trigger_form(source),
-        default_args=task_defaults(),
+        default_args=task_defaults(source.owner),
         description=_first_line(doc),
         doc_md=_page(source, doc),
         tags=[source.cadence.label, source.delivery.label, source.namespace],
@@ -95,7 +100,8 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
 def trigger_form(source: Source) -> dict[str, Any]:
     """Return the params of a run that a person starts. Airflow's REST API rejects invalid values with status 400.
 
-    The period is not among them: it is the partition key, which Airflow asks for in the form's advanced options.
+    The period is not among them: it is the partition key, which Airflow asks for in the form's advanced options. They
+    have no sections, because Airflow's form folds every section but its default one.
     """
     from airflow.sdk import Param
 
@@ -104,7 +110,6 @@ def trigger_form(source: Source) -> dict[str, Any]:
 
     files: dict[str, Any] = {
         "title": "Files",
-        "section": "What to load",
         "description_md": _files_help(source),
         "items": {"type": "string", "minLength": 1, "maxLength": 1024},
         "minItems": 1,
@@ -116,7 +121,6 @@ def trigger_form(source: Source) -> dict[str, Any]:
             "integer",
             minimum=0,
             title="Expected rows",
-            section="Checks",
             description_md="Total number of rows in all files, according to the sender. "
             "If the count differs, nothing is loaded. Leave this empty if you do not know the number.",
         ),
@@ -124,7 +128,6 @@ def trigger_form(source: Source) -> dict[str, Any]:
             "string",
             maxLength=500,
             title="Note",
-            section="Checks",
             description_md="Why this is loaded, for people who look at the run or the table's history later. It has no "
             "effect on the load.",
         ),
@@ -132,20 +135,22 @@ def trigger_form(source: Source) -> dict[str, Any]:
 
 
 def _files_help(source: Source) -> str:
-    text = f"Enter the period, such as `{source.cadence.example}`, as *Partition Key* under *Advanced Options*.\n\n"
-    text += f"Names of files in the folder `inbox/{source.name}/` of the landing zone, one per line."
+    # No code spans: Airflow's form draws them over the lines above and below.
+    text = f"Enter the period, such as **{source.cadence.example}**, as *Partition Key* under *Advanced Options*.\n\n"
+    text += f"Names of files in the folder **inbox/{source.name}/** of the landing zone, one per line."
     if source.delivery.also_from:
-        text += " Or full URIs under " + ", ".join(f"`{prefix}`" for prefix in source.delivery.also_from) + "."
+        text += " Or full URIs under " + ", ".join(f"**{prefix}**" for prefix in source.delivery.also_from) + "."
     if not isinstance(source.cadence, OnDemand):
         text += " Leave this empty to wait for the vendor's delivery."
     return text
 
 
-def task_defaults() -> dict[str, Any]:
+def task_defaults(owner: str = "data team") -> dict[str, Any]:
     """Return the default arguments of tasks: retries of what can succeed in a retry, with growing delays."""
     from growth_verticals.operators.source import RetryTransientErrors
 
     return {
+        "owner": owner,
         "retries": 4,
         "retry_delay": timedelta(seconds=float(os.environ.get("GV_RETRY_DELAY_S", "60"))),
         "retry_exponential_backoff": 2.0,
@@ -159,5 +164,9 @@ def _first_line(doc: str | None) -> str:
 
 
 def _page(source: Source, doc: str | None) -> str:
-    page = (doc or "").strip()
-    return f"{page}\n\n**Created paused:** {source.paused}" if source.paused else page
+    """Return the DAG's page as Markdown. It is a part of the DAG's version, so it has nothing of today in it."""
+    from growth_verticals.description import describe
+    from growth_verticals.quality.evidence import markdown_table
+
+    declared = markdown_table("As declared", ("Term", "Declaration"), describe(source))
+    return f"{(doc or '').strip()}\n\n{declared}\n\n{_WHAT_TO_DO.format(docs=os.environ.get('GV_DOCS_URL') or 'docs')}"

@@ -32,6 +32,7 @@ from growth_verticals.formats import Delimited, Excel, FixedWidth, Format, JsonL
 from growth_verticals.transports import S3, Delivery, Inbox, Sftp
 
 if TYPE_CHECKING:
+    from growth_verticals.alerting import Alerts
     from growth_verticals.cadence import Period
 
 __all__ = [
@@ -75,6 +76,8 @@ __all__ = [
 Strategy = Literal["auto", "binpack", "sort", "z-order"]
 ExtraColumns = Literal["ignore", "refuse", "keep"]
 Restated = Literal["ask", "replace", "replace_period", "add", "refuse"]
+#: Folders of the landing zone that belong to no source.
+_RESERVED = ("inbox", "alerts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,8 @@ class Source:
     :param cadence: when the source delivers: `Quarterly`, `Monthly`, `Daily` or `OnDemand`.
     :param delivery: where its files are: `Sftp`, `S3` or `Inbox`.
     :param format: how to read its files: `Delimited`, `FixedWidth`, `JsonLines`, `Parquet` or `Excel`.
+    :param contact: whom to ask about a delivery, as a sentence names them: `the AIQ account manager`.
+    :param owner: the team of ours that answers for the source. It owns the DAG's tasks.
     :param since: key of the first period that must get a run, such as `2026Q3`. None: the newest that is open when the
         DAG is first active. An earlier `since` in a later version of the declaration schedules the added periods.
     :param paused: why the DAG is created paused; None for an active DAG.
@@ -129,6 +134,7 @@ class Source:
         `Rows`, `RowsBand`, `NullShare`, `UniqueKey`, `KnownKeys`. Each can warn, ask or refuse.
     :param answer_within_hours: how long a required action waits for an answer. After that the delivery is refused.
     :param maintenance: the table's maintenance settings in S3 Tables.
+    :param alerts: who is alerted, and about what, where it differs from `dags/operations/alerts.py`.
     """
 
     name: str
@@ -136,6 +142,8 @@ class Source:
     cadence: Cadence
     delivery: Delivery
     format: Format
+    contact: str | None = None
+    owner: str = "data team"
     since: str | None = None
     paused: str | None = None
     aliases: tuple[Alias, ...] = ()
@@ -146,10 +154,14 @@ class Source:
     checks: tuple[Check, ...] = ()
     answer_within_hours: int = 72
     maintenance: Maintenance = Maintenance()
+    alerts: Alerts | None = None
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", self.name) or self.name == "inbox":
-            raise DeclarationError("a source's name must be lower_snake_case, and not 'inbox'", source=self.name)
+        if not re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", self.name) or self.name in _RESERVED:
+            raise DeclarationError(
+                f"a source's name must be lower_snake_case, and not {' or '.join(map(repr, _RESERVED))}",
+                source=self.name,
+            )
         if not re.fullmatch(r"[a-z0-9][a-z0-9_]*\.[a-z0-9][a-z0-9_]*", self.table):
             raise DeclarationError("a source's table must be namespace.table in lower case", source=self.name)
         if not isinstance(self.checks, tuple) or not all(isinstance(check, Check) for check in self.checks):

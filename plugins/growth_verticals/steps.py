@@ -20,7 +20,7 @@ from growth_verticals.errors import ColumnsRefusedError
 from growth_verticals.landed_copies import hide_row_values, open_reader_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from growth_verticals.account import Account
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.landing.complete import Listing
     from growth_verticals.landing.origins import Origin
+    from growth_verticals.progress import Progress
     from growth_verticals.quality.report import CheckReport
     from growth_verticals.reader import Reader
     from growth_verticals.source import Source
@@ -76,6 +77,7 @@ def stage(
     keys: KeyFinder | None = None,
     *,
     again: bool = False,
+    watch: Callable[[LandedFile], Progress] | None = None,
 ) -> list[StagedFile]:
     """Write the rows of landed files as Parquet data files in the table's location. No snapshot refers to them yet.
 
@@ -85,6 +87,7 @@ def stage(
     :param landed: files to stage as one batch. A commit adopts all of them or none.
     :param keys: finds the OpenPGP keys that the declaration names. Default: in environment variables.
     :param again: whether to stage files too that the table holds already, for a reload.
+    :param watch: returns what is told how far staging has come with a file. Default: nobody is.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.stage import stage_files
@@ -92,15 +95,15 @@ def stage(
     contract = contract_of(source)
 
     def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
-        return open_reader_of(account, source, period, contract, file, keys)
+        return open_reader_of(account, source, period, contract, file, keys, watch(file) if watch else None)
 
     try:
         with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):
             return stage_files(open_catalog(account), contract, source.name, period, landed, open_file, again=again)
     except ColumnsRefusedError as error:
-        from growth_verticals.drift.landed import log_proposal
+        from growth_verticals.drift.landed import add_proposal
 
-        log_proposal(account, source, period, landed, error, keys)
+        add_proposal(account, source, period, landed, error, keys)
         raise
 
 

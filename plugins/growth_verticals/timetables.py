@@ -1,22 +1,25 @@
-"""The Airflow timetable of a source: one run per period, with the period as the run's partition key.
+"""The Airflow timetables: of a source (`PeriodTimetable`), and of a DAG that people start by its form.
 
-A period's run is created when the period opens (`Cadence.opens`). It has
+A source has one run per period, with the period as the run's partition key. It is created when the period opens
+(`Cadence.opens`), and has
 
     partition_key   the period's key: 2026Q4, 2026-11, 2026-11-22
     partition_date  00:00 New York time on the period's first day, whether by schedule, backfill or REST API
 
-It has no data interval and no logical date. `growth_verticals_plugin.py` registers the class with Airflow, which needs
-it to deserialize the DAGs.
+No run has a data interval or a logical date. `growth_verticals_plugin.py` registers the classes with Airflow, which
+needs them to deserialize the DAGs.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
+from airflow.timetables.simple import NullTimetable
 from airflow.utils.types import DagRunType
 from pendulum import instance, now
 
@@ -24,7 +27,7 @@ from growth_verticals.cadence import BUSINESS_ZONE, Cadence, Daily, Monthly, OnD
 from growth_verticals.errors import PeriodError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow.models.dagrun import DagRun
     from airflow.timetables.base import TimeRestriction
@@ -36,6 +39,10 @@ _CADENCES = {cadence.__name__: cadence for cadence in (Quarterly, Monthly, Daily
 
 #: Stands in the id of a scheduled run before the `since` of the declaration that created it.
 _SINCE = "__since_"
+#: Airflow's `allowed_run_id_pattern` refuses these characters.
+_NOT_IN_RUN_IDS = re.compile(r"[^A-Za-z0-9_.-]")
+#: Longest part of a file's name in a run's id, in characters.
+_MAX_NAME = 60
 
 
 class PeriodTimetable(Timetable):
@@ -182,12 +189,12 @@ class PeriodTimetable(Timetable):
         return DataInterval.exact(run_after)
 
     def generate_run_id(self, *, run_type: DagRunType, run_after: DateTime, **extra: Any) -> str:
-        """Return a unique run id that starts with the period: a period can have several runs."""
-        parts = (extra.get("partition_key"), run_after.isoformat(), token_hex(3))
-        suffix = "__".join(part for part in parts if part)
-        if run_type is DagRunType.SCHEDULED and self.since:
-            suffix += f"{_SINCE}{self.since.key}"
-        return run_type.generate_run_id(suffix=suffix)
+        """Return a unique run id, which is the run's title: its type, period and time. A period can have several runs.
+
+        Airflow does not tell the period of a run that a person starts by its form or by the REST API.
+        """
+        run_id = _run_id(run_type, extra.get("partition_key"), None, run_after)
+        return f"{run_id}{_SINCE}{self.since.key}" if run_type is DagRunType.SCHEDULED and self.since else run_id
 
     def _decode_partition_date(self, partition_key: str) -> datetime:
         try:
@@ -249,3 +256,39 @@ class PeriodTimetable(Timetable):
             partition_date=self._start_of(period),
             partition_key=period.key,
         )
+
+
+class FormTimetable(NullTimetable):
+    """Of a DAG whose runs people start by its form. It schedules nothing, and its runs need no partition key.
+
+    It is partitioned because Airflow's form then asks for no logical date and no data interval.
+    """
+
+    partitioned = True
+    run_ordering = ("run_after",)
+    description = "On demand: a person fills in the form"
+
+    @property
+    def summary(self) -> str:
+        """The text in Airflow's list of DAGs."""
+        return "on demand"
+
+    def generate_run_id(self, *, run_type: DagRunType, run_after: DateTime, **_: Any) -> str:
+        """Return a unique run id, which is the run's title."""
+        return _run_id(run_type, None, None, run_after)
+
+
+def manual_run_id(period: str, started_at: datetime, files: Sequence[str] = ()) -> str:
+    """Return an id for a run that a person starts through the API: the run's title then names the period and the file.
+
+    :param files: the names that the person entered. They can contain anything.
+    """
+    name = _NOT_IN_RUN_IDS.sub("_", files[0])[:_MAX_NAME] if files else None
+    more = f"+{len(files) - 1}" if len(files) > 1 else ""
+    return _run_id(DagRunType.MANUAL, period, f"{name}{more}" if name else None, started_at)
+
+
+def _run_id(run_type: DagRunType, period: str | None, file: str | None, run_after: datetime) -> str:
+    new_york = f"{run_after.astimezone(BUSINESS_ZONE):%Y-%m-%dT%H:%M}"
+    parts = (period, file, new_york, token_hex(3))
+    return run_type.generate_run_id(suffix="__".join(part for part in parts if part))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import signal
 import time
 from dataclasses import replace
@@ -127,7 +128,11 @@ def test_a_load_creates_an_asset_event_with_counts(airflow: Airflow, runs: dict[
     events = airflow.api("GET", "assets/events", params=of_run)["asset_events"]
     assert [(event["name"], event["partition_key"]) for event in events] == [(find_source(name).table, sample.period)]
     assert events[0]["extra"]["rows_read"] == sample.rows_read
-    assert events[0]["extra"]["snapshot_id"] == str(airflow.result(name, runs[name], "commit")["snapshot_id"])
+    assert events[0]["extra"]["snapshot_id"] == airflow.result(name, runs[name], "commit")["snapshot_id"]
+    assert int(events[0]["extra"]["snapshot_id"]) > 0
+    rejects = events[0]["extra"]["rejects"]
+    assert sum(each["records"] for each in rejects) >= sample.rows_rejected  # a record can have two faults
+    assert all(each.keys() == {"column", "reason", "records"} for each in rejects)
 
 
 def test_logs_contain_a_summary_and_tasks_are_named_after_files(airflow: Airflow, runs: dict[str, str]) -> None:
@@ -158,6 +163,7 @@ def test_loading_a_delivery_again_changes_nothing(airflow: Airflow, stand_in: Se
     result = airflow.result(name, run_id, "commit")
     assert {file["status"] for file in result["files"]} == {"already_loaded"}
     assert result["snapshot_id"] is None
+    assert airflow.api("GET", "assets/events", params={"source_run_id": run_id})["asset_events"] == []
     assert rows_of(stand_in, source.table, SAMPLES[name].period) == before
 
 
@@ -270,7 +276,16 @@ def test_an_empty_file_is_landed_and_refused_without_a_retry(airflow: Airflow, s
         "maintain": "upstream_failed",
     }
     assert tasks["stage"]["try_number"] == 1
-    assert "FileRefusedError" in airflow.log("causeway", run_id, "stage", map_index=0)
+    task = f"dags/causeway/dagRuns/{run_id}/taskInstances/stage"
+    log = airflow.api("GET", f"{task}/logs/1", params={"map_index": 0, "full_content": True})["content"]
+    last = [entry for entry in log if entry.get("level") == "error"][-1]
+    assert last["event"].startswith("FileRefusedError: causeway: empty.csv: ")
+    assert "Next: " in last["event"]
+    assert "error_detail" not in last  # no frames, which would push the message out of sight
+    failure = airflow.api("GET", f"{task}/xcomEntries/failure", params={"map_index": 0})["value"]
+    assert (failure["kind"], failure["outcome"]) == ("FileRefusedError", "refused")
+    assert (failure["file"], failure["clear"]) == ("empty.csv", "await")
+    assert last["event"] == f"FileRefusedError: {failure['message']} Next: {failure['next_step']}."
 
 
 @pytest.mark.parametrize(
@@ -290,6 +305,9 @@ def test_the_api_rejects_values_that_the_form_rejects(airflow: Airflow, dag_id: 
     with pytest.raises(httpx.HTTPStatusError) as raised:
         airflow.trigger(dag_id, **arguments)
     assert raised.value.response.status_code == 400
+    key = arguments.get("partition_key")
+    if key is None or not re.fullmatch(r"2026-11-\d\d", key):  # then the period is wrong
+        assert "Next: enter the period that the delivery is for" in raised.value.response.json()["detail"]
 
 
 def test_a_file_outside_the_inbox_is_not_loaded(airflow: Airflow) -> None:

@@ -46,7 +46,7 @@ def propose_landed_patch(
         return propose_patch(source, period, raw, landed.name, keys)
 
 
-def log_proposal(
+def add_proposal(
     account: Account,
     source: Source,
     period: Period,
@@ -54,7 +54,7 @@ def log_proposal(
     refusal: ColumnsRefusedError,
     keys: KeyFinder | None,
 ) -> None:
-    """Log the patch for the refused file. Whatever goes wrong here must not hide the refusal itself."""
+    """Log the patch for the refused file, and add it to the refusal, which it must not hide if it fails itself."""
     # A member of an archive is called `archive!member`.
     for file in landed:
         if refusal.file == file.name or (refusal.file or "").startswith(f"{file.name}!"):
@@ -64,4 +64,6 @@ def log_proposal(
                 logger.info("%s: %s: no patch can be proposed: %s", source.name, file.name, type(error).__name__)
             else:
                 logger.error("%s: %s: the columns do not fit.\n%s", source.name, file.name, patch.text())
+                if patch.diff or patch.by_hand:
+                    refusal.proposal = patch.text()
             return

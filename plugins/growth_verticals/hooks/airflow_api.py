@@ -1,4 +1,5 @@
-"""Airflow's REST API, with the connection `airflow_api`. The audit asks it for runs, and starts them.
+"""Airflow's REST API, with the connection `airflow_api`. The audit asks it for runs, and starts them; alerts ask it for
+the causes that the Deliveries page shows.
 
 A task has no access to Airflow's database. What the task SDK offers for starting a run (`TriggerDagRunOperator`) cannot
 pass a partition key, and it cannot list the runs of a period. Import this module inside functions.
@@ -6,23 +7,29 @@ pass a partition key, and it cannot list the runs of a period. Import this modul
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 
 from growth_verticals.audit.decide import Run
 from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.hooks.account import find_connection
+from growth_verticals.status.causes import Cause
+from growth_verticals.status.grid import Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from types import TracebackType
 
 CONNECTION = "airflow_api"
 _TIMEOUT_S = 30
+_CAUSES_TIMEOUT_S = 180
 _PAGE = 100
 _NEXT_STEP = f"correct the connection {CONNECTION} (docs/runbook.md, Connections in Airflow)"
 
@@ -74,10 +81,28 @@ class AirflowApi:
         path = f"dags/{quote(dag_id)}/dagRuns"
         return self._request("POST", path, json=body, allowed=HTTPStatus.CONFLICT) is not None
 
-    def _request(self, method: str, path: str, *, allowed: int | None = None, **arguments: Any) -> Any:
+    def causes(self) -> tuple[list[Cause], list[str]]:
+        """Return what a person should know about now in the sources that the user may see, and what was not readable.
+
+        The API server asks the catalog what the tables hold, so this takes longer than other requests.
+        """
+        query = {"tables": "true"}
+        page = self._request("GET", "causes.json", below="deliveries", params=query, timeout=_CAUSES_TIMEOUT_S)
+        return [Cause.from_json(each) for each in page["causes"]], list(page["notes"])
+
+    def grid(self) -> tuple[Grid, list[str]]:
+        """Return the states of the sources that the user may see, and what was not readable. As slow as `causes`."""
+        query = {"tables": "true"}
+        page = self._request("GET", "grid.json", below="deliveries", params=query, timeout=_CAUSES_TIMEOUT_S)
+        return Grid.from_json(page), list(page["notes"])
+
+    def _request(
+        self, method: str, path: str, *, below: str = "api/v2", allowed: int | None = None, **arguments: Any
+    ) -> Any:
         """Return the response's JSON; None if its status is `allowed`."""
         try:
-            response = self._session.request(method, f"{self._url}/api/v2/{path}", timeout=_TIMEOUT_S, **arguments)
+            arguments = {"timeout": _TIMEOUT_S, **arguments}
+            response = self._session.request(method, f"{self._url}/{below}/{path}", **arguments)
         except requests.RequestException as error:
             raise _no_answer(self._url, type(error).__name__) from error
         if response.status_code == allowed:
@@ -95,13 +120,35 @@ def open_airflow_api() -> AirflowApi | None:
     connection = find_connection(CONNECTION)
     if connection is None:
         return None
-    host = connection.host or ""
-    url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
-    if connection.port:
-        url += f":{connection.port}"
-    if not connection.login:
-        return AirflowApi(url, connection.password or "")
-    user = {"username": connection.login, "password": connection.password}
+    names = ("host", "schema", "port", "login", "password")
+    return _log_in({name: getattr(connection, name) for name in names})
+
+
+def open_airflow_api_of_environment() -> AirflowApi | None:
+    """As `open_airflow_api`, for `./gv`: the connection must be in the environment, and Airflow is not imported."""
+    text = os.environ.get(f"AIRFLOW_CONN_{CONNECTION.upper()}", "").strip()
+    if not text:
+        return None
+    if not text.startswith("{"):
+        parts = urlsplit(text)
+        text_of = {"host": parts.hostname, "schema": parts.path.strip("/"), "login": parts.username}
+        text_of |= {"password": parts.password}
+        return _log_in({name: unquote(value or "") for name, value in text_of.items()} | {"port": parts.port})
+    try:
+        return _log_in(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ConfigurationError("AIRFLOW_CONN_AIRFLOW_API is not valid JSON", next_step=_NEXT_STEP) from error
+
+
+def _log_in(connection: Mapping[str, Any]) -> AirflowApi:
+    """Log in with the fields of a connection: host, schema, port, login and password."""
+    host = connection.get("host") or ""
+    url = host if "://" in host else f"{connection.get('schema') or 'http'}://{host}"
+    if connection.get("port"):
+        url += f":{connection['port']}"
+    if not connection.get("login"):
+        return AirflowApi(url, connection.get("password") or "")
+    user = {"username": connection["login"], "password": connection.get("password")}
     try:
         response = requests.post(f"{url}/auth/token", json=user, timeout=_TIMEOUT_S)
     except requests.RequestException as error:

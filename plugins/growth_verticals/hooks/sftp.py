@@ -15,7 +15,7 @@ import paramiko
 from paramiko.config import SSH_PORT
 from paramiko.pkey import UnknownKeyType
 
-from growth_verticals.errors import ConfigurationError, ServiceError
+from growth_verticals.errors import ConfigurationError, HostKeyChangedError, ServiceError
 from growth_verticals.hooks.account import vendor_connection
 from growth_verticals.landing.sftp_protocol import start_session
 
@@ -44,8 +44,8 @@ def open_sftp(conn_id: str, source: str) -> Iterator[paramiko.SFTPClient]:
     Uses these fields of the connection: host, port, login, password, and the extras `host_key` ("ssh-ed25519 AAAA…",
     required), `private_key`, `private_key_passphrase` and `key_file`.
 
-    Raises `ConfigurationError` for a connection that is missing, unpinned or unsafe, for a server with a different host
-    key and for a login that is refused; `ServiceError` if the server does not answer.
+    Raises `ConfigurationError` for a connection that is missing, unpinned or unsafe and for a login that is refused,
+    `HostKeyChangedError` for a server with a different host key; `ServiceError` if the server does not answer.
 
     :param source: the source's name, for messages.
     """
@@ -74,8 +74,8 @@ def _connect(client: paramiko.SSHClient, connection: Connection, source: str) ->
     client.get_host_keys().add(host if port == SSH_PORT else f"[{host}]:{port}", pinned.get_name(), pinned)
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
 
-    def refused(what: str, next_step: str) -> ConfigurationError:
-        return ConfigurationError(f"{what} (connection {connection.conn_id!r})", source=source, next_step=next_step)
+    def refused(what: str, next_step: str, kind: type[ConfigurationError] = ConfigurationError) -> ConfigurationError:
+        return kind(f"{what} (connection {connection.conn_id!r})", source=source, next_step=next_step)
 
     try:
         client.connect(
@@ -96,6 +96,7 @@ def _connect(client: paramiko.SSHClient, connection: Connection, source: str) ->
         raise refused(
             "the server's host key is not the pinned one",
             "before you change the connection, ask the vendor over another channel whether they changed the key",
+            HostKeyChangedError,
         ) from error
     except paramiko.AuthenticationException as error:
         if any(text in str(error) for text in _LOST_DURING_LOGIN):
@@ -106,7 +107,9 @@ def _connect(client: paramiko.SSHClient, connection: Connection, source: str) ->
     except (paramiko.SSHException, OSError, EOFError) as error:
         if "not found in known_hosts" in str(error):  # paramiko has no exception class for a key of another type
             raise refused(
-                "the server has no host key of the pinned type", "ask the vendor for the host key that they use now"
+                "the server has no host key of the pinned type",
+                "ask the vendor for the host key that they use now",
+                HostKeyChangedError,
             ) from error
         if "No authentication methods available" in str(error):
             raise refused("there is no password and no key for our login", "enter the extra private_key") from error

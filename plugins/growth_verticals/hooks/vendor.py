@@ -59,6 +59,7 @@ def open_vendor_of_environment(account: Account, source: Source) -> Iterator[Ven
         with redirect_stdout(sys.stderr):
             import airflow.sdk.definitions.connection  # noqa: F401 - its log handlers keep the stream of the import
 
-            logging.getLogger("paramiko").setLevel(logging.WARNING)
+            for name in ("botocore", "paramiko", "pyiceberg"):
+                logging.getLogger(name).setLevel(logging.WARNING)
             vendor = opened.enter_context(open_vendor(account, source))
         yield vendor

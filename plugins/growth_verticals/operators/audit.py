@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import BaseOperator
 
 from growth_verticals.declarations import find_source, read_sources
 from growth_verticals.errors import UnexplainedError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.run import max_quiet_s
 from growth_verticals.hooks.vendor import open_vendor
+from growth_verticals.operators.failures import ExplainingOperator
 from growth_verticals.source import Inbox
 
 if TYPE_CHECKING:
@@ -26,15 +26,19 @@ if TYPE_CHECKING:
     from growth_verticals.source import Source
 
 
-class ListSources(BaseOperator):
+#: XCom of the task `source`, also if it fails: source → period → what `AuditSource` returns.
+AUDITED = "audited"
+
+
+class ListSources(ExplainingOperator):
     """List the names of the declared sources."""
 
-    def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
+    def act(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Return the names, sorted."""
         return list(read_sources())
 
 
-class AuditSource(BaseOperator):
+class AuditSource(ExplainingOperator):
     """Reconcile what a source's vendor has, what was landed and what its table holds, and start the runs that it needs.
 
     A retry starts no run twice: the id of a run is made from the files that it would land.
@@ -48,8 +52,8 @@ class AuditSource(BaseOperator):
         super().__init__(**kwargs)
         self.source_name = source_name
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Return period → state, action and reason, of the periods that are not complete.
+    def act(self, context: Context) -> dict[str, Any]:
+        """Return period → state, action, reason and files by state, of the periods that are not complete.
 
         Raises `UnexplainedError` if there is a difference that no run explains, after the runs were started.
         """
@@ -65,21 +69,21 @@ class AuditSource(BaseOperator):
             self.log.info("%s %s: %s; %s", source.name, period.period, period.state, period.counts())
             if decision.action != "none":
                 self.log.info("%s %s: %s: %s", source.name, period.period, decision.action, decision.reason)
-        reported = [
-            f"{key}: {decision.reason}" for key, (_, decision) in decided.items() if decision.action == "report"
-        ]
-        if reported:
+        found = {
+            key: _found(period, decision)
+            for key, (period, decision) in decided.items()
+            if decision.action != "none" or period.state != "complete"
+        }
+        context["ti"].xcom_push(AUDITED, {source.name: found})
+        if reported := [f"{key}: {each['reason']}" for key, each in found.items() if each["action"] == "report"]:
             raise UnexplainedError(
                 f"what the vendor has, what was landed and what {source.table} holds differ",
                 source=source.name,
                 found="; ".join(reported),
                 next_step=f"run ./gv audit {source.name}, and see docs/runbook.md, The audit",
+                counts={"periods": len(reported)},
             )
-        return {
-            key: {"state": period.state, "action": decision.action, "reason": decision.reason, "run": decision.run_id}
-            for key, (period, decision) in decided.items()
-            if decision.action != "none" or period.state != "complete"
-        }
+        return found
 
     def _act(self, api: AirflowApi | None, source: Source, audited: AuditedPeriod, decision: Decision) -> Decision:
         """Start the run, if that is the decision and possible. Return what was done."""
@@ -96,6 +100,17 @@ class AuditSource(BaseOperator):
         if not api.start(source.name, run_id, audited.period, f"Started by the audit. {decision.reason}"):
             return Decision(action="wait", reason=f"the run {run_id} has been started", run_id=run_id)
         return decision
+
+
+def _found(audited: AuditedPeriod, decision: Decision) -> dict[str, Any]:
+    """Return what is known about a period, and what was done, as JSON types."""
+    return {
+        "state": audited.state,
+        "action": decision.action,
+        "reason": decision.reason,
+        "run": decision.run_id,
+        "files": dict(Counter(file.state for file in audited.files)),
+    }
 
 
 def _audit(source: Source, now: datetime) -> list[AuditedPeriod]:

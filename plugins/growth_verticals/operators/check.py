@@ -59,7 +59,7 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
         )
         self.staged: Any = staged  # resolved from XCom before `execute`
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def act(self, context: Context) -> dict[str, Any]:
         """Return the report if nobody must be asked; otherwise wait for the answer.
 
         Raises `DeliveryRefusedError` if a check refuses the delivery.
@@ -86,7 +86,7 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
         self.body = to_markdown(report, restatement)
         context["ti"].xcom_push(EVIDENCE, self._evidence(report, restatement))
         self.log.info("waiting for an answer in Required Actions, for at most %s", self.response_timeout)
-        super().execute(context)
+        HITLOperator.execute(self, context)
         raise AssertionError("unreachable: the task waits")
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:

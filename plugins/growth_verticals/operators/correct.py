@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseOperator
 
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import Actor
@@ -19,14 +18,13 @@ from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.pgp import key_finder_for
 from growth_verticals.hooks.run import run_actor
 from growth_verticals.operators.answers import answer_within, answered_by
-from growth_verticals.operators.source import table_asset
+from growth_verticals.operators.failures import ExplainingOperator
+from growth_verticals.operators.source import snapshot_text, table_asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
-
-    from growth_verticals.corrections import CorrectionResult
 
 DO_IT = "Do it"
 REFUSE = "Refuse"
@@ -36,13 +34,13 @@ ANSWER_WITHIN_S = 24 * 3600
 SHOWN = "shown"
 
 
-class PlanCorrection(BaseOperator):
+class PlanCorrection(ExplainingOperator):
     """Find out what the correction in the run's form would do. Changes nothing in the tables.
 
     For a reload, this stages the landed copies again under the declaration of today.
     """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def act(self, context: Context) -> dict[str, Any]:
         """Return the `Correction` as a mapping. A retry makes a new plan."""
         from growth_verticals.corrections import plan_correction
 
@@ -56,7 +54,7 @@ class PlanCorrection(BaseOperator):
         return correction.to_json()
 
 
-class ApproveCorrection(HITLOperator):  # type: ignore[misc] # the provider has no types
+class ApproveCorrection(ExplainingOperator, HITLOperator):  # type: ignore[misc] # the provider has no types
     """Open a required action with the evidence, and wait for the answer.
 
     Returns `{"correction": Correction as a mapping, "by": who asked and who approved}`. The correction is the one that
@@ -78,7 +76,7 @@ class ApproveCorrection(HITLOperator):  # type: ignore[misc] # the provider has 
         )
         self.correction: Any = correction  # resolved from XCom before `execute`
 
-    def execute(self, context: Context) -> None:
+    def act(self, context: Context) -> None:
         """Ask, and wait."""
         from growth_verticals.corrections import Correction
 
@@ -87,7 +85,7 @@ class ApproveCorrection(HITLOperator):  # type: ignore[misc] # the provider has 
         self.body = correction.describe(run_actor(context).by, _reason(context))
         context["ti"].xcom_push(SHOWN, self.correction)
         self.log.info("waiting for an answer in Required Actions, for at most %s", self.response_timeout)
-        super().execute(context)
+        HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return what was approved. Raises `DeliveryRefusedError` if it was refused, or nobody answered in time."""
@@ -110,7 +108,7 @@ class ApproveCorrection(HITLOperator):  # type: ignore[misc] # the provider has 
         return {"correction": shown, "by": asked if asked == who else f"{asked}, approved by {who}"}
 
 
-class CarryOutCorrection(BaseOperator):
+class CarryOutCorrection(ExplainingOperator):
     """Do exactly what was approved, and add an event with its counts to the table's asset.
 
     :param approved: what `ApproveCorrection` returned.
@@ -122,7 +120,7 @@ class CarryOutCorrection(BaseOperator):
         super().__init__(**kwargs)
         self.approved: Any = approved  # resolved from XCom before `execute`
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def act(self, context: Context) -> dict[str, Any]:
         """Return the `CorrectionResult`. A retry finishes what an earlier attempt has begun, with the same counts."""
         from growth_verticals.corrections import Correction, carry_out
 
@@ -130,14 +128,15 @@ class CarryOutCorrection(BaseOperator):
         source = find_source(correction.source)
         actor = Actor(by=self.approved["by"], tool="airflow", reason=_reason(context))
         result = carry_out(account_from_connection(), source, correction, actor, key_finder_for(source.name))
-        self.log.info("%s", asdict(result))
+        counts = asdict(result) | {"snapshot_id": snapshot_text(result.snapshot_id)}
+        self.log.info("%s", counts)
         # Which table it is, only the form says. Assets that a DAG file declares would all get an event.
         asset = table_asset(source)
         self.outlets = [asset]
         event = context["outlet_events"][asset]
-        event.extra = _counts(result) | {"by": actor.by, "reason": actor.reason}
+        event.extra = counts | {"by": actor.by, "reason": actor.reason}
         event.add_partitions(result.period)
-        return asdict(result)
+        return counts
 
 
 def _reason(context: Context) -> str:
@@ -146,8 +145,3 @@ def _reason(context: Context) -> str:
     if not reason:
         raise DeliveryError("a correction needs a reason", next_step="start a new run with a reason")
     return reason
-
-
-def _counts(result: CorrectionResult) -> dict[str, Any]:
-    snapshot_id = str(result.snapshot_id) if result.snapshot_id is not None else None  # can exceed 2^53
-    return asdict(result) | {"snapshot_id": snapshot_id}

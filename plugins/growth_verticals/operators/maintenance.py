@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from growth_verticals.declarations import find_source, read_sources
 from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.hooks.account import maintainer_account
+from growth_verticals.operators.failures import ExplainingOperator
 from growth_verticals.source import Maintenance
 
 if TYPE_CHECKING:
@@ -17,7 +16,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class ApplyBucketMaintenance(BaseOperator):
+#: XCom of the task `table`, also if it fails: what `MaintainTable` returns, as far as it is known.
+MAINTAINED = "maintained"
+
+
+class ApplyBucketMaintenance(ExplainingOperator):
     """Set how long the table bucket keeps files that no snapshot refers to, if the current setting differs.
 
     :param unreferenced_days: ≥ 1. A delivery must be committed within this time after its files are staged.
@@ -29,7 +32,7 @@ class ApplyBucketMaintenance(BaseOperator):
         self.unreferenced_days = unreferenced_days
         self.non_current_days = non_current_days
 
-    def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
+    def act(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Return a text for each change."""
         from growth_verticals.bucket.maintenance import BucketMaintenance, apply_bucket_maintenance
 
@@ -39,10 +42,10 @@ class ApplyBucketMaintenance(BaseOperator):
         return changes
 
 
-class ListTables(BaseOperator):
+class ListTables(ExplainingOperator):
     """List all tables of the table bucket, each with the source that it belongs to."""
 
-    def execute(self, context: Context) -> list[dict[str, str | None]]:  # noqa: ARG002 - Airflow's signature
+    def act(self, context: Context) -> list[dict[str, str | None]]:  # noqa: ARG002 - Airflow's signature
         """Return `{"source": name, "table": namespace.table}` for each table; the name is None without a source."""
         from growth_verticals.bucket.inventory import table_names
 
@@ -55,7 +58,7 @@ class ListTables(BaseOperator):
         return tables
 
 
-class MaintainTable(BaseOperator):
+class MaintainTable(ExplainingOperator):
     """Apply a table's declared maintenance settings, and fail if one of its maintenance jobs has failed.
 
     A rejects table gets AWS's default settings. The settings of a table that no source declares are not changed; its
@@ -70,22 +73,30 @@ class MaintainTable(BaseOperator):
         super().__init__(**kwargs)
         self.table: Any = table  # resolved from XCom before `execute`
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Return the changes and each job's status. Raises `ServiceError` that names the failed jobs."""
+    def act(self, context: Context) -> dict[str, Any]:
+        """Return the changes, and each job's status and message. Raises `ServiceError` that names the failed jobs.
+
+        What is known when it fails is in XCom too, under `maintained`.
+        """
         from growth_verticals.bucket.maintenance import apply_maintenance, maintenance_jobs
 
         account, table = maintainer_account(), self.table["table"]
         source = find_source(self.table["source"]) if self.table["source"] else None
-        changes = []
-        if source is not None:
-            changes = apply_maintenance(account, table, source.maintenance if table == source.table else Maintenance())
+        result: dict[str, Any] = {**self.table, "changes": [], "jobs": {}, "messages": {}}
         try:
+            if source is not None:
+                declared = source.maintenance if table == source.table else Maintenance()
+                result["changes"] = apply_maintenance(account, table, declared)
             jobs = maintenance_jobs(account, table)
+            result["jobs"] = {job_type: job.status for job_type, job in jobs.items()}
+            result["messages"] = {job_type: job.message for job_type, job in jobs.items() if job.message}
         except ConfigurationError as error:
             if source is not None:
                 raise
             self.log.warning("%s belongs to no source and is skipped: %s", table, error)
-            return {"changes": [], "jobs": {}}
+            return result
+        finally:
+            context["ti"].xcom_push(MAINTAINED, result)
         for job_type, job in jobs.items():
             self.log.info("%s: %s is %s %s", table, job_type, job.status, job.message)
         failed = [f"{name} ({job.message or 'no message'})" for name, job in jobs.items() if job.status == "Failed"]
@@ -98,6 +109,7 @@ class MaintainTable(BaseOperator):
         self.log.info(
             "%s: %s",
             table,
-            "; ".join(changes) or f"settings {'are as declared' if source else 'were not changed'}, no failed job",
+            "; ".join(result["changes"])
+            or f"settings {'are as declared' if source else 'were not changed'}, no failed job",
         )
-        return {"changes": changes, "jobs": {job_type: job.status for job_type, job in jobs.items()}}
+        return result

@@ -1,12 +1,13 @@
-"""The base class and the retry policy of the operators in a source's DAG."""
+"""What the operators share: the base class of a source's steps, the retry policy and the table's asset."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, BaseOperator, RetryDecision, RetryPolicy
+from airflow.sdk import Asset, RetryDecision, RetryPolicy
 
 from growth_verticals.errors import GrowthVerticalsError
+from growth_verticals.operators.failures import ExplainingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,7 +21,12 @@ def table_asset(source: Source) -> Asset:
     return Asset(name=source.table, group="table")
 
 
-class SourceOperator(BaseOperator):
+def snapshot_text(snapshot_id: int | None) -> str | None:
+    """Return a snapshot's id as text: Airflow's UI shows numbers above 2^53 rounded."""
+    return None if snapshot_id is None else str(snapshot_id)
+
+
+class SourceOperator(ExplainingOperator):
     """One step of a source's DAG.
 
     :param source: the source's declaration.

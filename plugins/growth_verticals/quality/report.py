@@ -109,6 +109,14 @@ class CheckReport:
         """The worst outcome of all findings; `pass` without findings."""
         return max((finding.outcome for finding in self.findings), key=OUTCOMES.index, default="pass")
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of records of the delivery's files."""
+        return {
+            "rows_read": sum(file.rows_read for file in self.files),
+            "rows_rejected": self.rows_rejected,
+        }
+
     def with_outcome(self, outcome: FindingOutcome) -> list[Finding]:
         """Return the findings that have this outcome."""
         return [finding for finding in self.findings if finding.outcome == outcome]
@@ -153,6 +161,7 @@ def require_approved(report: CheckReport, staged: Sequence[StagedFile], answer: 
             source=report.source,
             next_step="nothing was loaded. Ask the vendor whether the delivery is right (docs/checks.md). If it is, "
             "change the check in the source's declaration and clear the task check of this run",
+            counts=report.counts,
         )
     if answer is not None and answer.action == "refuse":
         raise DeliveryRefusedError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
 from growth_verticals.delivery import RemoteFile
-from growth_verticals.errors import ConfigurationError, DeliveryLateError, ServiceError
+from growth_verticals.errors import ConfigurationError, DeliveryLateError, HostKeyChangedError, ServiceError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.run import load_request, max_quiet_s
@@ -47,7 +47,7 @@ class AwaitDelivery(SourceOperator):
     Environment variables, in seconds: GV_POLL_INTERVAL_S (60, at least 8), GV_MIN_WAIT_S (600) and GV_MAX_QUIET_S.
     """
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    def act(self, context: Context) -> list[dict[str, Any]]:
         """Poll once, then defer to the triggerer. Raises what `poll` raises, except `ServiceError`."""
         request = load_request(context, self.source)
         if request.files or isinstance(self.source.cadence, OnDemand):
@@ -83,7 +83,9 @@ class AwaitDelivery(SourceOperator):
         Airflow does not retry either: a person must act.
         """
         if "error" in event:
-            raise ConfigurationError(**event["error"])
+            fields = dict(event["error"])
+            kind = HostKeyChangedError if fields.pop("host_key_changed", False) else ConfigurationError
+            raise kind(**fields)
         period = load_request(context, self.source).period
         if event["complete"]:
             return self._complete(period, event)

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from growth_verticals import steps
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import RemoteFile
-from growth_verticals.errors import ConfigurationError, GrowthVerticalsError
+from growth_verticals.errors import ConfigurationError, GrowthVerticalsError, HostKeyChangedError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.run import max_quiet_s
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from growth_verticals.source import Source
 
 
+#: A wait of weeks says at least this often that it still waits.
+_SAYS_SOMETHING_EVERY_S = 24 * 3600.0
+
+
 class DeliveryTrigger(BaseTrigger):
     """Polls a source's folder until a period's delivery is complete or late.
 
@@ -34,7 +38,7 @@ class DeliveryTrigger(BaseTrigger):
     False if the delivery is late; then `files` and `found` are those of the last poll. A failed poll never ends the
     wait: it found nothing new, and the next one may succeed. The log has the reason, and an event has it as `"failure"`
     if the last poll before it failed. That holds for a server that does not answer, for a folder that does not exist
-    (yet), and for every unexpected exception.
+    (yet), and for every unexpected exception. The log has a line when something has changed, and one a day otherwise.
 
     The exception is `ConfigurationError`: a refused login, a host key that is not the pinned one, a connection that
     was removed, a declaration that is gone or does not run. Only a person can fix these, and the wait can last for
@@ -87,6 +91,7 @@ class DeliveryTrigger(BaseTrigger):
             return
         seen = tuple(RemoteFile(**file) for file in self.seen)
         watch = Watch(source, period, seen, self.unchanged_since, max_quiet_s=max_quiet_s())
+        news = _News((seen, frozenset(), None))
         while True:
             await asyncio.sleep(self.interval_s)
             try:
@@ -96,22 +101,44 @@ class DeliveryTrigger(BaseTrigger):
                 return
             except GrowthVerticalsError as error:
                 event["failure"] = error.what
-                self.log.warning("%s", error)
+                if news.is_due(str(error)):
+                    self.log.warning("%s", error)
             except Exception as error:  # noqa: BLE001 - a library can raise anything, and the wait must go on
                 # The exception's own text is not logged: a library can put a password or a signed URL into it.
                 event["failure"] = f"unexpected {type(error).__name__}"
-                trace = "".join(traceback.format_tb(error.__traceback__))
-                self.log.error("%s; polling again\n%s", event["failure"], trace)
+                if news.is_due(event["failure"]):
+                    trace = "".join(traceback.format_tb(error.__traceback__))
+                    self.log.error("%s; polling again\n%s", event["failure"], trace)
             else:
                 verdict = watch.update(listing, time.time())
                 event = event_of(verdict, listing)
                 if verdict.complete:
                     yield _event(event)
                     return
-                self.log.info("%s %s: found %s", source.name, period, verdict.found)
+                if news.is_due((watch.seen, listing.markers, listing.manifest_error)):
+                    self.log.info("%s %s: still waiting; found %s", source.name, period, verdict.found)
             if time.time() >= self.late_at:
                 yield _event(event)
                 return
+
+
+class _News:
+    """Decides what a poll found that is worth a line in the log: what is new, and after a day that nothing is.
+
+    :param found: what the log has already.
+    """
+
+    def __init__(self, found: object) -> None:
+        self._found = found
+        self._said_at = time.time()
+
+    def is_due(self, found: object) -> bool:
+        """Return whether to log this. If so, it is the newest that the log has."""
+        now = time.time()
+        if found == self._found and now < self._said_at + _SAYS_SOMETHING_EVERY_S:
+            return False
+        self._found, self._said_at = found, now
+        return True
 
 
 def event_of(verdict: Verdict, listing: Listing) -> dict[str, Any]:
@@ -129,8 +156,7 @@ def _event(payload: dict[str, Any]) -> TriggerEvent:
 
 
 def _fields(error: GrowthVerticalsError) -> dict[str, Any]:
-    names = ("what", "source", "file", "line", "column", "expected", "found", "next_step")
-    return {name: getattr(error, name) for name in names}
+    return error.fields() | {"host_key_changed": isinstance(error, HostKeyChangedError)}
 
 
 def poll(source: Source, period: Period) -> Listing:

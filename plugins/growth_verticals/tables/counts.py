@@ -51,6 +51,7 @@ def require_expected(period: Period, counts: RecordCounts, expected_rows: int | 
             next_step="ask the vendor which number is right; this run loaded nothing of the delivery. If the files are "
             "wrong, load the corrected ones (in Airflow, clear the task await of this run); if the number is wrong, "
             "start a new load with the right one",
+            counts={"rows_read": counts.read, "rows_expected": expected_rows},
         )
 
 
@@ -66,6 +67,7 @@ def require_expected_by_file(pending: Sequence[StagedFile], source_name: str) ->
                 found=f"{file.rows_read:,}",
                 next_step="ask the vendor which number is right; this run loaded nothing of the delivery. When a "
                 "corrected file and manifest are there, load the delivery again (in Airflow, clear the task await)",
+                counts={"rows_read": file.rows_read, "rows_expected": file.expected_rows},
             )
 
 
@@ -83,4 +85,5 @@ def require_few_rejects(
             'column_name; docs/rejects.md lists the remedies, such as quoted_empty="null" for quoted_empty). '
             "Then load again. In Airflow, clear one task of this run: await when the vendor has sent a "
             "corrected file, stage after a fix of the SQL file or the declaration, commit after raising max_rejected",
+            counts={"rows_read": read, "rows_rejected": rejected},
         )

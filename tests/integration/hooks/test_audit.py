@@ -21,7 +21,9 @@ from growth_verticals.declarations import find_source, read_sources
 from growth_verticals.errors import ConfigurationError, ServiceError, UnexplainedError
 from growth_verticals.hooks.airflow_api import open_airflow_api
 from growth_verticals.operators import audit
-from growth_verticals.operators.audit import AuditSource, ListSources
+from growth_verticals.operators.audit import AUDITED, AuditSource, ListSources
+from growth_verticals.operators.failures import FAILURE
+from tests.task_instance import TaskInstance
 
 SOURCE = find_source("aiq_household")
 KEY = SOURCE.cadence.latest_open(datetime.now(UTC)).key
@@ -130,8 +132,9 @@ def period(state: PeriodState, *states: FileState, is_ready: bool = True) -> Aud
     return AuditedPeriod(source=SOURCE.name, period=KEY, state=state, files=files, is_ready=is_ready, found="found")
 
 
-def execute() -> dict[str, Any]:
-    return AuditSource(task_id="source", source_name=SOURCE.name).execute({})  # type: ignore[arg-type]
+def execute(ti: TaskInstance | None = None) -> dict[str, Any]:
+    context: Any = {"ti": ti or TaskInstance()}
+    return AuditSource(task_id="source", source_name=SOURCE.name).execute(context)
 
 
 def test_every_source_is_audited() -> None:
@@ -146,6 +149,7 @@ def test_a_late_part_starts_one_run_for_its_period_however_often_the_task_runs(
     airflow.add("scheduled__1", "success")
     assert execute()[KEY] == {
         "state": "differs", "action": "start", "reason": "differs: 1 loaded; 1 not landed", "run": run_id_for(late),
+        "files": {"loaded": 1, "not landed": 1},
     }  # fmt: skip
     assert execute()[KEY]["action"] == "wait"
     airflow.runs[-1] |= {"state": "failed", "end_date": AN_HOUR_AGO}
@@ -189,9 +193,14 @@ def test_what_no_run_explains_fails_the_task_after_the_other_runs_were_started(
         replace(period("differs", "unexplained"), period=before.key),
         period("differs", "loaded", "not landed"),
     ]
+    ti = TaskInstance()
     with pytest.raises(UnexplainedError, match=rf"{before.key}: the table holds rows of files .* part0\.gz"):
-        execute()
+        execute(ti)
     assert [run["partition_key"] for run in airflow.runs] == [KEY]
+    known = ti.xcom[AUDITED][SOURCE.name]
+    assert {key: each["action"] for key, each in known.items()} == {before.key: "report", KEY: "start"}
+    assert (known[before.key]["state"], known[before.key]["files"]) == ("differs", {"unexplained": 1})
+    assert (ti.xcom[FAILURE]["kind"], ti.xcom[FAILURE]["counts"]) == ("UnexplainedError", {"periods": 1})
 
 
 def test_a_vendor_that_does_not_answer_does_not_fail_the_task(

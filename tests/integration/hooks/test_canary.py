@@ -31,7 +31,8 @@ from growth_verticals.errors import DeliveryError, DeliveryRefusedError, FileCha
 from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.landing.uris import split_s3_uri
 from growth_verticals.operators.check import CheckDelivery
-from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
+from growth_verticals.operators.load import CommitDelivery, LandFile
+from growth_verticals.operators.stage import StageFile
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.source import Delimited, Excel, FixedWidth, Format, Inbox, JsonLines, OnDemand, Parquet, Source
 from local import standin

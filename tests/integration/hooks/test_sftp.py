@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 import pytest
 
-from growth_verticals.errors import ConfigurationError, ServiceError, TransferError
+from growth_verticals.errors import ConfigurationError, HostKeyChangedError, ServiceError, TransferError
 from growth_verticals.hooks import sftp
 from growth_verticals.hooks.sftp import open_sftp
 from growth_verticals.landing.origins import SftpOrigin
@@ -52,7 +52,7 @@ def test_a_server_with_another_key_is_refused_even_if_it_is_in_known_hosts(
     (ssh / "known_hosts").write_text(f"[127.0.0.1]:{connection['port']} {connection['extra']['host_key']}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     connection["extra"]["host_key"] = new_host_key()
-    with pytest.raises(ConfigurationError, match="host key"):
+    with pytest.raises(HostKeyChangedError, match="host key"):
         connect(monkeypatch, connection)
 
 
@@ -61,7 +61,7 @@ def test_another_key_of_the_pinned_type_is_refused(monkeypatch: pytest.MonkeyPat
     assert key_type == "ssh-ed25519"
     changed = key[:-4] + ("AAAA" if key[-4:] != "AAAA" else "BBBB")
     connection["extra"]["host_key"] = f"{key_type} {changed}"
-    with pytest.raises(ConfigurationError, match="the server's host key is not the pinned one"):
+    with pytest.raises(HostKeyChangedError, match="the server's host key is not the pinned one"):
         connect(monkeypatch, connection)
 
 

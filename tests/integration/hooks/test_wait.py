@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 
 from growth_verticals.declarations import find_source
-from growth_verticals.errors import ConfigurationError, DeliveryLateError
+from growth_verticals.errors import ConfigurationError, DeliveryLateError, HostKeyChangedError
 from growth_verticals.sensors import triggers
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.sensors.triggers import DeliveryTrigger
@@ -121,8 +121,9 @@ def test_a_refused_login_or_a_changed_host_key_fails_the_task_at_once(
         "refuses_logins": r"aiq_household: the server refuses our login \(connection 'sftp_aiq'\)\. Next: check",
         "host_key": r"the server's host key is not the pinned one \(connection 'sftp_aiq'\)\. Next: before you change",
     }
-    with pytest.raises(ConfigurationError, match=message[fault]):
+    with pytest.raises(ConfigurationError, match=message[fault]) as raised:
         AwaitDelivery(task_id="await", source=SOURCE).resume(context(), event)
+    assert isinstance(raised.value, HostKeyChangedError) == (fault == "host_key")
 
 
 def test_a_late_delivery_says_why_the_last_poll_failed(vendor: VendorServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from growth_verticals.operators import check
 from growth_verticals.operators.check import ADD, LOAD, REFUSE, REPLACE, CheckDelivery
 from growth_verticals.quality.report import CheckedFile, CheckReport, Finding
 from growth_verticals.source import Delimited, Inbox, OnDemand, Source
+from tests.task_instance import TaskInstance
 
 SOURCE = Source(name="ls_corp", table="ls_corp.contact", cadence=OnDemand(), delivery=Inbox(), format=Delimited())
 NEW, OLD = "a" * 64, "b" * 64
@@ -46,22 +47,6 @@ REPORT = CheckReport(
     rejects=(),
     findings=(),
 )
-
-
-class TaskInstance:
-    """The XCom of a task."""
-
-    id = "00000000-0000-0000-0000-000000000000"
-
-    def __init__(self) -> None:
-        self.xcom: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.xcom[key] = value
-
-    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
-        assert task_ids == "check"
-        return self.xcom[key]
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from growth_verticals.operators.correct import (
     PlanCorrection,
 )
 from growth_verticals.tables.undo import LoadedFile
+from tests.task_instance import TaskInstance
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
@@ -45,22 +46,6 @@ ACCOUNT = Account(
     landing_uri="s3://gv-landing",
     catalog_uri="http://127.0.0.1:1/iceberg",
 )
-
-
-class TaskInstance:
-    """Keeps XComs."""
-
-    id = "ti"
-
-    def __init__(self) -> None:
-        self.xcom: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.xcom[key] = value
-
-    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
-        assert task_ids == "approve"
-        return self.xcom[key]
 
 
 def context(ti: TaskInstance | None = None, **form: Any) -> Any:
@@ -191,12 +176,14 @@ def test_what_was_approved_is_carried_out_and_the_table_s_asset_gets_an_event(mo
     keys: list[str] = []
     event = SimpleNamespace(extra={}, add_partitions=keys.append)
     asset = Asset(name="ls_corp.contact", group="table")
-    task.execute(context() | {"outlet_events": {asset: event}})
+    returned = task.execute(context() | {"outlet_events": {asset: event}})
     [(account, source, correction, actor, _)] = calls
     assert (account, source.name, correction) == (ACCOUNT, "ls_corp", PLANNED)
     assert actor == Actor(by="ana, approved by bo", tool="airflow", reason="sent | twice")
     assert task.outlets == [asset]
     assert keys == ["2026-11-20"]
+    assert returned["snapshot_id"] == str(2**60)
+    assert event.extra["action"] == "undo"
     assert (event.extra["snapshot_id"], event.extra["rows_removed"], event.extra["reason"]) == (
         str(2**60), 7, "sent | twice",
     )  # fmt: skip

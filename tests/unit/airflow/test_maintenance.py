@@ -13,8 +13,9 @@ from growth_verticals.bucket.maintenance import BucketMaintenance, Job
 from growth_verticals.declarations import find_source
 from growth_verticals.errors import ConfigurationError, ServiceError
 from growth_verticals.operators import maintenance
-from growth_verticals.operators.maintenance import ApplyBucketMaintenance, ListTables, MaintainTable
+from growth_verticals.operators.maintenance import MAINTAINED, ApplyBucketMaintenance, ListTables, MaintainTable
 from growth_verticals.source import Maintenance
+from tests.task_instance import TaskInstance
 
 ACCOUNT = Account(
     region="us-east-1",
@@ -55,8 +56,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     return FakeService(monkeypatch)
 
 
-def maintain(source: str | None, table: str) -> dict[str, Any]:
-    return MaintainTable(task_id="table", table={"source": source, "table": table}).execute({})  # type: ignore[arg-type]
+def maintain(source: str | None, table: str, ti: TaskInstance | None = None) -> dict[str, Any]:
+    context: Any = {"ti": ti or TaskInstance()}
+    return MaintainTable(task_id="table", table={"source": source, "table": table}).execute(context)
 
 
 def test_every_table_is_listed_with_its_source(service: FakeService) -> None:
@@ -73,8 +75,14 @@ def test_a_sources_table_gets_the_declared_settings_and_its_rejects_table_gets_a
 ) -> None:
     declared = find_source("aiq_b2b")
     service.jobs = {declared.table: NO_FAILED_JOB, declared.rejects_table: NO_FAILED_JOB}
-    assert maintain("aiq_b2b", declared.table) == {
+    ti = TaskInstance()
+    result = maintain("aiq_b2b", declared.table, ti)
+    assert ti.xcom[MAINTAINED] == result
+    assert result == {
+        "source": "aiq_b2b",
+        "table": declared.table,
         "changes": [f"{declared.table}: changed"],
+        "messages": {},
         "jobs": {"icebergCompaction": "Successful", "icebergSnapshotManagement": "Not_Yet_Run"},
     }
     maintain("aiq_b2b", declared.rejects_table)
@@ -89,8 +97,13 @@ def test_a_failed_job_fails_the_task_and_is_named_in_the_error(
     service.jobs = {
         table: NO_FAILED_JOB | {"icebergCompaction": Job(status="Failed", message="no access to the key", ran_at=None)}
     }
+    ti = TaskInstance()
     with pytest.raises(ServiceError) as raised:
-        maintain(source, table)
+        maintain(source, table, ti)
+    known = ti.xcom[MAINTAINED]
+    assert known["jobs"]["icebergCompaction"] == "Failed"
+    assert known["messages"] == {"icebergCompaction": "no access to the key"}
+    assert len(known["changes"]) == (1 if source else 0)
     assert f"maintenance of {table} failed: icebergCompaction (no access to the key)" in str(raised.value)
     assert "Next: " in str(raised.value)
 
@@ -103,7 +116,7 @@ def test_the_settings_of_tables_without_a_source_are_not_changed(service: FakeSe
 
 def test_a_table_that_this_role_cannot_read_is_skipped_only_if_it_has_no_source(service: FakeService) -> None:
     service.jobs = {"default.users": {}, "ls_corp.contact": {}}
-    assert maintain(None, "default.users") == {"changes": [], "jobs": {}}
+    assert maintain(None, "default.users")["jobs"] == {}
     with pytest.raises(ConfigurationError, match="was refused"):
         maintain("ls_corp", "ls_corp.contact")
 

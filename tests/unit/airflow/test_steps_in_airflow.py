@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from contextlib import contextmanager
@@ -35,14 +36,16 @@ from growth_verticals.errors import (
 )
 from growth_verticals.hooks.run import load_request
 from growth_verticals.landing.complete import Listing
-from growth_verticals.operators import load
-from growth_verticals.operators.load import CommitDelivery, LandFile, StageFile
+from growth_verticals.operators import load, stage
+from growth_verticals.operators.load import CommitDelivery, LandFile
 from growth_verticals.operators.source import RetryTransientErrors
-from growth_verticals.quality.report import CheckReport
+from growth_verticals.operators.stage import StageFile
+from growth_verticals.quality.report import CheckReport, RejectedCount
 from growth_verticals.sensors import delivery, triggers
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.sensors.triggers import DeliveryTrigger
 from growth_verticals.source import Delimited, Inbox, Marker, Parts, Quiet, Rule, Sftp, Source
+from growth_verticals.status.facts import RejectCount, load_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +77,7 @@ REPORT = CheckReport(
     period_before=None,
     rows_before=None,
     columns=(),
-    rejects=(),
+    rejects=(RejectedCount(column="zip5", reason="too_long", records=1),),
     findings=(),
 )
 #: What the task check returns if nobody was asked.
@@ -102,6 +105,7 @@ def _no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (load, delivery):
         monkeypatch.setattr(module, "account_from_connection", lambda: ACCOUNT)
         monkeypatch.setattr(module, "open_origin", origin)
+    monkeypatch.setattr(stage, "account_from_connection", lambda: ACCOUNT)
 
 
 # --- which period -------------------------------------------------------------------------------------------------
@@ -260,11 +264,31 @@ def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.M
         "rows_read": 3,
         "rows_loaded": 2,
         "rows_rejected": 1,
+        "files_replaced": 0,
+        "rows_replaced": 0,
+        "files_without_rows": 0,
+        "rejects": [{"column": "zip5", "reason": "too_long", "records": 1}],
         "by": "A. Maple",
         "reason": "corrected",
     }
+    assert load_from_json(event.extra).rejects == (RejectCount(column="zip5", reason="too_long", records=1),)
+    assert json.loads(json.dumps(event.extra)) == event.extra
     assert json.loads(json.dumps(returned)) == returned
     assert returned["files"][0]["status"] == "loaded"
+    assert returned["snapshot_id"] == str(2**62 + 1)
+
+
+def test_a_delivery_that_was_loaded_before_creates_no_asset_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = FileResult(name="a.gz", sha256=SHA, status="already_loaded", rows_read=0, rows_loaded=0, rows_rejected=0)
+    result = LoadResult(
+        source="aiq_household", table="aiq.household", period="2026Q3", snapshot_id=None, files=(known,)
+    )
+    monkeypatch.setattr(steps, "commit", lambda *_, **__: result)
+    task = CommitDelivery(
+        task_id="commit", source=SCHEDULED, staged=[], check=CHECKED, outlets=[Asset("aiq.household")]
+    )
+    assert task.execute(context(key="2026Q3") | {"outlet_events": {}})["snapshot_id"] is None
+    assert task.outlets == []
 
 
 @pytest.mark.parametrize(
@@ -469,6 +493,38 @@ def test_no_failure_of_a_poll_ends_the_wait(
     with pytest.raises(DeliveryLateError, match=f"found none; the last poll failed: {reason}. Next: .* the task await"):
         AwaitDelivery(task_id="await", source=SCHEDULED).resume(context(key="2026Q3"), event)
     assert "secret" not in "".join(capsys.readouterr())
+
+
+def log_lines(capsys: pytest.CaptureFixture[str], text: str) -> int:
+    return sum(text in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_wait_logs_only_what_has_changed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    away, unexpected = ServiceError("the server is away"), RuntimeError("x")
+    seen, more = remote("a.gz"), remote("b.gz")
+    source = with_rules(Marker("{period}.done"))
+    monkeypatch.setattr(triggers, "find_source", lambda _: source)
+    nothing_new = [found(seen)] * 5
+    polls = [*nothing_new, away, away, found(seen, more), found(seen, more), unexpected, unexpected]
+    fake_polls(monkeypatch, triggers, *polls, found(seen, more, markers=frozenset({"2026Q3.done"})))
+    trigger = new_trigger(seen=[asdict(seen)])
+    assert fired_event(trigger)["complete"]
+    lines = capsys.readouterr().out.splitlines()
+    said = ("still waiting; found", "the server is away", "unexpected RuntimeError; polling again")
+    assert [text for line in lines for text in said if text in line] == [said[1], said[0], said[2]]
+    assert any("still waiting; found 2 file(s)" in line for line in lines)
+
+
+def test_a_wait_says_once_a_day_that_it_still_waits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.time()
+    hours = itertools.count()
+    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=lambda: now + 3600 * next(hours)))
+    monkeypatch.setattr(triggers, "find_source", lambda _: with_rules(Marker("{period}.done")))
+    fake_polls(monkeypatch, triggers, *[found()] * 40)
+    fired_event(new_trigger(late_in_s=3600 * 100))
+    assert 3 <= log_lines(capsys, "aiq_household 2026Q3: still waiting; found none") <= 5
 
 
 def test_what_a_person_must_fix_ends_the_wait_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from growth_verticals import timetables
 from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterly
-from growth_verticals.timetables import PeriodTimetable
+from growth_verticals.timetables import FormTimetable, PeriodTimetable, manual_run_id
 
 NEW_YORK = ZoneInfo("America/New_York")
 QUARTERLY = PeriodTimetable(Quarterly(due_business_day=15))
@@ -273,6 +274,39 @@ def test_summary_and_description_show_the_cadence() -> None:
     )
 
 
+def test_a_form_without_periods_is_never_scheduled_and_asks_for_no_logical_date() -> None:
+    timetable = FormTimetable.deserialize(json.loads(json.dumps(FormTimetable().serialize())))
+    assert isinstance(timetable, FormTimetable)
+    assert timetable.partitioned  # for such a DAG, Airflow's form has no logical date and no data interval
+    assert not timetable.can_be_scheduled
+    restriction = TimeRestriction(earliest=None, latest=None, catchup=True)
+    assert timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction) is None
+    assert timetable.resolve_partition_date(None) is None
+    run_id = timetable.generate_run_id(run_type=DagRunType.MANUAL, run_after=pendulum.datetime(2027, 1, 4, 11))
+    assert run_id.startswith("manual__2027-01-04T06:00__")
+
+
+@pytest.mark.parametrize(
+    ("files", "start"),
+    [
+        ((), "manual__2026Q4__2027-01-04T06:00__"),
+        (("leads 1.csv",), "manual__2026Q4__leads_1.csv__2027-01-04T06:00__"),
+        (("a.csv", "b.csv", "c.csv"), "manual__2026Q4__a.csv+2__2027-01-04T06:00__"),
+        (("<b>/../x?.csv" + "y" * 300,), "manual__2026Q4___b__.._x_.csvyyy"),
+    ],
+)
+def test_the_id_of_a_run_for_files_names_the_period_and_the_first_file(files: tuple[str, ...], start: str) -> None:
+    run_id = manual_run_id("2026Q4", pendulum.datetime(2027, 1, 4, 11), files)
+    assert run_id.startswith(start)
+    assert len(run_id) < 250  # Airflow's limit
+    assert re.fullmatch(r"[A-Za-z0-9_.~:+-]+", run_id)  # Airflow's default of `allowed_run_id_pattern`
+
+
+def test_the_id_of_a_run_whose_period_airflow_does_not_tell_has_the_time() -> None:
+    run_id = QUARTERLY.generate_run_id(run_type=DagRunType.MANUAL, run_after=pendulum.datetime(2027, 1, 4, 11))
+    assert run_id.startswith("manual__2027-01-04T06:00__")
+
+
 def test_run_ids_start_with_the_period_and_are_unique() -> None:
     moment = pendulum.datetime(2027, 1, 4, 11)
     ids = {
@@ -282,4 +316,4 @@ def test_run_ids_start_with_the_period_and_are_unique() -> None:
         for _ in range(5)
     }
     assert len(ids) == 5
-    assert all(run_id.startswith("scheduled__2026Q4__2027-01-04T11:00:00") for run_id in ids)
+    assert all(run_id.startswith("scheduled__2026Q4__2027-01-04T06:00__") for run_id in ids)

@@ -1,0 +1,108 @@
+"""The step that stages a landed file. If the vendor changed its columns, it proposes a patch, and waits for a person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.exceptions import HITLTimeoutError
+from airflow.providers.standard.operators.hitl import HITLOperator
+
+from growth_verticals import steps
+from growth_verticals.delivery import LandedFile
+from growth_verticals.errors import ColumnsRefusedError
+from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.hooks.pgp import key_finder_for
+from growth_verticals.hooks.run import load_request
+from growth_verticals.operators.answers import answer_within, answered_by
+from growth_verticals.operators.load import say_what_to_clear
+from growth_verticals.operators.source import SourceOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context, XComArg
+
+    from growth_verticals.source import Source
+
+STAGE_AGAIN = "Stage again: the SQL file or the declaration fits now"
+REFUSE = "Refuse: load nothing of this delivery"
+
+#: XCom of this task, written before it asks: the fields of the refusal.
+REFUSAL = "refusal"
+
+
+class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provider has no types
+    """Write one landed file's rows as Parquet in the table's location. No snapshot refers to them yet.
+
+    If the columns of a scheduled delivery's file do not fit, and a patch can be proposed, it opens a required action
+    with the patch and waits. Nothing is applied by itself: a person changes the repository, deploys it, and answers.
+    A file that a person named fails at once, because it may be the wrong one.
+
+    :param landed: a `LandedFile` as a mapping.
+
+    Environment variable: GV_ANSWER_WITHIN_S, in seconds, instead of the source's `answer_within_hours`.
+    """
+
+    template_fields: Sequence[str] = ("landed",)
+
+    def __init__(self, *, source: Source, landed: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
+        super().__init__(
+            source=source,
+            subject=f"{source.name}: the vendor changed its columns",
+            options=[STAGE_AGAIN, REFUSE],
+            response_timeout=answer_within(source.answer_within_hours * 3600),
+            **kwargs,
+        )
+        self.landed: Any = landed  # resolved from XCom before `execute`
+
+    def act(self, context: Context) -> dict[str, Any]:
+        """Return the `StagedFile`. A retry writes new files; no snapshot ever refers to those of the failed attempt."""
+        try:
+            return self._stage(context)
+        except ColumnsRefusedError as refusal:
+            request = load_request(context, self.source)
+            if request.files or not refusal.proposal:
+                raise
+            self.subject = f"{self.source.name} {request.period}: the vendor changed its columns"
+            self.body = _evidence(refusal)
+            context["ti"].xcom_push(REFUSAL, refusal.fields())
+        self.log.info("waiting for an answer in Required Actions, for at most %s", self.response_timeout)
+        HITLOperator.execute(self, context)
+        raise AssertionError("unreachable: the task waits")
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Stage the file again, or raise the `ColumnsRefusedError` that the person saw."""
+        refusal = context["ti"].xcom_pull(task_ids=self.task_id, key=REFUSAL, map_indexes=context["ti"].map_index)
+        try:
+            response = super().execute_complete(context, event)
+        except HITLTimeoutError as error:
+            next_step = f"nobody answered within {self.response_timeout}. {_sentence(refusal['next_step'])}"
+            raise ColumnsRefusedError(**{**refusal, "next_step": next_step}) from error
+        self.log.info("%s answered: %s", answered_by(response), response["chosen_options"][0])
+        if response["chosen_options"] == [STAGE_AGAIN]:
+            return self._stage(context)
+        next_step = f"{answered_by(response)} refused the file. {_sentence(refusal['next_step'])}"
+        raise ColumnsRefusedError(**{**refusal, "next_step": next_step})
+
+    def _stage(self, context: Context) -> dict[str, Any]:
+        period = load_request(context, self.source).period
+        account, keys = account_from_connection(), key_finder_for(self.source.name)
+        with say_what_to_clear():
+            [staged] = steps.stage(account, self.source, period, [LandedFile(**self.landed)], keys)
+        return asdict(staged)
+
+
+def _evidence(refusal: ColumnsRefusedError) -> str:
+    """Return the refusal and the patch as Markdown. An indented block shows a vendor's names as they are."""
+    from growth_verticals.quality.evidence import escape
+
+    patch = "\n".join(f"    {line}" for line in refusal.proposal.splitlines())
+    return (
+        f"{escape(refusal.sentence)}\n\nThis patch is a proposal. Change the SQL file or the declaration, deploy them, "
+        f"and then answer *Stage again*. Or ask the vendor for another file, and refuse this one.\n\n{patch}"
+    )
+
+
+def _sentence(text: str | None) -> str:
+    return text[:1].upper() + text[1:] if text else ""
