@@ -13,6 +13,8 @@ check: lint unit  ## Lint and unit tests (the default)
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/\1\t\2/' | expand -t 16
 
+apt_install = { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y $(1) >/dev/null; }
+
 .PHONY: install
 install: $(VENV)/.installed  ## Create .venv from requirements-dev.txt (all packages pinned, with hashes)
 
@@ -23,8 +25,10 @@ $(VENV)/.installed: requirements-dev.txt
 	@awk '/^uv==/ {on = 1} on; on && !/\\$$/ {exit}' requirements-dev.txt > $(VENV)/uv.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(VENV)/bin/python -r requirements-dev.txt
-	@command -v gpg >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y gnupg >/dev/null; } || \
+	@command -v gpg >/dev/null || $(call apt_install,gnupg) || \
 	    echo "No gpg: OpenPGP files cannot be read, and their tests are skipped. Next: apt-get install gnupg"
+	@command -v chromium >/dev/null || $(call apt_install,chromium) || \
+	    echo "No chromium: the tests of the pages in a browser cannot run. Next: on Debian, apt-get install chromium"
 	@touch $@
 
 .PHONY: demo

@@ -68,13 +68,21 @@ def _status(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _env(settings: Settings, options: argparse.Namespace) -> int:
-    variables = standin.environment(settings)
+    variables = standin.environment(settings) | _demo_airflow(settings)
     if options.json:
         print(json.dumps(variables, indent=1))
     else:
         for name, value in variables.items():
             print(f"export {name}={shlex.quote(value)}")
     return 0
+
+
+def _demo_airflow(settings: Settings) -> dict[str, str]:
+    """Return the connection to the demo's Airflow, if this is the demo's stand-in and Airflow is running."""
+    from local.airflow import Airflow
+
+    airflow = Airflow.from_environment()
+    return airflow.connection() if settings.state == Settings.state and airflow.is_running else {}
 
 
 def _demo(settings: Settings, _: argparse.Namespace) -> int:

@@ -83,11 +83,13 @@ class StagedFile:
         come from one.
     :param expected_rows, expected_sums: as in `RemoteFile`. The commit refuses the delivery if the rows are not
         `rows_read`. The check `ControlSum` compares the sums.
+    :param uri: `s3://bucket/key` of the landed copy; None if it does not matter.
     """
 
     name: str
     sha256: str
     status: Literal["staged", "already_loaded"]
+    uri: str | None = None
     rows_read: int = 0
     rows_valid: int = 0
     rows_rejected: int = 0

@@ -109,7 +109,8 @@ def opening(cause: Cause, links: Links) -> Message:
     """Return the message that tells of a cause."""
     lines = [_sentence(cause.text)]
     if cause.counts:
-        lines.append(", ".join(f"{number:,} {plain(name).replace('_', ' ')}" for name, number in cause.counts.items()))
+        counts = (f"{number:,} {plain(name).replace('_', ' ')}" for name, number in cause.counts.items())
+        lines.append(f"{', '.join(counts)}.")
     if cause.since:
         lines.append(f"Since {cause.since.astimezone(BUSINESS_ZONE):%Y-%m-%d %H:%M %Z}.")
     if cause.next_step:

@@ -31,6 +31,7 @@ class Load:
 
     :param at: when its rows were staged or, if read from a snapshot, committed; timezone-aware, UTC.
     :param files: number of delivered files that it loaded.
+    :param action: `load`, `replay`, `undo`, `reload`, `replace`, `replace_period` or `add`.
     :param by: who made or approved it, with this `tool`, for this `reason`.
     """
 
@@ -38,6 +39,7 @@ class Load:
     period: str | None = None
     source: str | None = None
     files: int | None = None
+    action: str | None = None
     by: str | None = None
     tool: str | None = None
     reason: str | None = None
@@ -73,6 +75,20 @@ class SnapshotInfo:
     kept: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A snapshot that a load, a replay or an undo made.
+
+    :param snapshot_id: decimal digits in text, because it can exceed 2^53.
+    :param rows_added, rows_removed: None if the writer did not record it.
+    """
+
+    snapshot_id: str
+    rows_added: int | None
+    rows_removed: int | None
+    load: Load
+
+
 def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotInfo]:
     """Return the table's snapshots, newest first, each with its expiry under `settings` (of the type SNAPSHOTS).
 
@@ -80,11 +96,24 @@ def snapshot_history(table: Table, settings: LiveSettings) -> list[SnapshotInfo]
     "Snapshot management"), so the newest ones stay, however old they are. Reads only the metadata. Memory: the
     metadata, which has an entry for each snapshot, and nothing for rows or files.
     """
-    newest_first = sorted(table.metadata.snapshots, key=lambda each: (each.timestamp_ms, each.sequence_number or 0))
-    newest_first.reverse()
+    newest_first = _newest_first(table)
     kept = _reasons_kept(table, newest_first, settings)
     age = timedelta(hours=int(settings.values["maxSnapshotAgeHours"]))
     return [_snapshot_info(each, kept.get(each.snapshot_id), age) for each in newest_first]
+
+
+def changes(table: Table) -> list[Change]:
+    """Return the snapshots that loads, replays and undos made, newest first. Reads only the metadata."""
+    return [
+        Change(
+            snapshot_id=str(each.snapshot_id),
+            rows_added=_number(each, "added-records"),
+            rows_removed=_number(each, "deleted-records"),
+            load=load,
+        )
+        for each in _newest_first(table)
+        if (load := _load_of_snapshot(each))
+    ]
 
 
 def data_files(table: Table) -> Iterator[FileInfo]:
@@ -123,6 +152,11 @@ def totals(table: Table) -> tuple[int, int, int]:
     for file in data_files(table):
         rows, files, size = rows + file.rows, files + 1, size + file.bytes
     return rows, files, size
+
+
+def _newest_first(table: Table) -> list[Snapshot]:
+    by_time = sorted(table.metadata.snapshots, key=lambda each: (each.timestamp_ms, each.sequence_number or 0))
+    return by_time[::-1]
 
 
 def _reasons_kept(table: Table, newest_first: list[Snapshot], settings: LiveSettings) -> Mapping[int, str]:
@@ -167,6 +201,7 @@ def _load_of_snapshot(snapshot: Snapshot) -> Load | None:
         period=summary.period,
         source=summary.source,
         files=summary.files,
+        action=summary.restated or summary.action,
         by=summary.actor.by if summary.actor else None,
         tool=summary.actor.tool if summary.actor else None,
         reason=summary.actor.reason if summary.actor else None,

@@ -23,6 +23,7 @@ MAX_NAME, MAX_REASON = 200, 500
 class LoadSummary:
     """The load that made a snapshot. `files` is the number of files that it added or removed, None if unknown.
 
+    :param action: `load`, `replay` or `undo`; None in a summary that an older version wrote.
     :param restated: what it did with a restatement: `replace`, `replace_period` or `add`; `reload` if files were read
         again to replace their own rows; None without one.
     :param files_replaced: files that left, with `rows_replaced` rows.
@@ -33,6 +34,7 @@ class LoadSummary:
     source: str | None
     period: str
     files: int | None
+    action: str | None = "load"
     restated: str | None = None
     files_replaced: int = 0
     rows_replaced: int = 0
@@ -42,6 +44,8 @@ class LoadSummary:
     def to_properties(self) -> dict[str, str]:
         """Return the properties for the snapshot's summary."""
         properties = {"gv.source": str(self.source), "gv.period": self.period, "gv.files": str(self.files)}
+        if self.action is not None:
+            properties["gv.action"] = self.action
         if self.restated is not None:
             properties |= {
                 "gv.restated": self.restated,
@@ -76,6 +80,7 @@ class LoadSummary:
             source=properties.get("gv.source"),
             period=properties["gv.period"],
             files=number("gv.files"),
+            action=properties.get("gv.action"),
             restated=properties.get("gv.restated"),
             files_replaced=number("gv.files-replaced") or 0,
             rows_replaced=number("gv.rows-replaced") or 0,

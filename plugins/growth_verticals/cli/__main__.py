@@ -10,12 +10,25 @@ import os
 import sys
 import traceback
 
-from growth_verticals.cli import audit, doctor, drift, inbox, load, rejects, replay, sources, standin, tables, undo
+from growth_verticals.cli import (
+    audit,
+    doctor,
+    drift,
+    inbox,
+    load,
+    rejects,
+    replay,
+    sources,
+    standin,
+    status,
+    tables,
+    undo,
+)
 from growth_verticals.errors import GrowthVerticalsError, PeriodError, UnknownSourceError
 
 COMMANDS = {
-    "sources": sources, "load": load, "rejects": rejects, "replay": replay, "undo": undo, "inbox": inbox,
-    "drift": drift, "audit": audit, "doctor": doctor, "tables": tables,
+    "sources": sources, "status": status, "load": load, "rejects": rejects, "replay": replay, "undo": undo,
+    "inbox": inbox, "drift": drift, "audit": audit, "doctor": doctor, "tables": tables,
 }  # fmt: skip
 _FAILED, _USAGE_ERROR, _INTERRUPTED = 1, 2, 130
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
-from growth_verticals.cli.output import print_json, print_table, printable
+from growth_verticals.cli.output import print_json, print_table, print_text, printable
 from growth_verticals.declarations import find_source, read_sources
 
 if TYPE_CHECKING:
@@ -77,4 +77,5 @@ def show(audited: list[AuditedPeriod], *, all_files: bool) -> None:
     if files:
         print()
         print_table(("source", "period", "file", "state", "sha256"), files)
-    print("\nruns are not known here: the DAG delivery_audit starts missing runs and says what no run explains")
+    print()
+    print_text("runs are not known here: the DAG delivery_audit starts missing runs and says what no run explains")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
+from growth_verticals.cli.output import print_text
 
 if TYPE_CHECKING:
     import argparse
@@ -21,9 +22,11 @@ def run(_: argparse.Namespace) -> int:
     from growth_verticals.bucket.probe import probe_account
 
     account = Account.from_environment()
-    print(f"account   {account.table_bucket_arn}, landing {account.landing_uri}, catalog {account.catalog_uri}")
+    print_text(
+        f"account   {account.table_bucket_arn}, landing {account.landing_uri}, catalog {account.catalog_uri}", indent=10
+    )
     failed = 0
     for check in probe_account(account):
         failed += not check.ok
-        print(f"{'ok' if check.ok else 'FAILED':<8}  {check.name}: {check.detail}", flush=True)
+        print_text(f"{'ok' if check.ok else 'FAILED':<8}  {check.name}: {check.detail}", indent=10)
     return 1 if failed else 0

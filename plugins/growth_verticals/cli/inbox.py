@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from growth_verticals.account import Account
-from growth_verticals.cli.output import print_json, print_table, printable, size
+from growth_verticals.cli.output import print_json, print_table, print_text, printable, size
 from growth_verticals.declarations import find_source
 
 EXAMPLE = """example: ./gv inbox put ls_corp ~/Downloads/leads.csv
@@ -56,14 +56,18 @@ def _put(arguments: argparse.Namespace) -> int:
         file = put_into_inbox(account, source, path, replace=arguments.replace)
         files.append(file)
         if not arguments.json:
-            print(f"{file.status:<8}  {file.name}  {file.size:,} bytes  sha256 {file.sha256}  {file.uri}")
+            print_text(
+                f"{file.status:<8}  {file.name}  {file.size:,} bytes  sha256 {file.sha256}  {file.uri}", indent=10
+            )
     if arguments.json:
         print_json(files)
         return 0
     names = list(dict.fromkeys(file.name for file in files))
-    print(f"\nNext: in Airflow, press Trigger on the DAG {source.name} and enter")
-    print(f"  Partition Key (Advanced Options)  the period, such as {source.cadence.example}")
-    print("  Files                             " + f"\n{' ' * 36}".join(names))
+    print()
+    print_text(f"Next: in Airflow, press Trigger on the DAG {source.name} and enter")
+    print_text(f"  Partition Key (Advanced Options)  the period, such as {source.cadence.example}", indent=36)
+    for number, name in enumerate(names):
+        print_text(f"{'' if number else '  Files':<36}{printable(name)}", indent=36)
     return 0
 
 
@@ -78,7 +82,7 @@ def _list(arguments: argparse.Namespace) -> int:
         rows = [(printable(file.name), size(file.size), f"{_time(file.modified)} UTC") for file in files]
         print_table(("file", "size", "put there"), rows, right=("size",))
     else:
-        print(f"{account.inbox_prefix(source.name)}/ has no file that matches {source.delivery.pattern}")
+        print_text(f"{account.inbox_prefix(source.name)}/ has no file that matches {source.delivery.pattern}")
     return 0
 
 

@@ -9,6 +9,7 @@ import re
 import resource
 import sys
 import time
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -19,8 +20,9 @@ from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cadence import BUSINESS_ZONE
 from growth_verticals.catalog.load_summary import MAX_REASON
-from growth_verticals.cli.output import operator
+from growth_verticals.cli.output import is_terminal, operator, print_table, print_text
 from growth_verticals.cli.questions import answer_to_restatement, approval_of_checks
+from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import FileResult, LoadResult
 from growth_verticals.errors import ContractError, DeliveryError
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import StagedFile
-    from growth_verticals.quality.report import CheckReport, Finding
+    from growth_verticals.quality.report import CheckReport
     from growth_verticals.source import Source
 
+#: Reasons of rejects that are listed.
+_SHOWN_REASONS = 10
 EXAMPLE = "example: ./gv load ls_corp ~/Downloads/leads.csv --period 2026-11-20 --expect-rows 1200"
 
 
@@ -114,8 +118,9 @@ def run(arguments: argparse.Namespace) -> int:
     account = Account.from_environment()
     staged: list[StagedFile] = []
     checked: CheckReport | None = None
+    watched = not arguments.json and is_terminal() and sys.stderr.isatty()
     try:
-        staged.extend(stage_all(account, source, period, arguments.files))
+        staged.extend(stage_all(account, source, period, arguments.files, watched=watched))
         answer = answer_to_restatement(account, source, period, staged, arguments.restated, arguments.reason)
         checked = steps.check(
             account,
@@ -145,18 +150,29 @@ def run(arguments: argparse.Namespace) -> int:
         if "GV_DEBUG" in os.environ:
             raise
         result, error = refused_result(source, period, arguments.files, staged), str(refusal)
-    findings = checked.findings if checked else ()
-    report(result, findings, error, time.monotonic() - started, as_json=arguments.json)
+    seconds = time.monotonic() - started
+    if arguments.json:
+        print(json.dumps(as_json(result, checked, error, seconds)))
+    else:
+        report(result, checked, error, seconds)
+        if checked is not None and checked.rejects:
+            report_rejects(checked, are_stored=error is None or are_rejects_stored(account, source, period, staged))
     return 1 if error else 0
 
 
-def stage_all(account: Account, source: Source, period: Period, paths: list[Path]) -> list[StagedFile]:
-    """Land the files and stage them together, in the given order."""
+def stage_all(
+    account: Account, source: Source, period: Period, paths: list[Path], *, watched: bool
+) -> list[StagedFile]:
+    """Land the files and stage them together, in the given order. `watched`: draw how far that is."""
+    from growth_verticals.cli.progress import LoadProgress
     from growth_verticals.landing.origins import LocalOrigin
 
-    origin = LocalOrigin()
-    landed = steps.land_all(account, origin, source, period, [origin.file(path) for path in paths])
-    return steps.stage(account, source, period, landed)
+    files = [LocalOrigin().file(path) for path in paths]
+    if not watched:
+        return steps.stage(account, source, period, steps.land_all(account, LocalOrigin(), source, period, files))
+    with LoadProgress(files) as progress:
+        landed = steps.land_all(account, progress.origin(), source, period, files)
+        return steps.stage(account, source, period, landed, watch=progress.staging)
 
 
 def current_period(source: Source) -> Period:
@@ -189,23 +205,54 @@ def refused_result(source: Source, period: Period, paths: list[Path], staged: li
     return LoadResult(source=source.name, table=source.table, period=period.key, snapshot_id=None, files=tuple(files))
 
 
-def report(
-    result: LoadResult, findings: Sequence[Finding], error: str | None, seconds: float, *, as_json: bool
-) -> None:
+def as_json(result: LoadResult, checked: CheckReport | None, error: str | None, seconds: float) -> dict[str, Any]:
+    """Return the document that `--json` prints."""
+    values: dict[str, Any] = asdict(result)
+    values["findings"] = [asdict(finding) for finding in checked.findings] if checked else []
+    values["rejects"] = [asdict(reject) for reject in checked.rejects] if checked else []
+    values["seconds"] = round(seconds, 3)
+    values["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    return values | ({"error": error} if error else {})
+
+
+def report(result: LoadResult, checked: CheckReport | None, error: str | None, seconds: float) -> None:
     """Print the result of the delivery."""
-    if as_json:
-        values: dict[str, Any] = asdict(result) | {"findings": [asdict(finding) for finding in findings]}
-        values["seconds"] = round(seconds, 3)
-        values["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-        if error:
-            values["error"] = error
-        print(json.dumps(values))
-        return
     for file in result.files:
-        print(f"{file.status:<14}  {file.name}  {counts_of(file)}")
-    for finding in findings:
-        print(f"{finding.outcome:<14}  {finding.sentence()}")
-    print(f"refused: {error}" if error else f"{result.summary()}, {seconds:.1f} s")
+        print_text(f"{file.status:<14}  {file.name}  {counts_of(file)}", indent=16)
+    for finding in checked.findings if checked else ():
+        print_text(f"{finding.outcome:<14}  {finding.sentence()}", indent=16)
+    print_text(f"refused: {error}" if error else f"{result.summary()}, {seconds:.1f} s")
+
+
+def report_rejects(checked: CheckReport, *, are_stored: bool) -> None:
+    """Print why records were rejected, the most frequent reasons first, and how to see the records."""
+    print()
+    print_table(
+        ("column", "reason", "records"),
+        [
+            (each.column or "(whole record)", each.reason, f"{each.records:,}")
+            for each in checked.rejects[:_SHOWN_REASONS]
+        ],
+        right=("records",),
+    )
+    if more := checked.rejects[_SHOWN_REASONS:]:
+        print_text(f"and {len(more):,} more")
+    if are_stored:
+        of_period = f"{checked.source} --period {checked.period}"
+        print_text(f"show:    ./gv rejects {of_period} --rows")
+        print_text(f"export:  ./gv rejects export {of_period}")
+    else:
+        print_text("the rejected records were not stored, because the delivery was refused for another reason")
+
+
+def are_rejects_stored(account: Account, source: Source, period: Period, staged: Sequence[StagedFile]) -> bool:
+    """Whether the rejects table has records of these files: it keeps those of a delivery that has too many."""
+    from growth_verticals.catalog.rest import open_catalog
+    from growth_verticals.tables.rejected import count_rejected
+
+    with closing(open_catalog(account)) as catalog:
+        held = count_rejected(catalog, contract_of(source), period, {file.name for file in staged})
+    return not {file.sha256 for file in held}.isdisjoint(file.sha256 for file in staged)
 
 
 def counts_of(file: FileResult) -> str:

@@ -1,4 +1,7 @@
-"""Output for people and for programs: aligned text when piped, colors (by rich) on a terminal, JSON on request."""
+"""Output for people and for programs: aligned text when piped, fitted to a terminal by rich, JSON on request.
+
+Nothing is ever cut. On a terminal, text is folded to its width; a pipe gets each row on one line.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,6 @@ from growth_verticals.delivery import Actor
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_COLORS = {
-    "Failed": "bold red", "Successful": "green", "Disabled": "yellow", "disabled": "yellow", "set": "cyan",
-    "differs": "bold red", "late": "yellow", "complete": "green",
-}  # fmt: skip
 _DAY_S = 86_400
 
 
@@ -31,10 +30,27 @@ def operator(reason: str | None) -> Actor:
     return Actor(by=name, tool="gv", reason=reason)
 
 
+def is_terminal() -> bool:
+    """Whether a person looks at the output."""
+    return sys.stdout.isatty()
+
+
+def print_text(text: str, *, indent: int = 2, style: str = "") -> None:
+    """Print text; on a terminal in a style of rich, and wrapped at words, indented from the second line on."""
+    if not is_terminal():
+        print(text, flush=True)
+        return
+    from growth_verticals.cli import terminal
+
+    terminal.print_text(text, indent=indent, style=style)
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
-    """Print rows under a header. Columns named in `right` are right-aligned. No cell is truncated, at any width."""
-    if sys.stdout.isatty():
-        _print_in_color(header, rows, right)
+    """Print rows under a header. The columns named in `right` have numbers, and are right-aligned."""
+    if is_terminal():
+        from growth_verticals.cli import terminal
+
+        terminal.print_table(header, rows, right)
         return
     widths = [max(len(row[index]) for row in (header, *rows)) for index in range(len(header))]
     for row in (header, *rows):
@@ -100,16 +116,3 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds")
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def _print_in_color(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in header:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell, style=_COLORS.get(cell.split(":")[0], "")) for cell in row))
-    Console().print(table)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cli.load import row_count
-from growth_verticals.cli.output import print_json, print_table, printable
+from growth_verticals.cli.output import print_json, print_table, print_text, printable
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import find_source
 from growth_verticals.errors import ConfigurationError, DeliveryError
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         files = count_rejected(catalog, contract, period, arguments.file)
     if not files and not arguments.json:
         of_files = " of these files" if arguments.file else ""
-        print(f"{source.rejects_table} has no rejected records{of_files}{f' for {period}' if period else ''}")
+        print_text(f"{source.rejects_table} has no rejected records{of_files}{f' for {period}' if period else ''}")
         return 0
     for name in sorted({*(arguments.file or ())} - {file.name for file in files}):
         print(f"gv: {printable(name)}: it has no rejected records", file=sys.stderr)
@@ -144,7 +144,7 @@ def print_counts(files: list[RejectedFile]) -> None:
     print_table(_COUNT_COLUMNS, rows, right=_COUNT_COLUMNS[-1:])
     total, faults = sum(file.records for file in files), sum(sum(file.faults.values()) for file in files)
     note = "; a record with several faults is counted once for each" if faults > total else ""
-    print(f"{total:,} rejected record(s) in {len(files)} file(s){note}")
+    print_text(f"{total:,} rejected record(s) in {len(files)} file(s){note}")
 
 
 def records_of(
@@ -223,7 +223,7 @@ def export(
 
         with new_file(path, encoding_of(source.format)) as out:
             written = export_rejects(out, records, source.format, header, exact=arguments.exact)
-    print(f"{path}: {written:,} of {sum(file.records for file in files):,} rejected record(s) written; {_CAUTION}")
+    print_text(f"{path}: {written:,} of {sum(file.records for file in files):,} rejected record(s) written; {_CAUTION}")
     kept = "only its first 16,384 characters were kept"
     omitted = omits_truncated(source.format, exact=arguments.exact)
     what = f"missing from the file, because {kept}" if omitted else kept

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cli.load import reason
-from growth_verticals.cli.output import operator, print_json
+from growth_verticals.cli.output import operator, print_json, print_text
 from growth_verticals.declarations import find_source
 
 if TYPE_CHECKING:
@@ -45,9 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(files)
     elif files:
-        print(*map(_line, files), sep="\n")
+        for file in files:
+            print_text(_line(file), indent=10)
     else:
-        print(
+        print_text(
             f"{source.rejects_table} has no rejected records for {period}{' in these files' if arguments.file else ''}"
         )
     return 1 if any(file.status != "replayed" for file in files) else 0

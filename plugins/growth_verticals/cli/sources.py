@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from growth_verticals.cli.output import print_json, print_table
 from growth_verticals.declarations import read_sources
 from growth_verticals.source import OnDemand
 
@@ -27,12 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     rows = [describe(source, now) for source in read_sources().values()]
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
         return 0
-    widths = {key: max(len(key), *(len(str(row[key] or "-")) for row in rows)) for key in rows[0]}
-    header: dict[str, str | None] = {key: key.replace("_", " ") for key in widths}
-    for row in [header, *rows]:
-        print("  ".join(str(row[key] or "-").ljust(width) for key, width in widths.items()).rstrip())
+    print_table(("source", "delivery", "table", "next due"), [_cells(row) for row in rows])
     return 0
 
 
@@ -48,3 +45,13 @@ def describe(source: Source, now: datetime) -> dict[str, str | None]:
         "due": f"{source.cadence.due(period):%Y-%m-%d %H:%M %Z}" if period else None,
         "state": "paused" if source.paused else "active",
     }
+
+
+def _cells(row: dict[str, str | None]) -> tuple[str, ...]:
+    due = f"{row['period_due_next']} by {row['due']}" if row["due"] else "-"
+    return (
+        str(row["source"]),
+        f"{row['cadence']}, {row['transport']}",
+        str(row["table"]),
+        due if row["state"] == "active" else f"{row['state']}; {due}",
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
 from growth_verticals.cli.load import reason
-from growth_verticals.cli.output import operator
+from growth_verticals.cli.output import operator, print_text
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import find_source
 
@@ -47,14 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     catalog = open_catalog(Account.from_environment())
     files = select_files(find_loaded_files(catalog, contract, period), arguments.file, source.name)
     if not files:
-        print(f"{source.table} has no rows or rejects for {period}")
+        print_text(f"{source.table} has no rows or rejects for {period}")
         return 0
     for file in files:
-        print(f"{file.name}  {file.rows_loaded:,} rows, {file.rows_rejected:,} rejects  sha256 {file.sha256}")
+        print_text(f"{file.name}  {file.rows_loaded:,} rows, {file.rows_rejected:,} rejects  sha256 {file.sha256}")
     if not arguments.yes:
-        print(f"nothing was removed; --yes --reason TEXT removes these from {source.table} and {source.rejects_table}")
+        print_text(
+            f"nothing was removed; --yes --reason TEXT removes these from {source.table} and {source.rejects_table}"
+        )
         return 0
     digests = {file.sha256 for file in files}
     undo_load(catalog, contract, source.name, period, digests, actor=operator(arguments.reason), approved=files)
-    print(f"removed from {source.table} and {source.rejects_table}; the raw copies stay in the landing zone")
+    print_text(f"removed from {source.table} and {source.rejects_table}; the raw copies stay in the landing zone")
     return 0

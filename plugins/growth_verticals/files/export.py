@@ -98,16 +98,19 @@ def _write_csv(out: TextIO, records: Callable[[], Iterable[str]], *, exact: bool
         return (json.loads(record) for record in records() if not is_truncated(record))
 
     names = list(dict.fromkeys(name for row in rows() for name in row))
-    out.write(_csv_line(names, exact=exact))
+    out.write(csv_line(names, exact=exact))
     written = 0
     for row in rows():
-        out.write(_csv_line([row.get(name) for name in names], exact=exact))
+        out.write(csv_line([row.get(name) for name in names], exact=exact))
         written += 1
     return written
 
 
-def _csv_line(values: Iterable[object], *, exact: bool) -> str:
-    """Return a line of CSV: quotes around every value, and nothing for NULL, which csv.writer cannot do."""
+def csv_line(values: Iterable[object], *, exact: bool = False) -> str:
+    """Return a line of CSV: quotes around every value, and nothing for NULL, which csv.writer cannot do.
+
+    :param exact: write cells unchanged, including formulas.
+    """
     cells = []
     for value in values:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -165,7 +165,9 @@ def _append_valid_rows(
 
         def apply(transaction: Transaction) -> None:
             added = [data_file for file in missing for data_file in file.data_files]
-            summary = LoadSummary(source=source_name, period=period.key, files=len(missing), actor=actor)
+            summary = LoadSummary(
+                source=source_name, period=period.key, files=len(missing), action="replay", actor=actor
+            )
             append_files(transaction, added, summary.to_properties())
 
         return apply
@@ -210,7 +212,7 @@ def _replace_rejects(
             return None
 
         def apply(transaction: Transaction) -> None:
-            summary = LoadSummary(source=source_name, period=period.key, files=len(stale), actor=actor)
+            summary = LoadSummary(source=source_name, period=period.key, files=len(stale), action="replay", actor=actor)
             removed = dict.fromkeys(file.sha256 for file in stale)
             replacement = without_rows(rejects, rejects_contract(contract), period.key, removed)
             replacement.added.extend(data_file for file in stale for data_file in file.reject_files)

@@ -102,6 +102,7 @@ def stage_files(
                     name=file.name,
                     sha256=file.sha256,
                     status="already_loaded",
+                    uri=file.uri,
                     expected_rows=file.expected_rows,
                     expected_sums=file.expected_sums,
                 )
@@ -116,6 +117,7 @@ def stage_files(
                 name=file.name,
                 sha256=file.sha256,
                 status="staged",
+                uri=file.uri,
                 rows_read=progress.rows_read,
                 rows_valid=progress.rows_valid,
                 rows_rejected=progress.rows_rejected,

@@ -138,7 +138,7 @@ def undo_load(
     def _removal(
         table: Table, contract: TableContract, stagings: Stagings, expected: int | None = None
     ) -> Callable[[Transaction], None]:
-        summary = LoadSummary(source=source_name, period=period.key, files=len(stagings), actor=actor)
+        summary = LoadSummary(source=source_name, period=period.key, files=len(stagings), action="undo", actor=actor)
 
         def apply(transaction: Transaction) -> None:
             replacement = without_rows(table, contract, period.key, stagings)

@@ -81,3 +81,30 @@ def test_a_delivery_without_any_row_says_so(acme: Acme, tmp_path: Path):
     loaded = acme.gv("load", "acme", tmp_path / "a.csv", tmp_path / "b.csv", "--period", "2026-11-20")
     assert [line.split()[0] for line in loaded.stdout.splitlines()[:2]] == ["empty", "empty"]
     assert "WITHOUT ROWS: 2 file(s)" in loaded.stdout.splitlines()[2]
+
+
+def test_a_load_ends_with_the_reasons_of_its_rejects(acme: Acme, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(rows(9, bad=2))
+    command = ("load", "acme", tmp_path / "a.csv", "--period", "2026-11-20")
+    lines = acme.gv(*command).stdout.splitlines()
+    assert lines[-4].split() == ["column", "reason", "records"]
+    assert lines[-3].split() == ["born", "not_a_date", "2"]
+    assert lines[-2].endswith("./gv rejects acme --period 2026-11-20 --rows")
+    assert "records" not in acme.gv(*command).stdout, "it was loaded before, and is not read again"
+
+
+def test_a_refused_load_says_why_records_were_rejected_and_whether_they_can_be_shown(acme: Acme, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(rows(9, bad=2))
+    command = ("load", "acme", tmp_path / "a.csv", "--period", "2026-11-20")
+    miscounted = acme.gv(*command, "--expect-rows", 7)
+    assert (miscounted.returncode, miscounted.stdout.splitlines()[-2].split()) == (1, ["born", "not_a_date", "2"])
+    assert miscounted.stdout.endswith(
+        "the rejected records were not stored, because the delivery was refused for another reason\n"
+    )
+    acme.declare("Delimited()", max_rejected=0)
+    refused = acme.gv(*command)
+    assert (refused.returncode, refused.stdout.splitlines()[-3].split()) == (1, ["born", "not_a_date", "2"])
+    assert "2 rejected record(s)" in acme.gv("rejects", "acme", "--period", "2026-11-20").stdout
+    assert json.loads(acme.gv(*command, "--json").stdout)["rejects"] == [
+        {"column": "born", "reason": "not_a_date", "records": 2}
+    ]

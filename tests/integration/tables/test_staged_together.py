@@ -96,8 +96,9 @@ def test_a_retry_succeeds_if_all_records_of_one_file_were_rejected(
 def test_the_rejects_of_every_file_count_towards_the_limit(catalog: RestCatalog, person: TableContract):
     files = [SampleFile("good.csv", good=80), SampleFile("bad.csv", good=10, bad=5), SampleFile("worse.csv", bad=5)]
     staged = stage_together(catalog, person, *files)
-    with pytest.raises(DeliveryRefusedError, match="10 of 110 records were rejected"):
+    with pytest.raises(DeliveryRefusedError, match="10 of 110 records were rejected") as raised:
         commit(catalog, person, *staged, max_rejected=0.09)
+    assert raised.value.counts == {"rows_read": 110, "rows_rejected": 10}
     assert rows_by_file(catalog, person) == {}
     result = commit(catalog, person, *staged, max_rejected=0.1, expected_rows=110)
     assert [file.rows_rejected for file in result.files] == [0, 5, 5]

@@ -16,6 +16,17 @@ def test_who_made_it_with_which_tool_and_why_can_be_read_back(actor: Actor | Non
     assert LoadSummary.from_properties(summary.to_properties()) == summary
 
 
+@pytest.mark.parametrize("action", ["load", "replay", "undo"])
+def test_what_it_did_can_be_read_back(action: str) -> None:
+    summary = LoadSummary(source="ls_corp", period="2026-11-20", files=1, action=action)
+    assert LoadSummary.from_properties(summary.to_properties()) == summary
+
+
+def test_a_summary_of_an_older_version_does_not_say_what_it_did() -> None:
+    summary = LoadSummary.from_properties({"gv.source": "ls_corp", "gv.period": "2026-11-20", "gv.files": "1"})
+    assert summary == LoadSummary(source="ls_corp", period="2026-11-20", files=1, action=None)
+
+
 def test_long_names_and_reasons_are_cut() -> None:
     actor = Actor(by="a" * 1000, tool="gv", reason="b" * 10_000)
     properties = LoadSummary(source="ls_corp", period="2026-11-20", files=1, actor=actor).to_properties()

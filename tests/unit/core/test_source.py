@@ -27,7 +27,8 @@ def test_a_minimal_source_has_the_maintenance_defaults_of_aws():
     ("arguments", "message"),
     [
         ({"name": "Acme"}, "lower_snake_case"),
-        ({"name": "inbox"}, "not 'inbox'"),
+        ({"name": "inbox"}, "not 'inbox' or 'alerts'"),
+        ({"name": "alerts"}, "not 'inbox' or 'alerts'"),
         ({"table": "person"}, "namespace.table"),
         ({"table": "acme.Person"}, "in lower case"),
         ({"max_rejected": 1.01}, "must be a share; expected 0 to 1"),

@@ -92,6 +92,12 @@ def test_other_deliveries_are_refused(outcomes: tuple[str, ...], answer: Answer 
         require_approved(report(*outcomes), [FILE], answer)
 
 
+def test_a_refusal_by_a_check_has_the_delivery_s_counts():
+    with pytest.raises(DeliveryRefusedError) as raised:
+        require_approved(report("refuse"), [FILE], None)
+    assert raised.value.counts == {"rows_read": FILE.rows_read, "rows_rejected": FILE.rows_rejected}
+
+
 @pytest.mark.parametrize("changes", [{"staged_at": 8}, {"sha256": "b" * 64}])
 def test_a_report_about_other_files_or_another_staging_approves_nothing(changes: dict[str, Any]):
     with pytest.raises(DeliveryRefusedError, match="clear the task check"):

@@ -6,7 +6,7 @@ import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import print_json
+from growth_verticals.cli.output import print_json, print_text
 from growth_verticals.cli.tables.plan import SOURCES_HELP, build_plan, print_plan, step_as_json
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"applied": not refused, "steps": [step_as_json(step) for step in plan]})
     elif refused:
-        print("a change is refused, so nothing was changed. Next: fix the declaration, or permit the change by --allow")
+        print_text(
+            "a change is refused, so nothing was changed. Next: fix the declaration, or permit the change by --allow"
+        )
     else:
         print("applied" if plan else "everything is as declared")
     return 1 if refused else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import print_json, print_table
+from growth_verticals.cli.output import print_json, print_table, print_text
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.errors import ConfigurationError, DeclarationError
 
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"target": table or "table bucket", "changes": change_texts, "settings": after})
         return 0
     for text in change_texts or ["nothing to change"]:
-        print(f"{table or 'table bucket'}: {text}")
+        print_text(f"{table or 'table bucket'}: {text}")
     _note_disabled(after)
     return 0
 
@@ -174,7 +174,7 @@ def _note_disabled(after: Mapping[str, LiveSettings]) -> None:
     from growth_verticals.bucket.settings import MAINTENANCE_TYPES
 
     for name in [each.cli_name for each in MAINTENANCE_TYPES if each.name in after and not after[each.name].enabled]:
-        print(f"note: {name} is disabled; its values have no effect until --enable {name}")
+        print_text(f"note: {name} is disabled; its values have no effect until --enable {name}")
 
 
 # --- with prompts ---------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def _prompt_and_set(arguments: argparse.Namespace) -> int:
         after = {name: _prompt_for_settings(name, live) for name, live in before.items()}
         changes = _changes(account, table, before, after)
         for text in [text for texts in changes.values() for text in texts]:
-            print(f"{table or 'table bucket'}: {text}")
+            print_text(f"{table or 'table bucket'}: {text}")
         if changes and not arguments.yes and not _confirm("Set these values?", default=False):
             print("nothing was changed")
             return 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from growth_verticals.cli.output import print_json
+from growth_verticals.cli.output import print_json, print_text
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.ddl import NO_NAMESPACE, read_ddl, read_identifier
 from growth_verticals.contract.legacy import read_json_schema
@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
         if arguments.dry_run or arguments.verbose:
-            print(describe(contract))
+            for line in describe(contract).splitlines():
+                print_text(line, indent=4)
     if arguments.dry_run:
         return dry_run(arguments, contract, warnings)
     status, mismatches = create(account_of(arguments), contract)
@@ -59,7 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         report = {"table": contract.identifier, "status": status, "differences": mismatches, "warnings": warnings}
         print_json(report)
     else:
-        print(f"{contract.identifier}: {_STATES[status]}", *mismatches, sep="\n  ")
+        print_text(f"{contract.identifier}: {_STATES[status]}")
+        for mismatch in mismatches:
+            print_text(f"  {mismatch}", indent=4)
     return 1 if mismatches else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import print_json
+from growth_verticals.cli.output import print_json, print_text
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.errors import DeclarationError
 
@@ -88,7 +88,7 @@ def update_policies(account: Account, grants: list[Grant], arguments: argparse.N
                 print(f"new policy of {target} for {grant_text}:\n{json.dumps(policy, indent=2)}")
         targets = " and ".join(policies_by_target)
         if not targets and not any(changed.values()):
-            print(f"{grant_text}: {'not granted' if revoke else 'already granted'}, nothing to change")
+            print_text(f"{grant_text}: {'not granted' if revoke else 'already granted'}, nothing to change")
         elif targets and not arguments.dry_run:
-            print(f"{grant_text}: {'revoked' if revoke else 'granted'}; changed the policy of {targets}")
+            print_text(f"{grant_text}: {'revoked' if revoke else 'granted'}; changed the policy of {targets}")
     return 0

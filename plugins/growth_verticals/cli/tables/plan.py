@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import print_json
+from growth_verticals.cli.output import print_json, print_text
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.declared import SCHEMAS, contract_of
 from growth_verticals.declarations import find_source, read_sources
@@ -75,18 +75,13 @@ def selected_sources(arguments: argparse.Namespace) -> list[Source]:
 
 def print_plan(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
     """Print the steps, one line per change: `+` is applied, `!` is refused."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False)
     for step in plan:
-        console.print(Text(step.target, "bold"), soft_wrap=True)
+        print_text(step.target, style="bold")
         for change in step.changes:
             if change.refused and change.allow_flag not in allowed:
-                line = Text(f"  ! {change.description}{_reason(change)}", "red")
+                print_text(f"  ! {change.description}{_reason(change)}", indent=4, style="red")
             else:
-                line = Text(f"  + {change.description}", "green")
-            console.print(line, soft_wrap=True)
+                print_text(f"  + {change.description}", indent=4, style="green")
 
 
 def step_as_json(step: Step) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import ago, number, print_json, print_table, printable, size, until
+from growth_verticals.cli.output import ago, number, print_json, print_table, print_text, printable, size, until
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.cli.tables.configure import print_settings
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\nMaintenance settings")
     print_settings(settings)
     for warning in warnings:
-        print(f"warning: {warning}")
+        print_text(f"warning: {warning}")
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from growth_verticals.cli.output import ago, print_json, print_table, until
+from growth_verticals.cli.output import ago, print_json, print_table, print_text, until
 from growth_verticals.cli.tables.common import account_of
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"table_bucket": account.table_bucket_arn, "settings": bucket, "failed": failed, "tables": statuses})
         return 1 if failed else 0
     values, state = _settings(UNREFERENCED, bucket[UNREFERENCED.name])
-    print(f"table bucket {account.table_bucket_arn.rpartition('/')[2]}: unreferenced files: {values} ({state})")
+    print_text(f"table bucket {account.table_bucket_arn.rpartition('/')[2]}: unreferenced files: {values} ({state})")
     print(f"{len(statuses)} table(s), {len(failed)} with a failed job\n")
     if statuses:
         print_table(_HEADER, [row for status in statuses for row in _rows(status)])
     for status in statuses:
         for warning in (*status.warnings, *([f"{status.table}: {status.problem}"] if status.problem else ())):
-            print(f"warning: {warning}")
+            print_text(f"warning: {warning}")
     return 1 if failed else 0
 
 

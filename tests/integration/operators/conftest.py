@@ -1,0 +1,3 @@
+"""All tests in this folder import airflow."""
+
+import tests.airflow_home  # noqa: F401
