@@ -162,7 +162,7 @@ class ColumnsRefusedError(FileRefusedError):
     """A file's columns do not fit the SQL file and the declaration.
 
     `header` has the names in the file's header. They are not part of the message: in a file without a header, they are
-    a row. `proposal` is the text of a patch that would make them fit, empty if there is none.
+    a row. `proposal` is the text of a patch, and of what a person must decide; empty if none could be made.
     """
 
     header: tuple[str, ...] = ()

@@ -64,6 +64,5 @@ def add_proposal(
                 logger.info("%s: %s: no patch can be proposed: %s", source.name, file.name, type(error).__name__)
             else:
                 logger.error("%s: %s: the columns do not fit.\n%s", source.name, file.name, patch.text())
-                if patch.diff or patch.by_hand:
-                    refusal.proposal = patch.text()
+                refusal.proposal = patch.text()
             return

@@ -1,4 +1,4 @@
-"""The step that stages a landed file. If the vendor changed its columns, it proposes a patch, and waits for a person."""
+"""The step that stages a landed file. If the vendor changed its columns, it shows a patch and waits for a person."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ REFUSAL = "refusal"
 class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provider has no types
     """Write one landed file's rows as Parquet in the table's location. No snapshot refers to them yet.
 
-    If the columns of a scheduled delivery's file do not fit, and a patch can be proposed, it opens a required action
-    with the patch and waits. Nothing is applied by itself: a person changes the repository, deploys it, and answers.
-    A file that a person named fails at once, because it may be the wrong one.
+    If the columns of the vendor's file do not fit, it opens a required action with the proposed patch and what is left
+    to decide, and waits. Nothing is applied by itself: a person changes the repository, deploys it, and answers. A file
+    that a person named fails at once, because it may be the wrong one.
 
     :param landed: a `LandedFile` as a mapping.
 

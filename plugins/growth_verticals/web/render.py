@@ -125,7 +125,7 @@ def when(at: datetime | float | None, form: str = "%a %Y-%m-%d %H:%M %Z") -> Mar
 
 def day(at: datetime | None) -> Markup:
     """Return New York's day of a time; a dash for None."""
-    return when(at, "%a %Y-%m-%d")
+    return when(at, "%Y-%m-%d")
 
 
 def duration(seconds: float | None) -> str:
