@@ -29,14 +29,18 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 _READY_WITHIN_S = 180.0
 _STOP_WITHIN_S = 6.0
 _POLL_S = 0.25
-_USER = "admin"
+_ADMIN, _VIEWER = "admin", "viewer"
+#: Name of a generated secret → the user whose password it is.
+_PASSWORDS = {"password": _ADMIN, "viewer": _VIEWER}
+#: The other generated secrets.
+_KEYS = ("jwt", "session")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Airflow:
     """One Airflow, running or not.
 
-    :param state: its state folder, `AIRFLOW_HOME`.
+    :param state: its state folder, `AIRFLOW_HOME` (`GV_AIRFLOW_STATE`).
     :param port: port of the UI and the API (`GV_AIRFLOW_PORT`). The next two ports serve logs.
     """
 
@@ -49,7 +53,7 @@ class Airflow:
         text = os.environ.get("GV_AIRFLOW_PORT") or str(cls.port)
         if not text.isdecimal() or not 1024 <= int(text) <= 65500:
             raise StandInError("GV_AIRFLOW_PORT is not a port. Next: set it to a number from 1024 to 65500.")
-        return cls(port=int(text))
+        return cls(state=Path(os.environ.get("GV_AIRFLOW_STATE") or cls.state).resolve(), port=int(text))
 
     @property
     def url(self) -> str:
@@ -62,8 +66,13 @@ class Airflow:
 
     @property
     def login(self) -> tuple[str, str]:
-        """Name and password of the only user."""
-        return _USER, self._secrets["password"]
+        """Name and password of the user who may do everything."""
+        return _ADMIN, self._secrets["password"]
+
+    @property
+    def viewer_login(self) -> tuple[str, str]:
+        """Name and password of the user who may only read."""
+        return _VIEWER, self._secrets["viewer"]
 
     def connection(self) -> dict[str, str]:
         """Return the environment variable with the connection `airflow_api` to this Airflow."""
@@ -196,14 +205,16 @@ class Airflow:
 
     @property
     def _secrets(self) -> dict[str, str]:
-        """The generated secrets. The first access generates them and stores them with mode 0600."""
+        """The generated secrets. Those that are missing are generated, and stored with mode 0600."""
         path = self.state / "secrets.json"
-        if not path.exists():
+        stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        missing = [name for name in (*_PASSWORDS, *_KEYS) if name not in stored]
+        if missing:
+            stored |= {name: secrets.token_urlsafe(24) for name in missing}
             self.state.mkdir(parents=True, exist_ok=True)
-            generated = {name: secrets.token_urlsafe(24) for name in ("password", "jwt", "session")}
-            _write_private(path, generated)
-            _write_private(self.state / "passwords.json", {_USER: generated["password"]})
-        return dict(json.loads(path.read_text()))
+            _write_private(self.state / "passwords.json", {user: stored[name] for name, user in _PASSWORDS.items()})
+            _write_private(path, stored)
+        return stored
 
     def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         stored = self._secrets
@@ -234,7 +245,7 @@ class Airflow:
             "AIRFLOW__CORE__MAX_MAP_LENGTH": "10000",  # a delivery can have this many files
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(_REPOSITORY / "plugins"),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_ADMIN}:admin,{_VIEWER}:viewer",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.state / "passwords.json"),
             # SQLite's default timeout of 5 s causes errors when many tasks report at the same time.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.state / 'airflow.db'}?timeout=60",
@@ -273,8 +284,11 @@ def running_airflow(state: Path, port: int, environment: Mapping[str, str]) -> I
 
 
 def _write_private(path: Path, content: dict[str, str]) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(content, file)
+    new.replace(path)
 
 
 def _group_is_alive(group: int) -> bool:

@@ -28,6 +28,8 @@ from growth_verticals.operators.check import LOAD, REFUSE
 from growth_verticals.operators.correct import DO_IT
 from growth_verticals.operators.correct import REFUSE as REFUSE_CORRECTION
 from growth_verticals.operators.failures import STEPS
+from growth_verticals.operators.stage import REFUSE as REFUSE_FILE
+from growth_verticals.operators.stage import STAGE_AGAIN
 from growth_verticals.source import Source
 from growth_verticals.status.facts import HeldPeriod
 from tests.airflow_rows import HOUR, MINUTE, DeliveryRun, Rows, report
@@ -109,6 +111,7 @@ class Story:
             ("popsycle_intent_triggers", 8): self.missing,
             ("statara_digital_campaign", 1): self.late_pipeline,
             ("statara_political", 1): self.needs_approval,
+            ("statara_political", 2): self.columns_changed,
             ("stirista_digital_campaign", 0): self.running,
             ("aiq_household", 0): self.many_files,
             ("aiq_household", 1): self.with_rejects,
@@ -183,6 +186,16 @@ class Story:
         run.xcom("check", {"report": report(run, 70_000, 0), "restatement": None}, "evidence")
         fields = {"reason": {"value": "", "schema": {"type": "string"}}}
         run.ask("check", f"{source.name} {period}: is this delivery right?", [LOAD, REFUSE], fields)
+
+    def columns_changed(self, source: Source, period: Period) -> None:
+        run = self.arrive(source, period)
+        refusal = {
+            "fields": {},
+            "message": f"{source.name}: {HOSTILE_NAMES[0]}: a column is missing.",
+            "proposal": f"proposed:\n  {HOSTILE_NAMES[0]} is zip5: name similarity 0.93\n--- a/include/schemas/x.sql",
+        }
+        run.ask("stage", f"{source.name} {period}: the vendor changed its columns", [STAGE_AGAIN, REFUSE_FILE], {}, 0)
+        run.xcom("stage", refusal, "refusal", 0)
 
     def restated(self, source: Source, period: Period) -> None:
         self.usual(source, period)

@@ -157,9 +157,11 @@ class DeliveryRun:
         self.task("maintain")
         self.end()
 
-    def ask(self, task_id: str, subject: str, options: Sequence[str], fields: Mapping[str, Any]) -> None:
+    def ask(
+        self, task_id: str, subject: str, options: Sequence[str], fields: Mapping[str, Any], index: int = -1
+    ) -> None:
         """Let a task wait for a person."""
-        row = self.task(task_id, state="awaiting_input")
+        row = self.task(task_id, state="awaiting_input", index=index)
         question = {
             "ti_id": row["id"], "options": list(options), "subject": subject, "body": f"**{subject}**",
             "defaults": None, "multiple": False, "params": fields, "assignees": None, "created_at": self.at,

@@ -30,4 +30,4 @@ with DAG(
     doc_md=__doc__,
     tags=["operations"],
 ) as dag:
-    SendAlerts(task_id="send", alerts=ALERTS, retries=0, execution_timeout=timedelta(minutes=30))
+    SendAlerts(task_id="send", owner="data team", alerts=ALERTS, retries=0, execution_timeout=timedelta(minutes=30))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from growth_verticals.alerting import for_source
 from growth_verticals.declarations import find_source, source_names
 from growth_verticals.errors import ConfigurationError, DeclarationError, ServiceError
 from growth_verticals.hooks.account import account_from_connection
+from growth_verticals.operators.failures import ExplainingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from growth_verticals.status.causes import Cause
 
 
-class SendAlerts(BaseOperator):
+class SendAlerts(ExplainingOperator):
     """Send a message for each new cause, and one when it is gone.
 
     The causes are read first. If that fails, the task fails, and no alert is opened or closed. If some cannot be read,
@@ -34,7 +33,7 @@ class SendAlerts(BaseOperator):
         super().__init__(**kwargs)
         self.alerts = alerts
 
-    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
+    def act(self, context: Context) -> dict[str, int]:  # noqa: ARG002 - Airflow's signature
         """Return how many causes there are, and how many alerts were opened and closed.
 
         Raises `ServiceError` at the end if a channel did not accept a message, or not all causes could be read. The

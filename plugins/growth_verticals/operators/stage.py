@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STAGE_AGAIN = "Stage again: the SQL file or the declaration fits now"
 REFUSE = "Refuse: load nothing of this delivery"
 
-#: XCom of this task, written before it asks: the fields of the refusal.
+#: XCom of this task, written before it asks: the fields of the refusal, its message, and the proposal.
 REFUSAL = "refusal"
 
 
@@ -66,14 +66,16 @@ class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provi
                 raise
             self.subject = f"{self.source.name} {request.period}: the vendor changed its columns"
             self.body = _evidence(refusal)
-            context["ti"].xcom_push(REFUSAL, refusal.fields())
+            shown = {"fields": refusal.fields(), "message": refusal.sentence, "proposal": refusal.proposal}
+            context["ti"].xcom_push(REFUSAL, shown)
         self.log.info("waiting for an answer in Required Actions, for at most %s", self.response_timeout)
         HITLOperator.execute(self, context)
         raise AssertionError("unreachable: the task waits")
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Stage the file again, or raise the `ColumnsRefusedError` that the person saw."""
-        refusal = context["ti"].xcom_pull(task_ids=self.task_id, key=REFUSAL, map_indexes=context["ti"].map_index)
+        shown = context["ti"].xcom_pull(task_ids=self.task_id, key=REFUSAL, map_indexes=context["ti"].map_index)
+        refusal = shown["fields"]
         try:
             response = super().execute_complete(context, event)
         except HITLTimeoutError as error:

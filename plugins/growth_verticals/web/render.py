@@ -49,7 +49,7 @@ def _environment() -> Environment:
     environment.filters |= {
         each.__name__: each
         for each in (
-            visible, plain, sentence, breakable, number, compact, size, when, day, duration, percent, segment,
+            visible, lines, plain, sentence, breakable, number, compact, size, when, day, duration, percent, segment,
         )
     }  # fmt: skip
     return environment
@@ -62,6 +62,11 @@ def visible(text: str) -> Markup:
     code = Markup('<span class="code">{}</span>')
     parts = [escape(letter) if letter.isprintable() else code.format(_code(letter)) for letter in text]
     return Markup("<bdi>{}</bdi>").format(Markup("").join(parts))
+
+
+def lines(text: str) -> Markup:
+    """Return several lines of text from outside as HTML, each as `visible` shows it."""
+    return Markup("\n").join(visible(line) for line in text.split("\n"))
 
 
 def plain(text: str) -> str:

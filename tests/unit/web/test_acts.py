@@ -78,6 +78,7 @@ def test_files_of_the_inbox_are_loaded_as_the_form_says(web: TestClient, history
     assert response.headers["location"] == "/deliveries/sources/ls_corp/2026-11-20?done=started"
     run = newest_run("ls_corp")
     assert (run.partition_key, run.conf) == ("2026-11-20", {"files": ["b, c.csv", " a.csv"], "expected_rows": 1200})
+    assert run.run_id.startswith("manual__2026-11-20__b__c.csv+1__")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from growth_verticals.operators.stage import REFUSE, STAGE_AGAIN
 from tests.airflow_history import HOSTILE_NAMES
 
 from .html import Page, assert_harmless
@@ -89,6 +90,16 @@ def test_an_approval_shows_its_evidence_and_the_answers(page: Callable[[str], Pa
     assert "warn rows 100,000 70,000" in asked
     assert [option["value"] for option in shown.all("input", name="option")][-1].startswith("Refuse")
     assert shown.all("input", name="reason", required="")
+
+
+def test_changed_columns_show_the_proposal_and_the_answers(page: Callable[[str], Page]) -> None:
+    shown = page("columns_changed")
+    asked = section(shown, "A person must answer", "What you can do")
+    assert "a column is missing" in asked
+    assert f"{HOSTILE_NAMES[0]} is zip5: name similarity 0.93" in asked
+    assert [option["value"] for option in shown.all("input", name="option")] == [STAGE_AGAIN, REFUSE]
+    assert shown.all("input", id="reason-statara_political") == []
+    assert_harmless(shown)
 
 
 def test_a_correction_shows_what_it_would_change(page: Callable[[str], Page]) -> None:

@@ -6,7 +6,7 @@ What Airflow refuses is shown as its sentence.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from fastapi.responses import RedirectResponse
 
 from growth_verticals.cadence import OnDemand
 from growth_verticals.errors import GrowthVerticalsError
+from growth_verticals.timetables import manual_run_id
 from growth_verticals.web import airflow_db
 from growth_verticals.web.asking import asking_account
 from growth_verticals.web.clock import Now
@@ -158,7 +159,12 @@ def _start(
     request: Request, api: Api, source: str, period: str, conf: dict[str, Any], form: FormData
 ) -> RedirectResponse:
     note = _text(form, "note")
-    body = {"logical_date": None, "partition_key": period, "conf": conf | ({"note": note} if note else {})}
+    body = {
+        "dag_run_id": manual_run_id(period, datetime.now(UTC), conf.get("files") or ()),
+        "logical_date": None,
+        "partition_key": period,
+        "conf": conf | ({"note": note} if note else {}),
+    }
     api.call("POST", "dags", source, "dagRuns", body=body)
     return _done(request, source, period, "started")
 

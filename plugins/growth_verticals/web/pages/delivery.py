@@ -99,6 +99,7 @@ def delivery_page(
         rejects=_rejects(report, detail),
         answer=(detail.value("check") or {}).get("answer") if detail else None,
         evidence=detail.value("check", "evidence") if detail and facts.action else None,
+        refusal=_refusal(detail, facts.action) if detail and facts.action else None,
         plans=[_plan(each) for each in facts.corrections if each.needs_answer],
         steps=list(_by_task(detail.steps)) if detail else [],
         again_from=_again_from(detail.run) if detail and failed else None,
@@ -159,6 +160,12 @@ def read_facts(source: Source, period: Period, run_id: str | None, now: datetime
             corrections=corrections,
             correction_actions=[action for action in actions if action],
         )
+
+
+def _refusal(detail: RunDetail, action: RequiredAction) -> dict[str, Any] | None:
+    """Return why the task `stage` asks, and what it proposes; None if another task asks."""
+    shown: dict[str, Any] | None = detail.xcoms.get((action.task_id, "refusal"), {}).get(action.map_index)
+    return shown
 
 
 def _state(
