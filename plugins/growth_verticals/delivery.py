@@ -99,6 +99,13 @@ class StagedFile:
     expected_rows: int | None = None
     expected_sums: Sequence[tuple[str, str]] = ()
 
+    def describe(self) -> str:
+        """Return the counts as one clause, for the log."""
+        if self.status == "already_loaded":
+            return f"{self.name} is already loaded"
+        counts = f"{self.rows_read} rows read = {self.rows_valid} valid + {self.rows_rejected} rejected"
+        return f"staged {self.name}: {counts}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RestatedFile:

@@ -11,7 +11,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -90,44 +90,25 @@ def stage_files(
             *(source_name, period.key, uris or "none"),
         )
         raise
-    manifest = write_staged_manifest(table, data_files)
-    rejects_manifest = write_staged_manifest(rejects_table, reject_files)
+    manifests: dict[str, Any] = {
+        "manifest": write_staged_manifest(table, data_files),
+        "rejects_manifest": write_staged_manifest(rejects_table, reject_files),
+    }
     staged = []
     for file in landed:
         progress = pending.pop(file.sha256, None)
-        if progress is None:
-            logger.info("%s %s: %s is already loaded", source_name, period.key, file.name)
-            staged.append(
-                StagedFile(
-                    name=file.name,
-                    sha256=file.sha256,
-                    status="already_loaded",
-                    uri=file.uri,
-                    expected_rows=file.expected_rows,
-                    expected_sums=file.expected_sums,
-                )
-            )
-            continue
-        logger.info(
-            "%s %s: staged %s: %d rows read = %d valid + %d rejected",
-            *(source_name, period.key, file.name, progress.rows_read, progress.rows_valid, progress.rows_rejected),
+        result = StagedFile(
+            name=file.name,
+            sha256=file.sha256,
+            status="already_loaded",
+            uri=file.uri,
+            expected_rows=file.expected_rows,
+            expected_sums=file.expected_sums,
         )
-        staged.append(
-            StagedFile(
-                name=file.name,
-                sha256=file.sha256,
-                status="staged",
-                uri=file.uri,
-                rows_read=progress.rows_read,
-                rows_valid=progress.rows_valid,
-                rows_rejected=progress.rows_rejected,
-                manifest=manifest,
-                rejects_manifest=rejects_manifest,
-                staged_at=staged_at,
-                expected_rows=file.expected_rows,
-                expected_sums=progress.expected_sums(source_name),
-            )
-        )
+        if progress is not None:
+            result = replace(result, staged_at=staged_at, **manifests, **progress.results(source_name))
+        logger.info("%s %s: %s", source_name, period.key, result.describe())
+        staged.append(result)
     return staged
 
 
@@ -151,6 +132,16 @@ class _FileProgress:
     rows_valid: int = 0
     rows_rejected: int = 0
     stated_sums: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def results(self, source_name: str) -> dict[str, Any]:
+        """Return what is known of a `StagedFile` after its last block. Raises as `expected_sums`."""
+        return {
+            "status": "staged",
+            "rows_read": self.rows_read,
+            "rows_valid": self.rows_valid,
+            "rows_rejected": self.rows_rejected,
+            "expected_sums": self.expected_sums(source_name),
+        }
 
     def expected_sums(self, source_name: str) -> tuple[tuple[str, str], ...]:
         """Return the sums of the manifest and of the trailers. Raises `DeliveryRefusedError` if they differ."""
