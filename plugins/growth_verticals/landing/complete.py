@@ -123,7 +123,9 @@ class Watch:
                 return check_values(rule, names)
             case Quiet(duration):
                 quiet_s = min(duration.total_seconds(), self.max_quiet_s)
-                return check_quiet(quiet_s, now - self.unchanged_since if listing.files else 0.0)
+                if not listing.files:
+                    return Finding(False, "")
+                return check_quiet(quiet_s, now - self.unchanged_since)
         raise AssertionError(f"no such rule: {rule}")
 
 

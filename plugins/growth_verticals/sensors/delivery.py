@@ -17,6 +17,7 @@ from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.run import load_request, max_quiet_s
 from growth_verticals.landing.complete import Watch
 from growth_verticals.operators.source import SourceOperator
+from growth_verticals.patterns import expand_tokens
 from growth_verticals.sensors.triggers import DeliveryTrigger, event_of, poll
 from growth_verticals.source import Quiet
 
@@ -92,11 +93,14 @@ class AwaitDelivery(SourceOperator):
         found = event.get("found", "none")
         if "failure" in event:
             found += f"; the last poll failed: {event['failure']}"
-        delivery, due = self.source.delivery, self.source.cadence.due(period)
+        due = self.source.cadence.due(period)
+        folder, pattern = (
+            expand_tokens(each, period) for each in (self.source.delivery.folder, self.source.delivery.pattern)
+        )
         raise DeliveryLateError(
             f"no complete delivery of {period} arrived in time",
             source=self.source.name,
-            expected=f"files {delivery.pattern} in {delivery.folder or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
+            expected=f"files {pattern} in {folder or 'the bucket'} by {due:%Y-%m-%d %H:%M} New York",
             found=found,
             next_step="ask the vendor for the delivery; clear the task await of this run when the files are there, or "
             "start a run that names them",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: How long something that has happened is a cause. What is still the case is one for as long as it is.
 _RECENT = timedelta(days=7)
+#: Kinds of what has happened. Nobody must act.
+_NEWS: frozenset[Kind] = frozenset(("restated", "rejects_over", "due_soon"))
 _HAS_DUE_SOON = (Quarterly.label, Monthly.label)
 _KINDS: Mapping[State, Kind] = {
     "late_vendor": "late_vendor",
@@ -85,7 +87,7 @@ def causes(
     maintenance: Sequence[MaintenanceFacts] = (),
     rules: Mapping[str, AlertRules] | None = None,
 ) -> list[Cause]:
-    """Return the causes at the time of the grid, the ones that began last first.
+    """Return the causes at the time of the grid: what is still the case before what has only happened, newest first.
 
     :param audits: (source, period) → what the newest audit says, also of periods that the grid does not show.
     :param rules: source → when a delivery is due soon, and which share of rejects is too large. The default for others.
@@ -100,7 +102,8 @@ def causes(
     found += [_of_audit(name, facts) for name, facts in (audits or {}).items() if name not in shown and _reports(facts)]
     found += [_of_maintenance(facts) for facts in maintenance if facts.failed]
     by_key = {cause.key: cause for cause in found}  # of several periods with the same cause, the newest
-    return sorted(by_key.values(), key=lambda cause: cause.since or datetime.min.replace(tzinfo=UTC), reverse=True)
+    first = datetime.min.replace(tzinfo=UTC)
+    return sorted(by_key.values(), key=lambda cause: (cause.kind not in _NEWS, cause.since or first), reverse=True)
 
 
 def _of_state(row: GridRow, state: DeliveryState, now: datetime, rules: AlertRules) -> Iterator[Cause]:

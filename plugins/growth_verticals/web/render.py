@@ -49,7 +49,8 @@ def _environment() -> Environment:
     environment.filters |= {
         each.__name__: each
         for each in (
-            visible, lines, plain, sentence, breakable, number, compact, size, when, day, duration, percent, segment,
+            visible, prose, lines, plain, sentence, breakable, number, compact, size, when, day, duration, percent,
+            segment,
         )
     }  # fmt: skip
     return environment
@@ -62,6 +63,17 @@ def visible(text: str) -> Markup:
     code = Markup('<span class="code">{}</span>')
     parts = [escape(letter) if letter.isprintable() else code.format(_code(letter)) for letter in text]
     return Markup("<bdi>{}</bdi>").format(Markup("").join(parts))
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence of a message as HTML: what stands in backquotes is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backquote without a partner, such as in a name
+        return visible(text)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(
+        code.format(visible(each)) if index % 2 else visible(each) for index, each in enumerate(parts)
+    )
 
 
 def lines(text: str) -> Markup:

@@ -174,3 +174,10 @@ def test_the_cause_that_began_last_is_first() -> None:
 def test_a_cause_is_the_same_after_json(kind: str) -> None:
     document = json.loads(json.dumps(EXAMPLES[kind].to_json()))
     assert Cause.from_json(document | {"of a later version": 1}) == EXAMPLES[kind]
+
+
+def test_what_needs_a_person_comes_before_what_has_only_happened() -> None:
+    restated = loaded(counts=load(90, 10, files_replaced=1, rows_replaced=100))
+    kinds = [cause.kind for cause in found(restated, maintenance=[BROKEN])]
+    assert kinds[0] == "maintenance_failed"
+    assert sorted(kinds[1:]) == ["rejects_over", "restated"]

@@ -51,3 +51,15 @@ def test_a_clause_becomes_a_sentence_but_names_keep_their_letters() -> None:
     assert render.sentence("nothing was loaded") == "Nothing was loaded."
     assert render.sentence("aiq_b2b: it failed.") == "aiq_b2b: it failed."
     assert render.sentence("") == "."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `./gv drift x FILE`; then", "<bdi>run </bdi><code><bdi>./gv drift x FILE</bdi></code><bdi>; then</bdi>"),
+        ("one ` alone <b>", "<bdi>one ` alone &lt;b&gt;</bdi>"),
+        ("`<img src=x>`", "<bdi></bdi><code><bdi>&lt;img src=x&gt;</bdi></code><bdi></bdi>"),
+    ],
+)
+def test_what_stands_in_backquotes_is_code(text: str, shown: str) -> None:
+    assert render.prose(text) == shown

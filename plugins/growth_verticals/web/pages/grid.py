@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 #: Kind of a cause → the state whose color it has, and its word.
-_KINDS: Mapping[str, tuple[str, str]] = {
+KINDS: Mapping[str, tuple[str, str]] = {
     "due_soon": ("waiting", "due soon"),
     "late_vendor": ("late_vendor", "late: vendor"),
     "late_pipeline": ("late_pipeline", "late: pipeline"),
@@ -180,6 +180,6 @@ def _groups(rows: Sequence[GridRow]) -> Iterator[dict[str, Any]]:
 
 
 def _shown(cause: Cause) -> dict[str, Any]:
-    state, word = _KINDS[cause.kind]
+    state, word = KINDS[cause.kind]
     sign = STATES[state][0]  # type: ignore[index] # the table above has states only
     return {"cause": cause, "badge": {"state": state, "sign": sign, "word": word}}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 
 from growth_verticals.status.facts import time_to_json
 from growth_verticals.status.states import STATES
 from growth_verticals.web.clock import Now
-from growth_verticals.web.pages.grid import read_status
+from growth_verticals.web.pages.grid import KINDS, read_status
 from growth_verticals.web.render import sentence
 from growth_verticals.web.security import LoggedIn, readable_sources
+
+if TYPE_CHECKING:
+    from growth_verticals.status.causes import Cause
 
 router = APIRouter()
 
@@ -22,7 +25,7 @@ def summary_json(user: LoggedIn, now: Now) -> Any:
 
     `sources` is their number; `states` has, for each state that one of them is in, `deliveries`: source and period of
     the newest delivery that has opened. A source without any delivery is in none. Causes are those of `/causes.json`,
-    with their text as a sentence.
+    with their text as a sentence, and the word and the state's color of their kind.
     """
     status = read_status(readable_sources(user), now)
     newest = [
@@ -38,6 +41,11 @@ def summary_json(user: LoggedIn, now: Now) -> Any:
         "made_at": time_to_json(status.grid.made_at),
         "sources": len(status.grid.rows),
         "states": states,
-        "causes": [cause.to_json() | {"text": sentence(cause.text)} for cause in status.causes],
+        "causes": [_shown(cause) for cause in status.causes],
         "notes": status.notes,
     }
+
+
+def _shown(cause: Cause) -> dict[str, Any]:
+    state, word = KINDS[cause.kind]
+    return cause.to_json() | {"text": sentence(cause.text), "state": state, "word": word}

@@ -37,9 +37,10 @@ const Cause = ({ cause }) =>
   h(
     Box,
     { as: "li" },
+    h(Badge, { colorPalette: COLORS[cause.state] ?? "gray", me: 2 }, cause.word),
     to(pathOf(cause), [cause.source ?? cause.table, cause.period].filter(Boolean).join(" ")),
     h(Text, { as: "span", ms: 2 }, cause.text),
-    cause.next_step && h(Text, { color: "fg.muted" }, `Next: ${cause.next_step}`),
+    cause.next_step && h(Text, { color: "fg.muted" }, `Next: ${cause.next_step.replaceAll("`", "")}`),
   );
 
 const Panel = ({ summary }) => {
