@@ -73,6 +73,9 @@ system: install  ## System tests: deliveries through a real Airflow, the long on
 .PHONY: system-short
 system-short: install
 	@$(VENV)/bin/pytest tests/system -m "not long"
+.PHONY: browser
+browser: install  ## The data team's tasks on the pages, in Chromium, after a demo (GV_WRITE_IMAGES=1 writes docs/images/ too)
+	@$(VENV)/bin/pytest tests/browser --timeout 1800
 
 .PHONY: cfn-check
 cfn-check: install  ## Check the CloudFormation templates with checkov (in a separate environment: checkov pins old packages)
