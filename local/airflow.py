@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _READY_WITHIN_S = 180.0
 _STOP_WITHIN_S = 6.0
+#: The API server builds parts of its API at their first use, which takes long on a busy machine.
+_ANSWER_WITHIN_S = 180.0
 _POLL_S = 0.25
 _ADMIN, _VIEWER = "admin", "viewer"
 #: Name of a generated secret → the user whose password it is.
@@ -189,10 +191,12 @@ class Airflow:
     @cached_property
     def _client(self) -> httpx.Client:
         user, password = self.login
-        response = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=60)
+        response = httpx.post(
+            f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=_ANSWER_WITHIN_S
+        )
         response.raise_for_status()
         token = response.json()["access_token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=_ANSWER_WITHIN_S)
 
     def _discard_client(self) -> None:
         client = self.__dict__.pop("_client", None)

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from local import standin
 from local.airflow import Airflow
-from local.settings import Settings
+from local.settings import Settings, no_proxy_variables
 from tests.system.conftest import three_free_ports
 
 from .person import Person
@@ -32,28 +32,23 @@ _DEMO_WITHIN_S = 1800
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """A running demo.
-
-    :param variables: those with which `./gv` uses its stand-in and its Airflow.
-    """
+    """A running demo."""
 
     settings: Settings
     airflow: Airflow
 
-    @property
-    def variables(self) -> dict[str, str]:
-        return standin.environment(self.settings) | self.airflow.connection()
-
     def gv(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of `./gv`."""
+        """Run a command of `./gv` with the demo's stand-in and its Airflow."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
+        environment = inherited | standin.environment(self.settings) | self.airflow.connection()
         command = [str(REPOSITORY / "gv"), *arguments]
-        return subprocess.run(command, env=inherited | self.variables, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo, as `make demo` runs it, on free ports and in a temporary folder."""
+    os.environ.update(no_proxy_variables())
     if os.environ.get("GV_AIRFLOW_STATE"):
         running = Demo(settings=Settings.from_environment(), airflow=Airflow.from_environment())
         yield running

@@ -16,7 +16,7 @@ _FOLDER = REPOSITORY / "docs" / "images"
 _MAX_BYTES = 200_000
 #: Name → height in pixels, and path under the root of our pages.
 PICTURES = {
-    "grid": (1500, ()),
+    "grid": (1280, ()),
     "delivery": (1240, ("sources", "aiq_household", "2026Q3")),
     "approval": (810, ("sources", *demo_story.ASKS)),
     "source": (1010, ("sources", "popsycle_campaign_ad_log")),
@@ -37,7 +37,7 @@ def test_a_picture_of_a_page(person: Person, name: str) -> None:
 def test_a_picture_of_airflows_home(person: Person) -> None:
     person.open_home()
     expect(person.page.get_by_role("region", name="Deliveries")).to_be_visible()
-    write(person, "home", 760)
+    write(person, "home", 620)
 
 
 def write(person: Person, name: str, height: int) -> None:

@@ -16,6 +16,8 @@ from . import demo_story
 from .conftest import Demo, LogIn
 from .person import Person, cell
 
+LIGHT_THEMES_INK = "rgb(27, 34, 44)"
+
 
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC"])
 def test_the_grid_shows_every_source_with_the_states_of_its_deliveries(log_in: LogIn, demo: Demo, zone: str) -> None:
@@ -97,7 +99,21 @@ def test_the_grid_can_be_read_with_the_keyboard(person: Person) -> None:
     expect(person.pages.get_by_role("heading", level=1)).to_have_text(" ".join(address.split("/")[-2:]))
 
 
-def test_the_pages_follow_airflows_theme(person: Person) -> None:
+def test_the_pages_follow_when_a_person_changes_airflows_theme(person: Person) -> None:
+    pages = person.open()
+    expect(pages.locator("body")).to_have_css("color", LIGHT_THEMES_INK)
+    person.page.get_by_role("button", name="User").click()
+    person.page.get_by_role("menuitem", name="Appearance").click()
+    person.page.get_by_role("menuitemradio", name="Dark Mode").click()
+    expect(pages.locator("body")).not_to_have_css("color", LIGHT_THEMES_INK)
+
+
+def test_a_script_that_got_into_a_page_would_not_run(person: Person) -> None:
     person.open()
-    assert person.frame.evaluate("getComputedStyle(document.body).color") == "rgb(27, 34, 44)"
-    person.page.evaluate("localStorage.setItem('theme', 'dark')")
+    image = "<img src='/deliveries/static/icon.svg' onload='alert(1)'>"
+    script = "document.body.append(Object.assign(document.createElement('script'), { textContent: 'alert(2)' }))"
+    person.frame.evaluate(f"document.body.insertAdjacentHTML('beforeend', `{image}`); {script}")
+    person.page.wait_for_timeout(1000)
+    noted, person.problems[:] = list(person.problems), []
+    assert len(noted) == 2
+    assert all("violates the following Content Security Policy" in each for each in noted)

@@ -122,11 +122,14 @@ def test_a_vendor_who_is_late_is_told_apart_from_a_failure_on_our_side(person: P
     with catalog_outage(demo.settings):
         run_id = demo.airflow.trigger(source, partition_key=day)
         assert demo.airflow.wait(source, run_id, within_s=_WITHIN_S) == "failed"
+        expect(person.open().locator("#note")).to_contain_text("opening the catalog failed")
     pages = person.open()
     expect(cell(pages, source, day)).to_contain_text("late: pipeline")
     expect(cell(pages, source, late_day)).to_contain_text("late: vendor")
     cell(pages, source, day).click()
     refresh_until(person, "late: pipeline")
-    expect(person.pages.get_by_role("region", name="Why the run failed")).to_contain_text("Next: ")
+    why = person.pages.get_by_role("region", name="Why the run failed")
+    expect(why).to_contain_text("opening the catalog failed")
+    expect(why).to_contain_text("Next: check that it is up")
     person.pages.get_by_role("button", name="Run again").click()
     refresh_until(person, "loaded")
