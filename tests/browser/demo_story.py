@@ -20,6 +20,9 @@ SAMPLES = vendors.samples()
 REFUSED = ("horace_mann", "2026-11-19")
 REFUSED_RUN = "demo__refused__2026-11-19"
 ASKS = ("ls_corp", "2026-11-19")
+ASKING_RUN = "demo__corrected__2026-11-19"
+#: One of the answers.
+REPLACE = "Replace: the new files instead of the loaded ones"
 
 
 def by_hand(demo: Demo) -> tuple[str, str]:

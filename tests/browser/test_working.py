@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import expect
 
 from growth_verticals.cadence import Daily
-from growth_verticals.operators.check import REPLACE
 from local import standin, vendors
 from local.process import Process
 from local.settings import Settings
@@ -90,7 +89,7 @@ def test_a_corrected_list_is_approved_and_the_page_says_by_whom_and_why(person: 
     asked = person.pages.get_by_role("region", name="A person must answer")
     expect(asked.get_by_role("heading", name="Would leave the table")).to_be_visible()
     expect(asked.get_by_role("heading", name="Would come")).to_be_visible()
-    asked.get_by_label(REPLACE).check()
+    asked.get_by_label(demo_story.REPLACE).check()
     asked.get_by_label("Reason").fill("the client confirmed the corrected list")
     asked.get_by_role("button", name="Answer").click()
     expect(person.pages.get_by_text("The answer is given.")).to_be_visible()
