@@ -31,6 +31,7 @@ _STOP_WITHIN_S = 6.0
 #: The API server builds parts of its API at their first use, which takes long on a busy machine.
 _ANSWER_WITHIN_S = 180.0
 _POLL_S = 0.25
+_TRIES = 5
 _ADMIN, _VIEWER = "admin", "viewer"
 #: Name of a generated secret → the user whose password it is.
 _PASSWORDS = {"password": _ADMIN, "viewer": _VIEWER}
@@ -179,10 +180,14 @@ class Airflow:
 
     def api(self, method: str, path: str, **request: Any) -> Any:
         """Call `/api/v2/<path>` as the admin and return the JSON of the response. Raises `httpx.HTTPStatusError`."""
-        response = self._client.request(method, f"/api/v2/{path}", **request)
-        if response.status_code == httpx.codes.UNAUTHORIZED:  # a token expires after a day
-            self._discard_client()
+        for _ in range(_TRIES):
             response = self._client.request(method, f"/api/v2/{path}", **request)
+            if response.status_code == httpx.codes.UNAUTHORIZED:  # a token expires after a day
+                self._discard_client()
+            elif not (response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and "Database error" in response.text):
+                break
+            else:  # SQLite was locked by another writer, and Airflow has rolled back what it did
+                time.sleep(_POLL_S)
         if response.is_error:
             message = f"{method} {response.url} returned {response.status_code}: {response.text[:1000]}"
             raise httpx.HTTPStatusError(message, request=response.request, response=response)
