@@ -128,7 +128,7 @@ def test_a_vendor_who_is_late_is_told_apart_from_a_failure_on_our_side(person: P
     cell(pages, source, day).click()
     refresh_until(person, "late: pipeline")
     why = person.pages.get_by_role("region", name="Why the run failed")
-    expect(why).to_contain_text("opening the catalog failed")
+    expect(why).to_contain_text("Opening the catalog failed")
     expect(why).to_contain_text("Next: check that it is up")
     person.pages.get_by_role("button", name="Run again").click()
     refresh_until(person, "loaded")
