@@ -7,10 +7,12 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 
 from growth_verticals.catalog.differences import differences, table_properties
-from growth_verticals.catalog.service_errors import service_errors
+from growth_verticals.catalog.rest import AccountCatalog
+from growth_verticals.catalog.service_errors import http_status, service_errors
 from growth_verticals.contract.schema import iceberg_schema, partition_spec, sort_order
 from growth_verticals.errors import TableMismatchError
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.table import Table
 
+    from growth_verticals.account import Account
     from growth_verticals.contract.table import TableContract
 
 logger = logging.getLogger(__name__)
@@ -54,10 +57,19 @@ def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
 
 
 def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
-    """Create the contract's table, and its namespace if that is missing. Return the table if another run created it."""
+    """Create the contract's table, and its namespace if that is missing. Return the table if another run created it.
+
+    A table whose namespace has a key (`Account.client_keys`) is created by the S3 Tables API, because a request to the
+    REST catalog cannot name one. A table's key cannot be changed later.
+    """
     schema = iceberg_schema(contract)
+    account = catalog.account if isinstance(catalog, AccountCatalog) else None
+    key = account.client_key(contract.namespace) if account else None
     with service_errors(f"creating the table {contract.identifier}", catalog.uri):
         ensure_namespace(catalog, contract.namespace)
+        if account and key:
+            _create_with_key(account, contract, key)
+            return catalog.load_table(contract.identifier)
         try:
             table: Table = catalog.create_table(
                 contract.identifier,
@@ -74,11 +86,14 @@ def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
     return table
 
 
-def create_request(contract: TableContract, table_bucket_arn: str) -> dict[str, Any]:
+def create_request(contract: TableContract, table_bucket_arn: str, kms_key: str | None = None) -> dict[str, Any]:
     """Return the parameters of S3 Tables' CreateTable for the same table, as boto3 and the AWS CLI spell them.
 
     Source: botocore's service model of `s3tables`.
+
+    :param kms_key: ARN of the table's own key. Default: the table bucket's encryption.
     """
+    encryption = {"encryptionConfiguration": {"sseAlgorithm": "aws:kms", "kmsKeyArn": kms_key}} if kms_key else {}
     schema = iceberg_schema(contract)
     fields = [
         {key: field[key] for key in ("id", "name", "type", "required", "doc") if key in field}
@@ -118,7 +133,20 @@ def create_request(contract: TableContract, table_bucket_arn: str) -> dict[str, 
         "name": contract.name,
         "format": "ICEBERG",
         "metadata": {"iceberg": iceberg | {"properties": table_properties(contract)}},
+        **encryption,
     }
+
+
+def _create_with_key(account: Account, contract: TableContract, key: str) -> None:
+    """Create the contract's table with its own KMS key. Do nothing if it exists."""
+    try:
+        account.client("s3tables").create_table(**create_request(contract, account.table_bucket_arn, key))
+    except ClientError as error:
+        if http_status(error) != 409:
+            raise
+        logger.info("the table %s was created by another run", contract.identifier)
+    else:
+        logger.info("created the table %s, encrypted with %s", contract.identifier, key)
 
 
 def _check_matches(table: Table, contract: TableContract) -> None:

@@ -23,7 +23,8 @@ MAX_NAME, MAX_REASON = 200, 500
 class LoadSummary:
     """The load that made a snapshot. `files` is the number of files that it added or removed, None if unknown.
 
-    :param action: `load`, `replay` or `undo`; None in a summary that an older version wrote.
+    :param period: its key. Of `retention`: the first and the last period that it changed, as `2024Q1..2025Q2`.
+    :param action: `load`, `replay`, `undo` or `retention`; None in a summary that an older version wrote.
     :param restated: what it did with a restatement: `replace`, `replace_period` or `add`; `reload` if files were read
         again to replace their own rows; None without one.
     :param files_replaced: files that left, with `rows_replaced` rows.

@@ -21,8 +21,13 @@ _READ_TIMEOUT_S = 60
 _NO_SUCH_BUCKET = (400, 404)
 
 
-class _TimedCatalog(RestCatalog):
-    """pyiceberg's REST catalog, with timeouts: without them it waits forever for a server that does not answer."""
+class AccountCatalog(RestCatalog):
+    """pyiceberg's REST catalog of one account.
+
+    It has timeouts: without them it waits forever for a server that does not answer.
+    """
+
+    account: Account
 
     def _create_session(self) -> requests.Session:
         session = super()._create_session()
@@ -41,7 +46,7 @@ def open_catalog(account: Account) -> RestCatalog:
     find_credentials(account)
     with service_errors("opening the catalog", account.catalog_uri):
         try:
-            return _TimedCatalog("growth_verticals", **_properties(account))
+            catalog = AccountCatalog("growth_verticals", **_properties(account))
         except RESTError as error:
             if _status(error) in _NO_SUCH_BUCKET:
                 raise ConfigurationError(
@@ -49,6 +54,8 @@ def open_catalog(account: Account) -> RestCatalog:
                     next_step="check GV_TABLE_BUCKET_ARN, its Region and GV_CATALOG_URI",
                 ) from error
             raise
+    catalog.account = account
+    return catalog
 
 
 def find_credentials(account: Account) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from growth_verticals.catalog.multipart import MultipartUpload, Part
 from growth_verticals.catalog.service_errors import error_code
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class UploadStream:
         self._target = {"Bucket": bucket, "Key": key}
         self._part = bytearray()
         self._sent_bytes = 0
-        self._upload_id: str | None = None
-        self._etags: list[str] = []
+        self._multipart: MultipartUpload | None = None
+        self._parts: list[Part] = []
         self.closed = False
         self._aborted = False
 
@@ -72,12 +73,12 @@ class UploadStream:
         if self.closed:
             return
         try:
-            if self._upload_id is None:
+            if self._multipart is None:
                 self._client.put_object(**self._target, Body=self._part)
             else:
                 if self._part:
                     self._send_part()
-                self._complete(self._upload_id)
+                self._complete(self._multipart)
         except BaseException:
             self.abort()
             raise
@@ -93,27 +94,23 @@ class UploadStream:
             return
         self.closed = self._aborted = True
         self._part = bytearray()
-        if self._upload_id is not None:
-            with suppress(BotoCoreError, ClientError):
-                self._client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+        if self._multipart is not None:
+            self._multipart.abort()
 
     def _send_part(self) -> None:
         try:
-            if self._upload_id is None:
-                self._upload_id = self._client.create_multipart_upload(**self._target)["UploadId"]
-            part = {"UploadId": self._upload_id, "PartNumber": len(self._etags) + 1}
-            response = self._client.upload_part(**self._target, **part, Body=self._part)
+            if self._multipart is None:
+                self._multipart = MultipartUpload(self._client, self._target["Bucket"], self._target["Key"])
+            self._parts.append(self._multipart.send(len(self._parts) + 1, self._part))
         except BaseException:
             self.abort()
             raise
-        self._etags.append(response["ETag"])
         self._sent_bytes += len(self._part)
         self._part = bytearray()
 
-    def _complete(self, upload_id: str) -> None:
-        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
+    def _complete(self, multipart: MultipartUpload) -> None:
         try:
-            self._client.complete_multipart_upload(**self._target, UploadId=upload_id, MultipartUpload={"Parts": parts})
+            multipart.complete(self._parts)
         except ClientError as error:
             # The client sends the request again if its answer is lost; some stores then no longer know the upload.
             if error_code(error) != "NoSuchUpload" or not self._is_complete():

@@ -7,5 +7,6 @@ rules.py    ─ the checks of the declared rules
 manifest.py ─ the vendor's own list of a delivery's files
 land.py     ─ the copy: streamed, hashed, verified, never overwritten
 find.py     ─ finds a landed copy by its name and content
+retention.py─ removes landed copies that are older than declared
 inbox.py    ─ puts files of this machine into the inbox
 """

@@ -33,7 +33,9 @@ def candidate_keys(prefix: str, name: str) -> Iterator[str]:
 
 
 def find_landed(account: Account, source_name: str, period: Period, name: str, sha256: str) -> LandedFile | None:
-    """Return the landed copy with that name and content, or None if no receipt of the period describes one.
+    """Return the landed copy with that name and content.
+
+    None if no receipt of the period describes one, or if retention has removed the copy.
 
     Sends one request per copy of that name. Trusts the receipt; `open_landed` checks the copy against it.
     """
@@ -44,7 +46,7 @@ def find_landed(account: Account, source_name: str, period: Period, name: str, s
         if receipt is None:
             return None
         if receipt.sha256 == sha256:
-            return receipt.landed_file(s3_uri(bucket, key))
+            return receipt.landed_file(s3_uri(bucket, key)) if receipt.removed_at is None else None
     raise AssertionError("candidate_keys never ends")
 
 

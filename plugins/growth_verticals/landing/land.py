@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
+from growth_verticals.catalog.multipart import checksum_text
 from growth_verticals.catalog.service_errors import http_status
 from growth_verticals.errors import FileChangedError, FileRefusedError, GrowthVerticalsError, TransferError
 from growth_verticals.landing.file_errors import LIST_AGAIN, object_errors
@@ -232,8 +234,10 @@ class _LandingZone:
         for copy in self.copies():
             if copy.size != self._file.size:
                 continue
-            if copy.receipt is None and self._read_back(copy) == sha256:
-                return self._write_receipt(copy.key, sha256, UploadedObject(copy.etag, copy.version_id))
+            if copy.receipt is None:
+                found, crc32 = self._read_back(copy)
+                if found == sha256:
+                    return self._write_receipt(copy.key, sha256, UploadedObject(copy.etag, copy.version_id, crc32))
             if copy.receipt is not None and copy.receipt.sha256 == sha256:
                 if not copy.receipt.lists(self._file):
                     write_receipt(self.client, self.bucket, copy.key, copy.receipt.also_lists(self._file))
@@ -281,12 +285,14 @@ class _LandingZone:
             receipt = None
         return _Copy(key, head["ContentLength"], head["ETag"], head.get("VersionId"), receipt)
 
-    def _read_back(self, copy: _Copy) -> str:
-        digest = hashlib.sha256()
+    def _read_back(self, copy: _Copy) -> tuple[str, str]:
+        """Return the SHA-256 and the CRC32 of a copy's bytes, as text."""
+        digest, crc32 = hashlib.sha256(), 0
         with open_object(self.client, self.bucket, copy.key, copy.size, copy.etag) as stream:
             while data := stream.read(_READ_BACK_SIZE):
                 digest.update(data)
-        return digest.hexdigest()
+                crc32 = zlib.crc32(data, crc32)
+        return digest.hexdigest(), checksum_text(crc32)
 
     def _write_receipt(self, key: str, sha256: str, uploaded: UploadedObject) -> LandedFile:
         file = self._file
@@ -297,6 +303,7 @@ class _LandingZone:
             origin=file.uri,
             version=file.version,
             modified=file.modified,
+            crc32=uploaded.crc32,
             etag=uploaded.etag,
             version_id=uploaded.version_id,
             landed_at=datetime.now(UTC).isoformat(timespec="seconds"),

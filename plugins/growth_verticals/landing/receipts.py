@@ -27,8 +27,12 @@ class Receipt:
 
     :param name, size, origin, version, modified: as listed at the origin (`RemoteFile`); `origin` is the URI.
     :param sha256: lower-case hex, of the file's bytes.
+    :param crc32: of the same bytes, as S3 writes it (`x-amz-checksum-crc32`, of the full object), so that S3's own
+        checksum of the copy can be compared without reading it. None in a receipt of an earlier version.
     :param etag, version_id: of the landed object. The receipt describes only an object with this ETag.
     :param landed_at: ISO 8601, UTC.
+    :param removed_at: ISO 8601, UTC: when retention removed the landed copy. The receipt stays, so that the audit knows
+        that the file was here. None: the copy is there.
     :param seen: other listings of a file with the same bytes, as (origin, version, modified): the vendor put it up
         again, or a person landed it first. So the audit does not take it for another file.
     """
@@ -42,6 +46,7 @@ class Receipt:
     etag: str
     version_id: str | None
     landed_at: str
+    crc32: str | None = None
     seen: tuple[tuple[str, str | None, float], ...] = ()
 
     def lists(self, file: RemoteFile) -> bool:

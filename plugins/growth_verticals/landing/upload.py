@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from growth_verticals.catalog.multipart import MultipartUpload, Part, checksum_text, crc32_of
 from growth_verticals.catalog.service_errors import error_code, http_status
 from growth_verticals.delivery import SMALL_FILE_BYTES
 from growth_verticals.landing.file_errors import object_errors
@@ -17,6 +18,7 @@ from growth_verticals.landing.uris import s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 #: S3 accepts up to 10,000 parts, each of 5 MiB to 5 GiB (user guide, "Amazon S3 multipart upload limits").
@@ -34,10 +36,11 @@ def part_size_for(size: int) -> int:
 
 @dataclass(frozen=True)
 class UploadedObject:
-    """The object that an upload created."""
+    """The object that an upload created. S3 has verified `crc32`, the CRC32 of all its bytes, as S3 writes it."""
 
     etag: str
     version_id: str | None
+    crc32: str
 
 
 class Upload:
@@ -58,10 +61,10 @@ class Upload:
         self._choose_key = choose_key
         self._condition = {} if replaces else {"IfNoneMatch": "*"}
         self._first: bytes | None = None
-        self._upload_id: str | None = None
+        self._multipart: MultipartUpload | None = None
         self._threads = ThreadPoolExecutor(_IN_FLIGHT, "upload")
-        self._sending: deque[Future[str]] = deque()
-        self._etags: list[str] = []
+        self._sending: deque[Future[Part]] = deque()
+        self._parts: list[Part] = []
 
     def __enter__(self) -> Upload:
         return self
@@ -70,20 +73,20 @@ class Upload:
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._threads.shutdown(cancel_futures=True)
-        if self._upload_id is not None:
-            self._abort(self._upload_id)
+        if self._multipart is not None:
+            self._multipart.abort()
 
     def add(self, part: bytes) -> None:
         """Upload the next part. All but the last have the same size, 5 MiB or more. Waits while two are in flight."""
-        if self._upload_id is not None:
-            self._send(self._upload_id, part)
+        if self._multipart is not None:
+            self._send(self._multipart, part)
         elif self._first is None:
             self._first = part  # this may be the whole file, which a single PUT uploads
         else:
-            self._upload_id = upload_id = self._start_multipart(self._choose_key())
-            self._send(upload_id, self._first)
+            self._multipart = multipart = self._start_multipart(self._choose_key())
+            self._send(multipart, self._first)
             self._first = None
-            self._send(upload_id, part)
+            self._send(multipart, part)
 
     def complete(self, key: str) -> UploadedObject | None:
         """Make the object visible under `key` and return it; None when that key already has an object.
@@ -92,49 +95,43 @@ class Upload:
         """
         while self._sending:
             self._await_part()
+        crc32 = checksum_text(crc32_of(self._parts) if self._first is None else zlib.crc32(self._first))
         with self._errors(key):
             try:
-                response = self._put(key) if self._upload_id is None else self._complete(key, self._upload_id)
+                if self._multipart is None:
+                    response = self._put(key, crc32)
+                else:
+                    response = self._multipart.complete(self._parts, **self._condition)
             except ClientError as error:
                 if http_status(error) in _KEY_TAKEN and error_code(error) != "NoSuchBucket":
                     return None
                 raise
-        self._upload_id = None
-        return UploadedObject(response["ETag"], response.get("VersionId"))
+        self._multipart = None
+        return UploadedObject(response["ETag"], response.get("VersionId"), crc32)
 
-    def _start_multipart(self, key: str) -> str:
+    def _start_multipart(self, key: str) -> MultipartUpload:
         with self._errors(key):
-            response = self._client.create_multipart_upload(Bucket=self.bucket, Key=key)
+            multipart = MultipartUpload(self._client, self.bucket, key)
         self.key = key
-        return str(response["UploadId"])
+        return multipart
 
-    def _send(self, upload_id: str, part: bytes) -> None:
+    def _send(self, multipart: MultipartUpload, part: bytes) -> None:
         if len(self._sending) == _IN_FLIGHT:
             self._await_part()
-        number = len(self._etags) + len(self._sending) + 1
-        self._sending.append(self._threads.submit(self._put_part, upload_id, number, part))
+        number = len(self._parts) + len(self._sending) + 1
+        self._sending.append(self._threads.submit(self._send_part, multipart, number, part))
 
     def _await_part(self) -> None:
-        self._etags.append(self._sending.popleft().result())
+        self._parts.append(self._sending.popleft().result())
 
-    def _put_part(self, upload_id: str, number: int, part: bytes) -> str:
-        target = {"Bucket": self.bucket, "Key": self.key, "UploadId": upload_id}
+    def _send_part(self, multipart: MultipartUpload, number: int, part: bytes) -> Part:
         with self._errors(self.key):
-            response = self._client.upload_part(**target, PartNumber=number, Body=part)
-        return str(response["ETag"])
+            return multipart.send(number, part)
 
-    def _put(self, key: str) -> Any:
-        return self._client.put_object(Bucket=self.bucket, Key=key, Body=self._first or b"", **self._condition)
-
-    def _complete(self, key: str, upload_id: str) -> Any:
-        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, start=1)]
-        return self._client.complete_multipart_upload(
-            Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}, **self._condition
+    def _put(self, key: str, crc32: str) -> Any:
+        return self._client.put_object(
+            Bucket=self.bucket, Key=key, Body=self._first or b"", ChecksumCRC32=crc32, **self._condition
         )
-
-    def _abort(self, upload_id: str) -> None:
-        with suppress(BotoCoreError, ClientError):  # it stays invisible, and the original error matters more
-            self._client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
 
     def _errors(self, key: str | None) -> AbstractContextManager[None]:
         return object_errors(self._client, self.bucket, s3_uri(self.bucket, key or ""))
