@@ -20,6 +20,10 @@ settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("GV_HYPOTHESIS", "repeatable"))
 
 
+#: A server that is down in a test stays down: fewer attempts than in production, which is the same in child processes.
+os.environ.setdefault("AWS_MAX_ATTEMPTS", "4")
+
+
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings of a running stand-in."""

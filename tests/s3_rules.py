@@ -51,6 +51,7 @@ class S3Rules:
         query = parse_qs(parts.query, keep_blank_values=True)
         headers = {name.lower(): value for name, value in headers.items()}
         self.requests.append((method, url))
+        self.last_headers = headers
         if method == "POST" and "uploads" in query:
             self._create(parts.path, headers)
         elif method == "PUT" and "uploadId" in query:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import RESTError
 
+from growth_verticals.account import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from growth_verticals.catalog.file_io import SESSION
 from growth_verticals.catalog.service_errors import service_errors
 from growth_verticals.errors import ConfigurationError
 
@@ -16,23 +18,27 @@ if TYPE_CHECKING:
 
     from growth_verticals.account import Account
 
-_CONNECT_TIMEOUT_S = 10
-_READ_TIMEOUT_S = 60
 _NO_SUCH_BUCKET = (400, 404)
 
 
 class AccountCatalog(RestCatalog):
     """pyiceberg's REST catalog of one account.
 
-    It has timeouts: without them it waits forever for a server that does not answer.
+    It has timeouts: without them it waits forever for a server that does not answer. The account's own session signs
+    its requests: pyiceberg would make another one, which does not know a connection's role.
     """
 
     account: Account
 
+    def _init_sigv4(self, session: requests.Session) -> None:
+        super()._init_sigv4(session)
+        adapter: Any = session.get_adapter(self.uri)
+        adapter._boto_session = self.properties[SESSION]  # noqa: SLF001 - pyiceberg has no setting for it
+
     def _create_session(self) -> requests.Session:
         session = super()._create_session()
         session.request = partial(  # type: ignore[method-assign]
-            session.request, timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S)
+            session.request, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
         )
         return session
 
@@ -60,24 +66,20 @@ def open_catalog(account: Account) -> RestCatalog:
 
 def find_credentials(account: Account) -> str:
     """Return, as text, where the account's credentials come from. Raises `ConfigurationError` if there are none."""
-    import boto3
-
-    if account.credentials is not None:
-        return "a connection's key pair"
     with service_errors("looking for AWS credentials", "AWS's default credential chain"):
-        credentials = boto3.session.Session().get_credentials()
+        credentials = account.session().get_credentials()
     if credentials is None:
         raise ConfigurationError(
             "no AWS credentials",
             next_step="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a role; for the "
             "stand-in, `./gv local env` prints them",
         )
-    return f"AWS's default credential chain ({credentials.method})"
+    origin = "AWS's default credential chain" if account.credentials is None else "a connection"
+    return f"{origin} ({credentials.method})"
 
 
-def _properties(account: Account) -> dict[str, str]:
-    keys = account.credentials
-    properties = {
+def _properties(account: Account) -> dict[str, Any]:
+    properties: dict[str, Any] = {
         "uri": account.catalog_uri,
         "warehouse": account.table_bucket_arn,
         "rest.sigv4-enabled": "true",
@@ -85,20 +87,16 @@ def _properties(account: Account) -> dict[str, str]:
         "rest.signing-region": account.region,
         # urllib3 retries GETs and requests that were never sent. pyiceberg's default of 10 retries hides a dead server.
         "rest.sigv4.max-retries": "2",
+        SESSION: account.session(),
         "client.region": account.region,
         "s3.region": account.region,
-        "s3.connect-timeout": str(_CONNECT_TIMEOUT_S),
-        "s3.request-timeout": str(_READ_TIMEOUT_S),
+        "s3.connect-timeout": str(CONNECT_TIMEOUT_S),
+        "s3.request-timeout": str(READ_TIMEOUT_S),
         "py-io-impl": account.io_impl or "growth_verticals.catalog.file_io.PartRetryFileIO",
     }
     if account.s3_endpoint:
         properties["s3.endpoint"] = account.s3_endpoint
         properties["s3.force-virtual-addressing"] = "false"
-    if keys:
-        properties["client.access-key-id"] = properties["s3.access-key-id"] = keys.access_key
-        properties["client.secret-access-key"] = properties["s3.secret-access-key"] = keys.secret_key
-        if keys.token:
-            properties["client.session-token"] = properties["s3.session-token"] = keys.token
     return properties
 
 

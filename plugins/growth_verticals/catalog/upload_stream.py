@@ -20,7 +20,7 @@ PART_BYTES = 10 * 2**20
 class UploadStream:
     """The bytes of one object, which is visible after `close` only. For one thread at a time.
 
-    The client sends a part up to four times (`account.shared_client`), which is why it is kept until the store has it.
+    The client sends a part up to ten times (`account.shared_client`), which is why it is kept until the store has it.
     Memory: one part, and the longest write. Raises botocore's exceptions; after one, as after an exception in the
     `with` block, the upload is aborted and the store keeps nothing.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.account import Account, Credentials
@@ -9,17 +11,22 @@ from growth_verticals.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+    from boto3.session import Session
+
+#: Extras with which the provider's hook gets a session that renews its keys.
+_ROLE_EXTRAS = ("role_arn", "profile_name", "assume_role_method")
 
 
 def account_from_connection(aws_conn_id: str = "aws_default") -> Account:
     """Return the configured account.
 
-    The connection's login and password are the access key and the secret key. Its extra `aws_session_token` is the
-    session token. Endpoints and the Region come only from environment variables. If the connection does not exist or
-    has no login, boto3's default credential chain (profile, role) is used.
+    The connection's login and password are the access key and the secret key, and its extra `aws_session_token` is the
+    session token; or its extras name a role or a profile (`credentials_of`). Endpoints and the Region come only from
+    environment variables. If the connection does not exist or has none of these, boto3's default credential chain
+    (profile, role) is used.
     """
-    connection = find_connection(aws_conn_id)
-    return Account.from_environment(credentials=credentials_of(connection) if connection else None)
+    account, connection = Account.from_environment(), find_connection(aws_conn_id)
+    return replace(account, credentials=credentials_of(connection, account.region)) if connection else account
 
 
 def maintainer_account() -> Account:
@@ -31,18 +38,18 @@ def maintainer_account() -> Account:
     return account_from_connection("aws_maintainer" if find_connection("aws_maintainer") else "aws_default")
 
 
-def credentials_of(connection: Connection) -> Credentials | None:
-    """Return the access key of an AWS connection, or None if it contains none.
+def credentials_of(connection: Connection, region: str) -> Credentials | Session | None:
+    """Return the credentials of an AWS connection, or None if it has none.
 
-    Raises `ConfigurationError` if the connection has a `role_arn` to assume. Credentials of such a role would expire
-    in the middle of a load; boto3 renews those of the worker's own role or of a profile.
+    A connection can have an access key, or what Airflow's Amazon provider offers instead: `role_arn` (with
+    `external_id`), `profile_name`, or another `assume_role_method`. Keys of an assumed role are renewed while they are
+    used, so a load can take longer than they are valid.
+
+    :param region: where the role is assumed, if the connection has no `region_name`.
     """
     extra: dict[str, Any] = connection.extra_dejson
-    if "role_arn" in extra:
-        raise ConfigurationError(
-            f"the connection {connection.conn_id!r} has a role_arn, which is not supported",
-            next_step="assume the role with the worker's own role or AWS_PROFILE, and remove role_arn",
-        )
+    if any(extra.get(name) for name in _ROLE_EXTRAS):
+        return _session_of(connection.conn_id, connection.get_uri(), region)
     if not connection.login:
         return None
     if not connection.password:
@@ -53,6 +60,22 @@ def credentials_of(connection: Connection) -> Credentials | None:
     return Credentials(
         access_key=connection.login, secret_key=connection.password, token=extra.get("aws_session_token")
     )
+
+
+@lru_cache(maxsize=16)
+def _session_of(conn_id: str, _uri: str, region: str) -> Session:
+    """Return the session of a connection that assumes a role or names a profile, as long as the connection is the same.
+
+    Raises `ConfigurationError` if the role cannot be assumed, `ServiceError` if AWS does not answer.
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    from growth_verticals.catalog.service_errors import service_errors
+
+    with service_errors(f"getting the credentials of the connection {conn_id!r}", "AWS's STS"):
+        session: Session = AwsBaseHook(aws_conn_id=conn_id, region_name=region).get_session(region_name=region)
+        session.get_credentials().get_frozen_credentials()
+    return session
 
 
 def find_connection(conn_id: str) -> Connection | None:

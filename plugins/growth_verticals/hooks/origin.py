@@ -50,9 +50,10 @@ def _vendor_account(account: Account, conn_id: str, source: str) -> Account:
     """Return `account` with the credentials of a vendor's connection, and its Region and endpoint if it has them."""
     connection = vendor_connection(conn_id, source)
     extra = connection.extra_dejson
+    region = extra.get("region_name") or account.region
     return replace(
         account,
-        credentials=credentials_of(connection),
-        region=extra.get("region_name") or account.region,
+        credentials=credentials_of(connection, region),
+        region=region,
         s3_endpoint=extra.get("endpoint_url") or account.s3_endpoint,
     )

@@ -101,7 +101,7 @@ def _prepare(job: dict[str, Any]) -> None:
     contract = contract_for(job["namespace"], job["partition_by"])
     declared.contract_of = steps.contract_of = lambda *_: contract  # type: ignore[assignment]
     commit_loop.FIRST_PAUSE_S, commit_loop.LONGEST_PAUSE_S = _PAUSES_S
-    rest._CONNECT_TIMEOUT_S = rest._READ_TIMEOUT_S = account_module._TIMEOUT_S = _TIMEOUT_S
+    rest.CONNECT_TIMEOUT_S = rest.READ_TIMEOUT_S = account_module.READ_TIMEOUT_S = _TIMEOUT_S
     load_io, store = RestCatalog._load_file_io, job["environment"]["AWS_ENDPOINT_URL_S3"]
 
     def load_proxied_io(catalog: RestCatalog, properties: dict[str, str], location: str | None = None) -> FileIO:

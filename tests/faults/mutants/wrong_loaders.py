@@ -91,7 +91,7 @@ EXACTLY_ONCE = (
     Mutant(
         "a commit waits forever for a catalog that does not answer",
         "tests/integration/catalog/test_create.py::test_a_catalog_that_accepts_and_never_answers_is_a_service_error",
-        (Edit("catalog/rest.py", "timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S)", "timeout=None"),),
+        (Edit("catalog/rest.py", "timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)", "timeout=None"),),
     ),
 )
 

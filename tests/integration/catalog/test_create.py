@@ -28,7 +28,7 @@ def test_a_catalog_that_is_down_is_a_service_error_with_the_endpoint(account: Ac
 
 @pytest.mark.timeout(60)
 def test_a_catalog_that_accepts_and_never_answers_is_a_service_error(account: Account, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rest, "_READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(rest, "READ_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(ServiceError, match=rf"127\.0\.0\.1:{port}/iceberg does not answer"):

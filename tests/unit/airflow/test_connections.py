@@ -56,20 +56,10 @@ def test_a_connection_without_a_login_uses_the_default_credential_chain(monkeypa
     assert account_from_connection().credentials is None
 
 
-@pytest.mark.parametrize(
-    ("connection", "message"),
-    [
-        ({"login": "AK"}, "no secret key"),
-        ({"login": "AK", "password": "SK", "extra": {"role_arn": "arn:aws:iam::000000000000:role/x"}}, "role"),
-    ],
-)
-def test_an_incomplete_or_unsupported_connection_is_refused(
-    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], message: str
-) -> None:
-    add_connection(monkeypatch, "aws_default", conn_type="aws", **connection)
-    with pytest.raises(ConfigurationError, match=message) as raised:
+def test_a_connection_without_a_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_connection(monkeypatch, "aws_default", conn_type="aws", login="AK")
+    with pytest.raises(ConfigurationError, match="no secret key"):
         account_from_connection()
-    assert "SK" not in str(raised.value)
 
 
 def test_maintenance_uses_its_own_access_key_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

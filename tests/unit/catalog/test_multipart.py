@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growth_verticals.account import Account
 from growth_verticals.catalog.multipart import MultipartUpload, Part, checksum_text, crc32_of
 from growth_verticals.catalog.upload_stream import PART_BYTES, UploadStream
 from growth_verticals.landing.upload import Upload
@@ -35,10 +36,17 @@ def rules() -> S3Rules:
 
 @pytest.fixture
 def client(rules: S3Rules) -> Any:
-    """A client for AWS itself, whose requests, as they would be sent, are checked instead."""
-    client = boto3.session.Session().client(
-        "s3", region_name="us-east-1", aws_access_key_id="made up", aws_secret_access_key="made up too"
-    )
+    """The platform's client for AWS itself, whose requests, as they would be sent, are checked instead."""
+    return checked_client(rules)
+
+
+def checked_client(rules: S3Rules, **settings: str) -> Any:
+    keys = boto3.session.Session(aws_access_key_id="made up", aws_secret_access_key="made up too")
+    environment = {
+        "GV_TABLE_BUCKET_ARN": "arn:aws:s3tables:us-east-1:000000000000:bucket/tables",
+        "GV_LANDING_URI": "s3://landing/zone",
+    }
+    client = Account.from_environment(environment | settings, keys).client("s3")
     client.meta.events.register("before-send.s3", _answer(rules))
     return client
 
@@ -131,6 +139,34 @@ def test_a_part_that_is_wrong_is_refused_at_the_end(client: Any, change: str) ->
             ChecksumType="FULL_OBJECT",
             ChecksumCRC32=checksum_text(crc32_of(parts if change != "of another content" else wrong[change])),
         )
+
+
+# --- organizations that demand encryption headers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [10, 3 * MIN_PART_BYTES], ids=["one request", "several parts"])
+@pytest.mark.parametrize("sse", ["AES256", "aws:kms", "arn:aws:kms:us-east-1:000000000000:key/made-up"])
+def test_a_landed_file_asks_for_the_encryption_that_is_set(sse: str, size: int) -> None:
+    rules = S3Rules(sse="aws:kms" if sse.startswith("arn:") else sse)
+    with Upload(checked_client(rules, GV_LANDING_SSE=sse), "landing", lambda: "zone/file.csv") as upload:
+        for start in range(0, size, MIN_PART_BYTES):
+            upload.add(b"x" * min(size - start, MIN_PART_BYTES))
+        upload.complete("zone/file.csv")
+    assert len(rules.objects["/zone/file.csv"]) == size
+
+
+def test_without_the_setting_such_an_organization_refuses_the_file() -> None:
+    with Upload(checked_client(S3Rules(sse="aws:kms")), "landing", lambda: "zone/file.csv") as upload:
+        upload.add(b"x")
+        with pytest.raises(S3RefusedError, match="service control policy"):
+            upload.complete("zone/file.csv")
+
+
+def test_a_table_s_own_storage_gets_no_such_header() -> None:
+    rules = S3Rules()
+    with UploadStream(checked_client(rules, GV_LANDING_SSE="aws:kms"), "table-storage", "data/1.parquet") as stream:
+        stream.write(b"x")
+    assert not [name for name in rules.last_headers if "encryption" in name]
 
 
 # --- the object's checksum ------------------------------------------------------------------------------------------

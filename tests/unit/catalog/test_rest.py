@@ -9,7 +9,7 @@ import pytest
 from pyiceberg.io import FileIO
 
 from growth_verticals.account import Account, Credentials
-from growth_verticals.catalog.file_io import NoDeleteFileIO, PartRetryFileIO
+from growth_verticals.catalog.file_io import SESSION, NoDeleteFileIO, PartRetryFileIO
 from growth_verticals.catalog.rest import _properties, open_catalog
 from growth_verticals.errors import ConfigurationError
 
@@ -40,7 +40,7 @@ def test_no_credentials_are_an_error():
 @pytest.mark.usefixtures("no_credentials")
 def test_a_profile_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(ConfigurationError, match=r"needs AWS credentials; found .*nobody"):
+    with pytest.raises(ConfigurationError, match=r"profile \(nobody\) could not be found\. Next: set AWS_PROFILE"):
         open_catalog(AWS)
 
 
@@ -53,11 +53,11 @@ def test_requests_to_aws_use_sigv4_for_s3tables_and_the_default_credential_chain
 
 def test_a_connections_key_pair_is_used_for_the_catalog_and_for_files():
     keys = Credentials(access_key="AKIAMADEUP", secret_key="made up", token="token")
-    properties = _properties(replace(AWS, credentials=keys, s3_endpoint="http://127.0.0.1:8333"))
-    for service in ("client", "s3"):
-        assert properties[f"{service}.access-key-id"] == "AKIAMADEUP"
-        assert properties[f"{service}.secret-access-key"] == "made up"
-        assert properties[f"{service}.session-token"] == "token"
+    account = replace(AWS, credentials=keys, s3_endpoint="http://127.0.0.1:8333")
+    properties = _properties(account)
+    assert properties[SESSION] is account.session()
+    found = account.session().get_credentials().get_frozen_credentials()
+    assert (found.access_key, found.secret_key, found.token) == ("AKIAMADEUP", "made up", "token")
     assert properties["s3.endpoint"] == "http://127.0.0.1:8333"
 
 
@@ -67,7 +67,8 @@ def test_a_different_file_io_can_be_set():
 
 
 def test_an_upload_uses_the_catalog_s_settings():
-    properties = {"s3.region": "eu-west-1", "s3.access-key-id": "a", "s3.secret-access-key": "b"}
+    session = replace(AWS, credentials=Credentials(access_key="a", secret_key="b")).session()
+    properties = {"s3.region": "eu-west-1", SESSION: session}
     client = PartRetryFileIO(properties).open_upload("bucket", "key")._client
     keys = client._request_signer._credentials
     assert (client.meta.region_name, keys.access_key, keys.secret_key) == ("eu-west-1", "a", "b")
