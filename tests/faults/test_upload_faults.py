@@ -23,7 +23,7 @@ from growth_verticals.account import Account
 from growth_verticals.catalog import upload_stream
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import TableContract
-from growth_verticals.errors import ServiceError
+from growth_verticals.errors import DeliveryRefusedError, ServiceError
 from growth_verticals.landing.land import land_file
 from growth_verticals.landing.origins import LocalOrigin
 from growth_verticals.reader import Block, ParsedBlock
@@ -177,6 +177,22 @@ def test_a_part_that_is_damaged_three_times_in_a_row_arrives(
     parts = store.sent("partNumber=")
     assert {part_number(path): times for path, times in parts.items()} == {1: 4, 2: 1, 3: 1}
     assert_exact(account, person)
+
+
+@pytest.mark.parametrize(("nth", "missing"), [(1, "manifest"), (3, "data file")])
+def test_a_staged_file_that_aws_answers_403_for_is_staged_again(
+    account: Account, catalog: RestCatalog, person: TableContract, store: CountingStore, nth: int, missing: str
+) -> None:
+    """So AWS answers if maintenance has removed the file: a table's storage cannot be listed."""
+    staged = stage(catalog, person, WideFile(good=100, block_size=10))
+    before = len(store.requests)
+    store.arm(Fault("status", "store", status=403, code="AccessDenied", nth=nth, times=1_000))
+    with pytest.raises(DeliveryRefusedError, match=f"staged {missing} does not exist.*Next: clear the stage task"):
+        commit(catalog, person, staged)
+    assert store.met, store.requests[before:]
+    store.arm(None)
+    commit(catalog, person, staged)
+    assert_exact(account, person, 100)
 
 
 @pytest.mark.parametrize(("good", "only"), [(ROWS, "part"), (100, "object")])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from growth_verticals.catalog.multipart import MultipartUpload, Part
+from growth_verticals.catalog.multipart import MultipartUpload, Part, checksum_text
 from growth_verticals.catalog.service_errors import error_code
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class UploadStream:
             return
         try:
             if self._multipart is None:
-                self._client.put_object(**self._target, Body=self._part)
+                checksum = checksum_text(zlib.crc32(self._part))
+                self._client.put_object(**self._target, Body=self._part, ChecksumCRC32=checksum)
             else:
                 if self._part:
                     self._send_part()

@@ -11,6 +11,7 @@ import os
 import sys
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.delivery import Actor
@@ -62,7 +63,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document: dataclasses as objects, times in ISO 8601."""
+    """Print one JSON document: dataclasses as objects, times in ISO 8601, decimals as text."""
     print(json.dumps(document, indent=2, default=_to_json))
 
 
@@ -113,6 +114,8 @@ def _span(span: timedelta) -> str:
 def _to_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds")
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from growth_verticals.files.records import Dialect, quoted_spans
@@ -113,7 +114,8 @@ def csv_line(values: Iterable[object], *, exact: bool = False) -> str:
     """
     cells = []
     for value in values:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        is_text = isinstance(value, (str, Decimal))
+        text = str(value) if is_text else json.dumps(value, ensure_ascii=False)
         text = f"'{text}" if isinstance(value, str) and _is_formula(text) and not exact else text
         cells.append("" if value is None else '"{}"'.format(text.replace('"', '""')))
     return (",".join(cells) or '""') + "\r\n"  # an empty line is not a record

@@ -195,12 +195,28 @@ def read_staged_manifest(table: Table, uri: str | None, source_name: str) -> lis
     with service_errors(f"reading a staged manifest of {name}", table.location()):
         try:
             data_files = [entry.data_file for entry in manifest.fetch_manifest_entry(table.io)]
-        except FileNotFoundError:
+        except OSError as error:
+            if not _is_missing(error):
+                raise
             raise _stage_again("the staged manifest does not exist any more", source_name, uri) from None
         for data_file in data_files:
-            if not table.io.new_input(data_file.file_path).exists():
+            if not _exists(table, data_file.file_path):
                 raise _stage_again("a staged data file does not exist any more", source_name, data_file.file_path)
     return data_files
+
+
+def _exists(table: Table, uri: str) -> bool:
+    try:
+        return bool(table.io.new_input(uri).exists())
+    except OSError as error:
+        if not _is_missing(error):
+            raise
+        return False
+
+
+def _is_missing(error: OSError) -> bool:
+    """Whether a file does not exist. For such an object S3 answers 403 if it cannot be listed, as a table's storage."""
+    return isinstance(error, FileNotFoundError) or "ACCESS_DENIED" in str(error)
 
 
 def _prefix(table: Table) -> str:
