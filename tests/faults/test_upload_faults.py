@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import shake_128
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 import pytest
@@ -34,6 +35,7 @@ from local.store import client
 from tests.faults.campaign.plan import Fault
 from tests.faults.campaign.proxy import Proxy
 from tests.integration.tables.deliveries import PERIOD, SampleFile, commit, stage
+from tests.s3_rules import S3RefusedError, S3Rules
 
 #: The smallest part that S3 accepts.
 PART = 5 * 2**20
@@ -41,11 +43,28 @@ ROWS = 40_000
 
 
 class CountingStore(Proxy):
-    """A proxy that keeps the uploads' requests."""
+    """A proxy that keeps the uploads' requests, and refuses those that AWS refuses and the stand-in accepts."""
 
     def __init__(self, target: str) -> None:
         super().__init__("store", target)
         self.requests: list[tuple[str, str]] = []
+        self.refusals: list[str] = []
+        self._rules, self._rules_lock = S3Rules(), Lock()
+
+    def refuse(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str | None:
+        try:
+            with self._rules_lock:
+                self._rules.check(method, path, headers, body)
+        except S3RefusedError as error:
+            self.refusals.append(str(error))
+            return error.code
+        return None
+
+    def answered(self, method: str, path: str, content: bytes) -> None:
+        upload_id = re.search(rb"<UploadId>([^<]+)</UploadId>", content)
+        if method == "POST" and "uploads" in path and upload_id:
+            with self._rules_lock:
+                self._rules.name_upload(path.partition("?")[0], upload_id[1].decode())
 
     def fault_of(self, method: str, path: str) -> Fault | None:
         self.requests.append((method, path))
@@ -79,6 +98,7 @@ def store(account: Account) -> Iterator[CountingStore]:
     proxy = CountingStore(str(account.s3_endpoint))
     yield proxy
     proxy.stop()
+    assert proxy.refusals == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import json
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +71,13 @@ class Proxy(ThreadingHTTPServer):
             self.met += 1
             return fault
 
+    def refuse(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str | None:
+        """Return the error code with which a stricter server would refuse a request; None to pass it on."""
+        return None
+
+    def answered(self, method: str, path: str, content: bytes) -> None:
+        """See a server's answer before the client does."""
+
     def stop(self) -> None:
         self.shutdown()
         self._thread.join()
@@ -89,6 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _relay(self) -> None:
         body = self._body()
+        refusal = self.server.refuse(self.command, self.path, self.headers, body)
+        if refusal is not None:
+            content = self._error(400, refusal)
+            self._answer(400, [("Content-Type", content[0])], content[1])
+            return
         fault = self.server.fault_of(self.command, self.path)
         if fault is None:
             self._answer(*self._forward(body))
@@ -146,6 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = response.read()
             dropped = _NOT_FORWARDED if self.command != "HEAD" else _NOT_FORWARDED - {"content-length"}
             headers = [(name, value) for name, value in response.getheaders() if name.lower() not in dropped]
+            self.server.answered(self.command, self.path, content)
             return response.status, headers, content
         except HTTPException as error:
             raise ConnectionError(str(error)) from error

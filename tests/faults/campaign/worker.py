@@ -42,6 +42,8 @@ from tests.faults.campaign.delivery import PERIOD, contract_for, source_for
 
 #: Short pauses and time-outs: the same attempts in less time.
 _TIMEOUT_S = 4
+#: Fewer than in production, so that a server that stays down ends an attempt soon.
+_ATTEMPTS = 4
 _PAUSES_S = (0.005, 0.05)
 
 
@@ -102,6 +104,7 @@ def _prepare(job: dict[str, Any]) -> None:
     declared.contract_of = steps.contract_of = lambda *_: contract  # type: ignore[assignment]
     commit_loop.FIRST_PAUSE_S, commit_loop.LONGEST_PAUSE_S = _PAUSES_S
     rest.CONNECT_TIMEOUT_S = rest.READ_TIMEOUT_S = account_module.READ_TIMEOUT_S = _TIMEOUT_S
+    account_module.ATTEMPTS = _ATTEMPTS
     load_io, store = RestCatalog._load_file_io, job["environment"]["AWS_ENDPOINT_URL_S3"]
 
     def load_proxied_io(catalog: RestCatalog, properties: dict[str, str], location: str | None = None) -> FileIO:
