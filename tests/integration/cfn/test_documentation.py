@@ -12,12 +12,14 @@ PAGE = (TEMPLATES.parents[1] / "docs" / "access.md").read_text()
 
 def test_every_documented_command_deploys(account: None) -> None:
     stacks: list[Stack] = [run(command) for command in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)]
-    assert len(stacks) == 4
+    assert len(stacks) == 5
     outputs = {key for stack in stacks for key in stack.outputs}
-    assert {"TableBucketArn", "LandingUri", "VendorRoleArn"} <= outputs
-    assert all(name in PAGE for name in outputs & {"TableBucketArn", "LandingUri", "VendorRoleArn"})
+    for name in ("TableBucketArn", "LandingUri", "VendorRoleArn", "ClientKeyArn"):
+        assert name in outputs
+        assert name in PAGE
     assert {name.rsplit("-", 1)[1] for name in role_names()} == {
-        "reader", "loader", "creator", "maintainer", "admin", "acme",
+        "reader", "loader", "creator", "maintainer", "retention", "admin", "horace_mann",
+        "acme",
     }  # fmt: skip
 
 
@@ -39,3 +41,19 @@ def actions_in(cell: str) -> set[str]:
         noun = re.sub("^(Get|Put|Delete)", "", last)
         actions |= {last, *(verb + noun for verb in verbs)}
     return actions
+
+
+DEPLOY = (TEMPLATES.parents[1] / "docs" / "deploy.md").read_text()
+
+
+def test_the_stacks_of_the_deployment_are_templates_with_these_parameters_and_outputs() -> None:
+    stacks = dict(re.findall(r"^deploy (gv-\S+) +(\S+\.yaml)", DEPLOY, re.MULTILINE))
+    templates = {path.name: path.read_text() for path in TEMPLATES.glob("*.yaml")}
+    assert set(stacks.values()) == set(templates)
+    for name, template, arguments in re.findall(r"^deploy (gv-\S+) +(\S+\.yaml)(.*)$", DEPLOY, re.MULTILINE):
+        for parameter in re.findall(r"(\w+)=", re.sub(r'"[^"]*"', '""', arguments)):
+            assert f"\n  {parameter}:\n" in templates[template].partition("\nResources:")[0], (name, parameter)
+    used = re.findall(r"\$\(output (gv-\S+) (\w+)\)", DEPLOY)
+    assert len(used) == 5
+    for name, output in used:
+        assert f"\n  {output}:\n" in templates[stacks[name]].partition("\nOutputs:")[2], (name, output)
