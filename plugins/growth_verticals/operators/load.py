@@ -55,6 +55,10 @@ class LandFile(ReportsLineage, SourceOperator):
         super().__init__(**kwargs)
         self.file: Any = file  # resolved from XCom before `execute`
 
+    def pre_execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Limit the time to what the file's size needs: Airflow calls this before it starts the clock."""
+        self.execution_timeout = self.source.time_limit(self.file["size"])
+
     def act(self, context: Context) -> dict[str, Any]:
         """Return the `LandedFile`. A retry finds an identical copy and keeps it."""
         period = load_request(context, self.source).period

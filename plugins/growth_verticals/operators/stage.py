@@ -56,6 +56,10 @@ class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provi
         )
         self.landed: Any = landed  # resolved from XCom before `execute`
 
+    def pre_execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Limit the time to what the file's size needs: Airflow calls this before it starts the clock."""
+        self.execution_timeout = self.source.time_limit(self.landed["size"])
+
     def act(self, context: Context) -> dict[str, Any]:
         """Return the `StagedFile`. A retry writes new files; no snapshot ever refers to those of the failed attempt."""
         try:
