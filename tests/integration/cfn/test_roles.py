@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -129,6 +131,12 @@ def full_name(name: str) -> str:
     return f"other-prod-s3tables-{name}" if name == "break-glass" else f"analytics-dev-s3tables-{name}"
 
 
+@cache
+def policies_of(name: str) -> tuple[Mapping[str, Any], ...]:
+    return role(full_name(name)).policies
+
+
+@cache
 def s3tables_actions() -> dict[str, Any]:
     """Return every action, and whether its resource is a table (or else the bucket).
 
@@ -154,7 +162,7 @@ def allowed(
     tls: str = "true",
 ) -> set[str]:
     """Return the s3tables actions that a role is allowed, each checked on the resource that AWS uses for it."""
-    policies, actions = role(full_name(name)).policies, set()
+    policies, actions = policies_of(name), set()
     for action, of_table in s3tables_actions().items():
         context = {"aws:SecureTransport": tls}
         if namespace and (of_table or action in {"CreateTable", "GetNamespace", "DeleteNamespace", "ListTables"}):
@@ -226,7 +234,7 @@ def test_the_catalog_allows_the_calls_that_the_role_is_for(name: str, calls: set
 @pytest.mark.parametrize("name", ["loader", "creator"])
 def test_no_additional_policy_lets_a_loader_delete_grant_or_maintain(name: str) -> None:
     administrator = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    policies = [*role(full_name(name)).policies, administrator]
+    policies = [*policies_of(name), administrator]
     forbidden = {
         action
         for action in s3tables_actions()
@@ -276,7 +284,7 @@ def test_the_admin_can_run_the_doctor_in_its_own_namespace() -> None:
     ],
 )
 def test_only_roles_that_load_can_read_raw_copies(name: str, action: str, resource: str, decision: str) -> None:
-    policies = role(full_name(name)).policies
+    policies = policies_of(name)
     request = Request(action=action, resource=resource, context={"aws:SecureTransport": "true"})
     assert decide(policies, request) == decision
     plain = Request(action=action, resource=resource, context={"aws:SecureTransport": "false"})
@@ -299,7 +307,7 @@ def test_a_role_can_use_the_keys_of_the_buckets_that_it_reads_or_writes(name: st
     def can(action: str, *key_aliases: str) -> bool:
         key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1d2c"
         request = Request(action=action, resource=key, context={"kms:ResourceAliases": key_aliases})
-        return decide(role(full_name(name)).policies, request) == "allowed"
+        return decide(policies_of(name), request) == "allowed"
 
     for alias in ("tables", "landing"):
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
@@ -359,7 +367,7 @@ def test_a_vendor_reads_only_its_own_namespaces() -> None:
 def test_no_policy_has_a_wildcard_action_or_an_action_that_does_not_exist() -> None:
     existing = {f"s3tables:{action}" for action in s3tables_actions()}
     for name in ALLOWED_ACTIONS:
-        for document in role(full_name(name)).policies:
+        for document in policies_of(name):
             for statement in document["Statement"]:
                 assert not [action for action in statement["Action"] if "*" in action]
                 assert {action for action in statement["Action"] if action.startswith("s3tables:")} <= existing
