@@ -77,6 +77,13 @@ system-short: install
 browser: install  ## The data team's tasks on the pages, in Chromium, after a demo (GV_WRITE_IMAGES=1 writes docs/images/ too)
 	@$(VENV)/bin/pytest tests/browser --timeout 1800
 
+.PHONY: celery
+celery: install  ## docker-compose.yaml's services as processes, with two Celery workers (needs Postgres and Redis)
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 || \
+	    $(call apt_install,postgresql redis-server) || \
+	    { echo "No Postgres or Redis. Next: on Debian, apt-get install postgresql redis-server"; exit 1; }
+	@$(VENV)/bin/pytest tests/system/test_celery.py
+
 .PHONY: cfn-check
 cfn-check: install  ## Check the CloudFormation templates with checkov (in a separate environment: checkov pins old packages)
 	@$(VENV)/bin/uvx --quiet --from checkov==3.3.30 checkov --directory include/cfn --framework cloudformation --compact --quiet --skip-download

@@ -9,7 +9,7 @@ import shlex
 import sys
 
 from local import standin
-from local.settings import Settings, StandInError
+from local.settings import HOST, Settings, StandInError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("status", help="print which servers are running; exit code 1 unless all are")
     env = commands.add_parser("env", help="print the settings that make the platform use the stand-in")
     env.add_argument("--json", action="store_true", help="print one JSON object instead of export lines")
-    commands.add_parser("demo", help="load every source's sample through a real Airflow, and leave it running")
+    demo = commands.add_parser("demo", help="load every source's sample through a real Airflow, and leave it running")
+    demo.add_argument("--airflow", metavar="URL", help="use the Airflow at URL, as admin with $GV_ADMIN_PASSWORD")
+    demo.add_argument("--host", default=HOST, help="with --airflow: the name under which it reaches the stand-in")
+    commands.add_parser("serve", help="start the servers, also for other machines and containers, until it is stopped")
     commands.add_parser("stop", help="stop Airflow and the stand-in; their data is kept")
     options = parser.parse_args(arguments)
     _remove_aws_settings()
@@ -85,14 +88,24 @@ def _demo_airflow(settings: Settings) -> dict[str, str]:
     return airflow.connection() if settings.state == Settings.state and airflow.is_running else {}
 
 
-def _demo(settings: Settings, _: argparse.Namespace) -> int:
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    from local.forward import serve
+
+    return serve(settings)
+
+
+def _demo(settings: Settings, options: argparse.Namespace) -> int:
     import httpx  # imported here, like rich in local.demo, because the other commands do not need it
 
     from local.airflow import Airflow
-    from local.demo import demo
+    from local.airflow_client import RemoteAirflow
+    from local.demo import demo, demo_elsewhere
 
     try:
-        return demo(settings)
+        if not options.airflow:
+            return demo(settings)
+        login = ("admin", os.environ.get("GV_ADMIN_PASSWORD", ""))
+        return demo_elsewhere(settings, RemoteAirflow(url=options.airflow, login=login), options.host)
     except httpx.HTTPError as error:
         log = Airflow.from_environment().log_file
         raise StandInError(
@@ -108,7 +121,7 @@ def _stop(settings: Settings, options: argparse.Namespace) -> int:
     return _down(settings, options)
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "demo": _demo, "stop": _stop}
+_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "demo": _demo, "stop": _stop, "serve": _serve}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,12 +13,12 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
+from local.airflow_client import AirflowClient
 from local.process import Process
 from local.settings import HOST, StandInError, is_free
 
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _READY_WITHIN_S = 180.0
 _STOP_WITHIN_S = 6.0
-#: The API server builds parts of its API at their first use, which takes long on a busy machine.
-_ANSWER_WITHIN_S = 180.0
 _POLL_S = 0.25
-_TRIES = 5
 _ADMIN, _VIEWER = "admin", "viewer"
 #: Name of a generated secret → the user whose password it is.
 _PASSWORDS = {"password": _ADMIN, "viewer": _VIEWER}
@@ -40,7 +37,7 @@ _KEYS = ("jwt", "session")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Airflow:
+class Airflow(AirflowClient):
     """One Airflow, running or not.
 
     :param state: its state folder, `AIRFLOW_HOME` (`GV_AIRFLOW_STATE`).
@@ -107,11 +104,12 @@ class Airflow:
         else:
             started = False
         self._wait_until_healthy()
+        self.import_pools()
         return started
 
     def down(self) -> bool:
         """Stop Airflow and all its child processes. Return whether it was running. Keep its state."""
-        self._discard_client()
+        self.close()
         pid = self._process.pid
         if pid is None:
             return False
@@ -122,91 +120,6 @@ class Airflow:
             while time.monotonic() < deadline and _group_is_alive(pid):
                 time.sleep(_POLL_S)
         return self._process.stop() or True
-
-    def trigger(
-        self,
-        dag_id: str,
-        *,
-        run_id: str | None = None,
-        partition_key: str | None = None,
-        conf: Mapping[str, Any] | None = None,
-    ) -> str:
-        """Start a run and return its id. Raises `httpx.HTTPStatusError` if Airflow refuses; 409: there is one."""
-        body: dict[str, Any] = {"logical_date": None, "partition_key": partition_key, "conf": dict(conf or {})}
-        if run_id is not None:
-            body["dag_run_id"] = run_id
-        return str(self.api("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
-
-    def wait(self, dag_id: str, run_id: str, *, within_s: float = 300.0) -> str:
-        """Wait until a run has ended, and return its state: `success` or `failed`."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            state = str(self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
-            if state in ("success", "failed"):
-                return state
-            time.sleep(_POLL_S)
-        raise StandInError(f"{dag_id} {run_id} has not ended after {within_s:.0f} s. Next: open {self.url}.")
-
-    def wait_for_dag(self, dag_id: str, *, within_s: float = 60.0) -> None:
-        """Wait until Airflow has parsed the DAG, so that it can be triggered."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            with suppress(httpx.HTTPStatusError):
-                self.api("GET", f"dags/{dag_id}")
-                return
-            time.sleep(_POLL_S)
-        errors = self.api("GET", "importErrors")["import_errors"]
-        raise StandInError(f"Airflow has no DAG {dag_id}. Import errors: {json.dumps(errors)[:2000]}")
-
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return a run's task instances as the API returns them, one for each map index."""
-        response = self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 1000})
-        return list(response["task_instances"])
-
-    def result(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return a task's return value."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
-        return self.api("GET", path, params={"map_index": map_index})["value"]
-
-    def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, try_number: int = 1) -> str:
-        """Return the log messages of one try of a task, one per line, with the errors that they report."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
-        content = self.api("GET", path, params={"map_index": map_index, "full_content": True})["content"]
-        lines = []
-        for entry in content:
-            lines.append(str(entry["event"]))
-            lines += [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
-        return "\n".join(lines)
-
-    def api(self, method: str, path: str, **request: Any) -> Any:
-        """Call `/api/v2/<path>` as the admin and return the JSON of the response. Raises `httpx.HTTPStatusError`."""
-        for _ in range(_TRIES):
-            response = self._client.request(method, f"/api/v2/{path}", **request)
-            if response.status_code == httpx.codes.UNAUTHORIZED:  # a token expires after a day
-                self._discard_client()
-            elif not (response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and "Database error" in response.text):
-                break
-            else:  # SQLite was locked by another writer, and Airflow has rolled back what it did
-                time.sleep(_POLL_S)
-        if response.is_error:
-            message = f"{method} {response.url} returned {response.status_code}: {response.text[:1000]}"
-            raise httpx.HTTPStatusError(message, request=response.request, response=response)
-        return response.json()
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        user, password = self.login
-        response = httpx.post(
-            f"{self.url}/auth/token", json={"username": user, "password": password}, timeout=_ANSWER_WITHIN_S
-        )
-        response.raise_for_status()
-        token = response.json()["access_token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=_ANSWER_WITHIN_S)
-
-    def _discard_client(self) -> None:
-        client = self.__dict__.pop("_client", None)
-        if client is not None:
-            client.close()
 
     @property
     def _process(self) -> Process:

@@ -5,6 +5,8 @@ Then it starts what a team also meets: a late vendor, a refused file, an approva
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +19,12 @@ from rich.table import Table
 from local import history, standin, vendors
 from local.airflow import Airflow
 from local.readback import read_table
+from local.settings import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from local.airflow_client import AirflowClient
     from local.history import Scene
     from local.settings import Settings
     from local.vendors import Sample
@@ -87,6 +91,32 @@ def demo(settings: Settings) -> int:
     airflow = Airflow.from_environment()
     airflow.up(standin.environment(settings) | _INTERVALS)
     console.print(f"Airflow is up: {airflow.url} ({time.monotonic() - started:.0f} s)")
+    return _load(settings, airflow, console, started, airflow.url)
+
+
+def demo_elsewhere(settings: Settings, airflow: AirflowClient, host: str) -> int:
+    """Run the demo through an Airflow that runs elsewhere, as in `docker-compose.yaml`. Return as `demo` does.
+
+    :param host: the name under which Airflow's workers reach the stand-in, which `./gv local serve` runs.
+    """
+    put_connections(airflow, settings, host)
+    console = Console(soft_wrap=True, highlight=False)
+    return _load(settings, airflow, console, time.monotonic(), os.environ.get("AIRFLOW_URL") or airflow.url)
+
+
+def put_connections(airflow: AirflowClient, settings: Settings, host: str) -> None:
+    """Create or replace the connections to the stand-in's account and vendors in Airflow's database."""
+    connections = []
+    for name, text in standin.environment(settings).items():
+        if name.startswith("AIRFLOW_CONN_"):
+            connection = json.loads(text.replace(HOST, host))
+            connection["extra"] = json.dumps(connection["extra"])
+            connections.append({"connection_id": name.removeprefix("AIRFLOW_CONN_").lower(), **connection})
+    action = {"action": "create", "action_on_existence": "overwrite", "entities": connections}
+    airflow.api("PATCH", "connections", json={"actions": [action]})
+
+
+def _load(settings: Settings, airflow: AirflowClient, console: Console, started: float, pages_url: str) -> int:
     samples = vendors.samples()
     for sample in samples.values():
         vendors.deliver(settings, sample)
@@ -108,17 +138,23 @@ def demo(settings: Settings) -> int:
         console.print("Every delivery was already loaded, so nothing was loaded again.")
     for line in unexpected:
         console.print(f"[red]{line}[/red]")
-    user, password = airflow.login
     console.print(
         f"{len(runs) - len(problems)} of {len(runs)} sources are right, after {time.monotonic() - started:.0f} s.\n"
         "The pages also show earlier periods, a load by hand, a late vendor, a refused file, and a corrected file\n"
-        f"that waits for your approval: {airflow.url}/plugin/deliveries\n"
-        f"Airflow: {airflow.url}  login: {user}  password: {password}   (make stop stops everything)"
+        f"that waits for your approval: {pages_url}/plugin/deliveries\n"
+        f"{_farewell(airflow)}"
     )
     return 1 if problems or unexpected else 0
 
 
-def start_run(airflow: Airflow, sample: Sample) -> Run:
+def _farewell(airflow: AirflowClient) -> str:
+    user, password = airflow.login
+    if isinstance(airflow, Airflow):
+        return f"Airflow: {airflow.url}  login: {user}  password: {password}   (make stop stops everything)"
+    return f"Airflow's login: {user}, with the password ADMIN_PASSWORD in .env"
+
+
+def start_run(airflow: AirflowClient, sample: Sample) -> Run:
     """Start a run for the sample's period. Unpause its DAG if it is paused."""
     paused = bool(airflow.api("GET", f"dags/{sample.source}")["is_paused"])
     if paused:
@@ -128,12 +164,12 @@ def start_run(airflow: Airflow, sample: Sample) -> Run:
     return Run(sample=sample, run_id=run_id, paused=paused)
 
 
-def set_paused(airflow: Airflow, dag_id: str, *, paused: bool) -> None:
+def set_paused(airflow: AirflowClient, dag_id: str, *, paused: bool) -> None:
     """Pause or unpause a DAG."""
     airflow.api("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
 
 
-def wait_for_runs(airflow: Airflow, runs: list[Run], console: Console) -> None:
+def wait_for_runs(airflow: AirflowClient, runs: list[Run], console: Console) -> None:
     """Wait until every run has ended, or for 15 minutes. Show the progress of each."""
     deadline = time.monotonic() + _TIMEOUT_S
     with Live(console=console, refresh_per_second=2, transient=True) as live:
@@ -146,7 +182,7 @@ def wait_for_runs(airflow: Airflow, runs: list[Run], console: Console) -> None:
             time.sleep(_POLL_S)
 
 
-def wait_for_scenes(airflow: Airflow, scenes: Iterable[Scene]) -> list[str]:
+def wait_for_scenes(airflow: AirflowClient, scenes: Iterable[Scene]) -> list[str]:
     """Wait until the new runs have their expected state, or 5 minutes. Return a text for each that does not have it."""
     waiting = {scene: "queued" for scene in scenes if scene.is_new}
     deadline = time.monotonic() + _SCENES_WITHIN_S
@@ -162,14 +198,14 @@ def wait_for_scenes(airflow: Airflow, scenes: Iterable[Scene]) -> list[str]:
     ]
 
 
-def state_of(airflow: Airflow, scene: Scene) -> str:
+def state_of(airflow: AirflowClient, scene: Scene) -> str:
     """Return the run's state; `awaiting_input` while one of its tasks waits for a person."""
     state = str(airflow.api("GET", f"dags/{scene.source}/dagRuns/{scene.run_id}")["state"])
     tasks = airflow.tasks(scene.source, scene.run_id) if state == "running" else []
     return "awaiting_input" if any(task["state"] == "awaiting_input" for task in tasks) else state
 
 
-def update_state(airflow: Airflow, run: Run) -> None:
+def update_state(airflow: AirflowClient, run: Run) -> None:
     """Request a run's current state and duration from Airflow."""
     dag_run = airflow.api("GET", f"dags/{run.sample.source}/dagRuns/{run.run_id}")
     run.state, run.seconds = dag_run["state"], dag_run["duration"] or 0.0
@@ -179,7 +215,7 @@ def update_state(airflow: Airflow, run: Run) -> None:
         run.state = ", ".join(dict.fromkeys(active)) or "between tasks"
 
 
-def complete_run(airflow: Airflow, settings: Settings, run: Run) -> None:
+def complete_run(airflow: AirflowClient, settings: Settings, run: Run) -> None:
     """Add the run's result and the row count from DuckDB. Pause the DAG again if it was paused before."""
     if run.state == "success":
         run.result = airflow.result(run.sample.source, run.run_id, "commit")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from growth_verticals.cadence import Period
-    from local.airflow import Airflow
+    from local.airflow_client import AirflowClient
     from local.settings import Settings
     from local.vendors import Sample
 
@@ -50,7 +50,7 @@ class Scene:
     is_new: bool = True
 
 
-def start_earlier_periods(settings: Settings, airflow: Airflow, samples: dict[str, Sample]) -> list[Scene]:
+def start_earlier_periods(settings: Settings, airflow: AirflowClient, samples: dict[str, Sample]) -> list[Scene]:
     """Deliver three earlier days of the ad log, two earlier quarters of AIQ B2B, and a list; start their runs."""
     newest = Daily().latest_open(datetime.now(UTC))
     ad_log, b2b = samples["popsycle_campaign_ad_log"], samples["aiq_b2b"]
@@ -66,7 +66,7 @@ def start_earlier_periods(settings: Settings, airflow: Airflow, samples: dict[st
     return [*scenes, _start_list(settings, airflow, samples, "first", "success", skipped_lines=0)]
 
 
-def start_exceptions(settings: Settings, airflow: Airflow, samples: dict[str, Sample]) -> list[Scene]:
+def start_exceptions(settings: Settings, airflow: AirflowClient, samples: dict[str, Sample]) -> list[Scene]:
     """Start a run that waits for files that never come, one for another client's list, and one for a corrected file."""
     late = Daily().latest_open(datetime.now(UTC))
     while Daily().due(late) > datetime.now(UTC):
@@ -93,7 +93,13 @@ def load_by_hand(settings: Settings, samples: dict[str, Sample]) -> None:
 
 
 def _start_list(
-    settings: Settings, airflow: Airflow, samples: dict[str, Sample], what: str, expected: str, *, skipped_lines: int
+    settings: Settings,
+    airflow: AirflowClient,
+    samples: dict[str, Sample],
+    what: str,
+    expected: str,
+    *,
+    skipped_lines: int,
 ) -> Scene:
     """Put the LS Corp sample without its last lines into the inbox, always under the same name, and start its run."""
     sample = samples[_CORRECTED]
@@ -134,7 +140,7 @@ def _spellings(key: str) -> tuple[str, ...]:
 
 
 def _start(
-    airflow: Airflow, source: str, period: str, what: str, expected: str, files: list[str] | None = None
+    airflow: AirflowClient, source: str, period: str, what: str, expected: str, files: list[str] | None = None
 ) -> Scene:
     run_id = f"demo__{what}__{period}"
     is_new = True

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from growth_verticals import declarations
 from growth_verticals.cadence import OnDemand
+from growth_verticals.pools import TABLE_BUCKET, landing_pool, priority, staging_pool
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 #: A run can wait for weeks. Meanwhile, other runs must be able to load a correction or an older period. Runs for the
 #: same period are safe: no file is loaded twice.
 _MAX_ACTIVE_RUNS = 4
-_MAX_ACTIVE_TASKS = 8
+#: The pools limit how many tasks of a delivery work at the same time (`include/pools.json`), on however many workers.
+_MAX_ACTIVE_TASKS = 512
 
 _WHAT_TO_DO = """\
 **When a run fails**, the last line of the failed task's log says why, and what to do next. See also {docs}/runbook.md,
@@ -58,7 +60,11 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
         max_active_tasks=_MAX_ACTIVE_TASKS,
         is_paused_upon_creation=source.paused is not None,
         params=trigger_form(source),
-        default_args=task_defaults(source.owner),
+        default_args={
+            **task_defaults(source.owner),
+            "priority_weight": priority(source),
+            "weight_rule": "absolute",
+        },
         description=_first_line(doc),
         doc_md=_page(source, doc),
         tags=[source.cadence.label, source.delivery.label, source.namespace],
@@ -70,15 +76,15 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
                 task_id="land",
                 source=source,
                 file=file,
+                pool=landing_pool(source),
                 map_index_template="{{ task.file['name'] }}",
-                execution_timeout=timedelta(hours=12),
             )
             return StageFile(
                 task_id="stage",
                 source=source,
                 landed=landed.output,
+                pool=staging_pool(source),
                 map_index_template="{{ task.landed['name'] }}",
-                execution_timeout=timedelta(hours=12),
             ).output
 
         files = AwaitDelivery(task_id="await", source=source)
@@ -89,6 +95,7 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
             source=source,
             staged=staged,
             check=check.output,
+            pool=TABLE_BUCKET,
             outlets=[table_asset(source)],
             execution_timeout=timedelta(hours=1),
         )

@@ -52,7 +52,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     if os.environ.get("GV_AIRFLOW_STATE"):
         running = Demo(settings=Settings.from_environment(), airflow=Airflow.from_environment())
         yield running
-        running.airflow._discard_client()
+        running.airflow.close()
         return
     folder: Path = tmp_path_factory.mktemp("demo")
     settings = Settings.with_free_ports(folder / "local")
