@@ -2,19 +2,20 @@
 
     RemoteFile ─ land ─> LandedFile ─ stage ─> StagedFile ─ commit ─> FileResult (in a LoadResult)
 
-A `Restatement` is what a person is asked about before the commit, and an `Answer` is what the person answered.
+A `LandUnit` is the files that one task lands, and a `StageUnit` those that one task stages. A `Restatement` is what a
+person is asked about before the commit, and an `Answer` is what the person answered.
 
-Each is a frozen dataclass of JSON types. It is stored in XCom as `dataclasses.asdict(file)` and read back as
-`RemoteFile(**mapping)`.
+Each is a frozen dataclass of JSON types. It is stored in XCom as `to_json(file)` or `dataclasses.asdict(file)`, and
+read back as `RemoteFile(**mapping)`; a unit as `unit.to_json()`, and `LandUnit.from_json(mapping)`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,69 @@ class StagedFile:
             return f"{self.name} is already loaded"
         counts = f"{self.rows_read} rows read = {self.rows_valid} valid + {self.rows_rejected} rejected"
         return f"staged {self.name}: {counts}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandUnit:
+    """The files that one task lands. A retry finds the copies of an earlier attempt, and keeps them.
+
+    :param title: the unit's name in the UI: its file's name, or the place of its files in the delivery.
+    """
+
+    title: str
+    files: Sequence[RemoteFile]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the unit as JSON types."""
+        return {"title": self.title, "files": [to_json(file) for file in self.files]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> LandUnit:
+        """Return the unit that `to_json` returned."""
+        return cls(title=values["title"], files=tuple(RemoteFile(**file) for file in values["files"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageUnit:
+    """The landed files that one task stages as one batch: a commit adopts all of them or none.
+
+    Files of equal content are always in the same unit, because only one of them is staged.
+
+    :param title: as in `LandUnit`.
+    :param piece: which part of its only file the unit is; None for whole files.
+    """
+
+    title: str
+    files: Sequence[LandedFile]
+    piece: Mapping[str, Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the unit as JSON types."""
+        return {"title": self.title, "files": [to_json(file) for file in self.files], "piece": self.piece}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> StageUnit:
+        """Return the unit that `to_json` returned."""
+        return cls(**{**values, "files": tuple(LandedFile(**file) for file in values["files"])})
+
+
+def to_json(file: RemoteFile | LandedFile) -> dict[str, Any]:
+    """Return a file as a mapping, without the fields that have their default: a delivery can have thousands of files.
+
+    `RemoteFile(**mapping)` or `LandedFile(**mapping)` is the file again.
+    """
+    values = ((field, getattr(file, field.name)) for field in fields(file))
+    return {field.name: value for field, value in values if value != field.default}
 
 
 @dataclass(frozen=True, kw_only=True)

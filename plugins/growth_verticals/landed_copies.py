@@ -12,7 +12,8 @@ from growth_verticals.errors import FileRefusedError, GrowthVerticalsError
 from growth_verticals.progress import WatchedReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from growth_verticals.delivery import LandedFile
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.progress import Progress
-    from growth_verticals.reader import Reader
+    from growth_verticals.reader import Block, ParsedBlock, Reader
     from growth_verticals.source import Source
 
 #: What a wrong record makes Python code raise.
@@ -46,6 +47,25 @@ def open_reader_of(
         if progress is not None:
             reader = WatchedReader(reader, raw, landed.size, progress)
         yield reader
+
+
+class NamingReader:
+    """A reader whose `parse`, which is called outside `open_reader_of`, names the file in all errors that it raises."""
+
+    def __init__(self, reader: Reader, source: str, file: str) -> None:
+        self._reader = reader
+        self._names = source, file
+
+    @property
+    def stated_sums(self) -> Mapping[str, Decimal]:
+        return self._reader.stated_sums
+
+    def blocks(self) -> Iterator[Block]:
+        return self._reader.blocks()
+
+    def parse(self, block: Block) -> ParsedBlock:
+        with hide_row_values(*self._names):
+            return self._reader.parse(block)
 
 
 @contextmanager

@@ -133,6 +133,8 @@ class Source:
     :param checks: what must be true of a delivery as a whole before it is committed: `ExpectedRows`, `ControlSum`,
         `Rows`, `RowsBand`, `NullShare`, `UniqueKey`, `KnownKeys`. Each can warn, ask or refuse.
     :param answer_within_hours: how long a required action waits for an answer. After that the delivery is refused.
+    :param unit_gb: GB (10^9 bytes) of files, as they were sent, that one task lands or stages. A
+        larger file has its own task; smaller ones share one, at most 1,000 together.
     :param maintenance: the table's maintenance settings in S3 Tables.
     :param alerts: who is alerted, and about what, where it differs from `dags/operations/alerts.py`.
     """
@@ -153,6 +155,7 @@ class Source:
     restated: Restated = "ask"
     checks: tuple[Check, ...] = ()
     answer_within_hours: int = 72
+    unit_gb: float = 2.0
     maintenance: Maintenance = Maintenance()
     alerts: Alerts | None = None
 
@@ -176,6 +179,8 @@ class Source:
             raise DeclarationError("extra_columns is not valid", source=self.name, expected=expected)
         if self.answer_within_hours < 1:
             raise DeclarationError("answer_within_hours is out of range", source=self.name, expected="1 or more")
+        if self.unit_gb <= 0:
+            raise DeclarationError("unit_gb is out of range", source=self.name, expected="more than 0")
         if self.restated not in get_args(Restated):
             expected = " or ".join(get_args(Restated))
             raise DeclarationError("restated is not valid", source=self.name, expected=expected)
@@ -212,6 +217,11 @@ class Source:
     @property
     def rejects_table(self) -> str:
         return f"{self.table}_rejects"
+
+    @property
+    def unit_bytes(self) -> int:
+        """The bytes of a work unit (`unit_gb`)."""
+        return int(self.unit_gb * 1e9)
 
     def in_period(self, period: Period | None) -> Source:
         """Return the source with the aliases that hold for a period: of each vendor's name, one. None: the newest."""

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.delivery import SMALL_FILE_BYTES
-from growth_verticals.errors import ColumnsRefusedError
-from growth_verticals.landed_copies import hide_row_values, open_reader_of
+from growth_verticals.errors import ColumnsRefusedError, GrowthVerticalsError
+from growth_verticals.landed_copies import NamingReader, hide_row_values, open_reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
@@ -59,14 +58,23 @@ def land(account: Account, origin: Origin, source: Source, period: Period, file:
 def land_all(
     account: Account, origin: Origin, source: Source, period: Period, files: Sequence[RemoteFile]
 ) -> list[LandedFile]:
-    """Land several files, and return them in the same order.
+    """Land several files, and return them in the same order. The first failure stops the others.
 
-    Lands `MAX_CONCURRENT_LANDINGS` at a time if all files are small and have different names, otherwise one at a time.
+    Lands `MAX_CONCURRENT_LANDINGS` at a time if all files are small and have different names, and if several threads
+    can read the origin. Otherwise one at a time. Every error of this package names its file.
     """
     same_names = len({file.name for file in files}) < len(files)
-    one_at_a_time = same_names or any(file.size > SMALL_FILE_BYTES for file in files)
+    one_at_a_time = same_names or not origin.is_thread_safe or any(file.size > SMALL_FILE_BYTES for file in files)
+
+    def land_one(file: RemoteFile) -> LandedFile:
+        try:
+            return land(account, origin, source, period, file)
+        except GrowthVerticalsError as error:
+            error.file = error.file or file.name
+            raise
+
     with ThreadPoolExecutor(1 if one_at_a_time else MAX_CONCURRENT_LANDINGS, "land") as pool:
-        return list(pool.map(lambda file: land(account, origin, source, period, file), files))
+        return list(pool.map(land_one, files))
 
 
 def stage(
@@ -94,8 +102,11 @@ def stage(
 
     contract = contract_of(source)
 
-    def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
-        return open_reader_of(account, source, period, contract, file, keys, watch(file) if watch else None)
+    @contextmanager
+    def open_file(file: LandedFile) -> Iterator[Reader]:
+        progress = watch(file) if watch else None
+        with open_reader_of(account, source, period, contract, file, keys, progress) as reader:
+            yield NamingReader(reader, source.name, file.name)
 
     try:
         with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):

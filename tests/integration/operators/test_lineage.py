@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +24,11 @@ from openlineage.client.transport.file import FileConfig, FileTransport
 from growth_verticals.account import Account
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import RemoteFile
+from growth_verticals.delivery import LandUnit, RemoteFile
 from growth_verticals.operators.check import CheckDelivery
-from growth_verticals.operators.load import CommitDelivery, LandFile
-from growth_verticals.operators.stage import StageFile
+from growth_verticals.operators.load import CommitDelivery, LandFiles
+from growth_verticals.operators.plan import PlanStaging
+from growth_verticals.operators.stage import StageFiles
 from local import sftp
 from local.settings import TABLE_BUCKET_ARN
 from tests.integration.cli.conftest import Acme, acme
@@ -71,10 +72,13 @@ class Run:
 
     def load(self, file: RemoteFile) -> None:
         """Load one file, step by step."""
-        landed = self.execute(LandFile(task_id="land", source=self.source, file=asdict(file)))
-        staged = self.execute(StageFile(task_id="stage", source=self.source, landed=landed))
-        checked = self.execute(CheckDelivery(task_id="check", source=self.source, staged=[staged]))
-        self.execute(CommitDelivery(task_id="commit", source=self.source, staged=[staged], check=checked))
+        unit = LandUnit(title=NAME, files=(file,)).to_json()
+        landed = self.execute(LandFiles(task_id="land", source=self.source, unit=unit))
+        units = self.execute(PlanStaging(task_id="plan", source=self.source, units=[unit], landed=[landed]))
+        staged = [self.execute(StageFiles(task_id="stage", source=self.source, unit=each)) for each in units]
+        of_run = {"source": self.source, "units": units, "staged": staged}
+        checked = self.execute(CheckDelivery(task_id="check", **of_run))
+        self.execute(CommitDelivery(task_id="commit", check=checked, **of_run))
 
     def event(self, task_id: str) -> dict[str, Any]:
         """Return the newest event of a task."""
@@ -144,7 +148,7 @@ def test_a_load_that_changes_nothing_has_no_inputs_and_outputs(run: Run, deliver
 
 
 def test_a_task_that_failed_has_no_inputs_and_outputs(run: Run, delivered: RemoteFile) -> None:
-    missing = asdict(delivered) | {"uri": "sftp://sftp_aiq/outgoing/gone.csv"}
+    missing = LandUnit(title=NAME, files=(replace(delivered, uri="sftp://sftp_aiq/outgoing/gone.csv"),)).to_json()
     with pytest.raises(Exception, match=r"gone\.csv"):
-        run.execute(LandFile(task_id="land", source=run.source, file=missing))
+        run.execute(LandFiles(task_id="land", source=run.source, unit=missing))
     assert run.event("land")["inputs"] == run.event("land")["outputs"] == []

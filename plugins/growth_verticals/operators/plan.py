@@ -1,0 +1,57 @@
+"""The step that groups the landed files of a delivery into units to stage, and what reads the results of units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from growth_verticals.delivery import LandedFile, LandUnit, StagedFile, StageUnit
+from growth_verticals.operators.source import SourceOperator
+from growth_verticals.units import landed_files, stage_units, staged_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow.sdk import Context, XComArg
+
+    from growth_verticals.source import Source
+
+
+class PlanStaging(SourceOperator):
+    """Group the landed files into units to stage, each of about equal bytes.
+
+    :param units: the `LandUnit`s as mappings.
+    :param landed: what each `LandFiles` returned.
+    """
+
+    template_fields: Sequence[str] = ("units", "landed")
+
+    def __init__(
+        self,
+        *,
+        units: Iterable[Mapping[str, Any]] | XComArg,
+        landed: Iterable[Sequence[Mapping[str, Any]]] | XComArg,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units: Any = units  # both are resolved from XCom before `execute`
+        self.landed: Any = landed
+
+    def act(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
+        """Return the `StageUnit`s. Raises `DeliveryRefusedError` if other files were landed than the units name."""
+        units = [LandUnit.from_json(unit) for unit in self.units]
+        results = [[LandedFile(**file) for file in files] for files in self.landed]
+        planned = stage_units(self.source, landed_files(self.source, units, results))
+        for unit in planned:
+            self.log.info("%s, %s bytes", unit.title, f"{unit.size:,}")
+        return [unit.to_json() for unit in planned]
+
+
+def staged_in(
+    source: Source, units: Iterable[Mapping[str, Any]], staged: Iterable[Sequence[Mapping[str, Any]]]
+) -> list[StagedFile]:
+    """Return what was staged of the units. Raises `DeliveryRefusedError` if it is of other files.
+
+    :param units, staged: XComs of `PlanStaging`, and of each `StageFiles`.
+    """
+    planned = [StageUnit.from_json(unit) for unit in units]
+    return staged_files(source, planned, [[StagedFile(**file) for file in files] for files in staged])
