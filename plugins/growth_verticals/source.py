@@ -221,7 +221,7 @@ class Source:
     @property
     def unit_bytes(self) -> int:
         """The bytes of a work unit (`unit_gb`)."""
-        return int(self.unit_gb * 1e9)
+        return round(self.unit_gb * 1e9)
 
     def in_period(self, period: Period | None) -> Source:
         """Return the source with the aliases that hold for a period: of each vendor's name, one. None: the newest."""

@@ -69,8 +69,10 @@ def land_all(
     def land_one(file: RemoteFile) -> LandedFile:
         try:
             return land(account, origin, source, period, file)
-        except GrowthVerticalsError as error:
-            error.file = error.file or file.name
+        except Exception as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, GrowthVerticalsError):
+                error.file = error.file or file.name
             raise
 
     with ThreadPoolExecutor(1 if one_at_a_time else MAX_CONCURRENT_LANDINGS, "land") as pool:
