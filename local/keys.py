@@ -56,7 +56,7 @@ class Keys:
     @classmethod
     def _generate(cls) -> Keys:
         return cls(
-            pairs={owner: _new_pair() for owner in (STORE_ADMIN, PLATFORM, *S3_VENDORS)},
+            pairs={owner: new_pair() for owner in (STORE_ADMIN, PLATFORM, *S3_VENDORS)},
             sftp={user: _new_ssh_key(user) for user in SFTP_VENDORS},
             sftp_host=_new_ssh_key("sftp-host"),
         )
@@ -78,7 +78,8 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _new_pair() -> KeyPair:
+def new_pair() -> KeyPair:
+    """Return a key pair that nobody has."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     return KeyPair(
         access_key="GVLOCAL" + "".join(secrets.choice(alphabet) for _ in range(13)),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from local import store
 from local.keys import PLATFORM, Keys, public_key
 from local.process import Process
+from local.roles import load_roles, write_roles
 from local.settings import (
     HOST,
     LANDING_BUCKET,
@@ -30,7 +31,10 @@ from local.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from local.gateway.iam import Document
+    from local.keys import KeyPair
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _READY_WITHIN_S = 60.0
@@ -65,8 +69,10 @@ def status(settings: Settings) -> dict[str, int | None]:
     return {process.name: process.pid for process in _processes(settings)}
 
 
-def environment(settings: Settings | None = None) -> dict[str, str]:
+def environment(settings: Settings | None = None, role: str | None = None) -> dict[str, str]:
     """Return the variables that make the platform use the stand-in: AWS's, this project's, and Airflow connections.
+
+    :param role: one of the roles that `running` was given, instead of the platform's key pair.
 
     Raises `StandInError` if it was never started, because its keys do not exist then.
     """
@@ -74,11 +80,11 @@ def environment(settings: Settings | None = None) -> dict[str, str]:
     if not (settings.state / "keys.json").exists():
         raise StandInError("the stand-in was never started. Next: ./gv local up.")
     keys = Keys.load_or_generate(settings.state)
-    platform = keys.pairs[PLATFORM]
+    pair = keys.pairs[PLATFORM] if role is None else load_roles(settings.state)[role].pair
     account = {
         "AWS_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": platform.access_key,
-        "AWS_SECRET_ACCESS_KEY": platform.secret_key,
+        "AWS_ACCESS_KEY_ID": pair.access_key,
+        "AWS_SECRET_ACCESS_KEY": pair.secret_key,
         "AWS_ENDPOINT_URL_S3": settings.s3_endpoint,
         "AWS_ENDPOINT_URL_S3TABLES": settings.gateway_url,
         "GV_CATALOG_URI": f"{settings.gateway_url}/iceberg",
@@ -86,14 +92,19 @@ def environment(settings: Settings | None = None) -> dict[str, str]:
         "GV_LANDING_URI": f"s3://{LANDING_BUCKET}",
         **no_proxy_variables(),
     }
-    connections = _connections(settings, keys)
+    connections = _connections(settings, keys, pair)
     return account | {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}
 
 
 @contextmanager
-def running(state: Path) -> Iterator[Settings]:
-    """Run a stand-in on free ports with its state in the folder `state`. Stop it and remove the folder afterward."""
+def running(state: Path, roles: Mapping[str, Iterable[Document]] | None = None) -> Iterator[Settings]:
+    """Run a stand-in on free ports with its state in the folder `state`. Stop it and remove the folder afterward.
+
+    :param roles: documents of identity policies by role's name. Each role gets a key pair.
+    """
     settings = Settings.with_free_ports(state)
+    if roles:
+        write_roles(state, roles)
     try:
         up(settings)
         yield settings
@@ -132,9 +143,8 @@ def _exclusive_lock(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _connections(settings: Settings, keys: Keys) -> dict[str, dict[str, Any]]:
-    def aws(owner: str, **extra: object) -> dict[str, Any]:
-        pair = keys.pairs[owner]
+def _connections(settings: Settings, keys: Keys, platform: KeyPair) -> dict[str, dict[str, Any]]:
+    def aws(pair: KeyPair, **extra: object) -> dict[str, Any]:
         return {
             "conn_type": "aws",
             "login": pair.access_key,
@@ -152,9 +162,9 @@ def _connections(settings: Settings, keys: Keys) -> dict[str, dict[str, Any]]:
 
     services = {"s3": {"endpoint_url": settings.s3_endpoint}, "s3tables": {"endpoint_url": settings.gateway_url}}
     return {
-        "aws_default": aws(PLATFORM, service_config=services),
+        "aws_default": aws(platform, service_config=services),
         **{f"sftp_{user}": sftp(user) for user in SFTP_VENDORS},
-        **{f"s3_{vendor}": aws(vendor, endpoint_url=settings.s3_endpoint) for vendor in S3_VENDORS},
+        **{f"s3_{vendor}": aws(keys.pairs[vendor], endpoint_url=settings.s3_endpoint) for vendor in S3_VENDORS},
     }
 
 

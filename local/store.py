@@ -1,8 +1,8 @@
 """The object store: SeaweedFS in one process, with S3, the S3 Tables API and an Iceberg REST catalog.
 
 The store's own identities define the permissions. The platform's key pair has no List and no Delete in the table
-bucket, because S3 Tables refuses both. A vendor's key pair has access to the vendor's own bucket only. Only the gateway
-uses the administrator's key pair.
+bucket, because S3 Tables refuses both. A vendor's key pair has access to the vendor's own bucket only, and a role's to
+the objects that its policies allow. Only the gateway uses the administrator's key pair.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.keys import PLATFORM, STORE_ADMIN, KeyPair, Keys, write_private
+from local.roles import load_roles, object_policy
 from local.settings import HOST, LANDING_BUCKET, REGION, S3_VENDORS, TABLE_BUCKET, Settings, StandInError, vendor_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from local.roles import Role
 
 BUCKETS = (LANDING_BUCKET, *(vendor_bucket(vendor) for vendor in S3_VENDORS))
 _VERSIONED = {"VersioningConfiguration": {"Status": "Enabled"}}
@@ -25,7 +31,7 @@ def command(settings: Settings, keys: Keys) -> list[str]:
     data = settings.state / "store"
     data.mkdir(parents=True, exist_ok=True)
     identities = settings.state / "identities.json"
-    write_private(identities, json.dumps(_identities(keys)))
+    write_private(identities, json.dumps(_identities(keys, load_roles(settings.state).values())))
     internal = settings.internal_ports
     return [
         _weed_program(),
@@ -107,9 +113,8 @@ def client(service: str, settings: Settings, pair: KeyPair) -> Any:
     )
 
 
-def _identities(keys: Keys) -> dict[str, Any]:
-    def identity(owner: str, **permissions: list[str]) -> dict[str, Any]:
-        pair = keys.pairs[owner]
+def _identities(keys: Keys, roles: Collection[Role]) -> dict[str, Any]:
+    def identity(owner: str, pair: KeyPair, **permissions: list[str]) -> dict[str, Any]:
         return {
             "name": owner,
             "credentials": [{"accessKey": pair.access_key, "secretKey": pair.secret_key}],
@@ -129,13 +134,19 @@ def _identities(keys: Keys) -> dict[str, Any]:
     vendor_actions = {
         vendor: [f"{action}:{vendor_bucket(vendor)}" for action in ("Read", "Write", "List")] for vendor in S3_VENDORS
     }
+    # The store ignores all policies if one has no statement.
+    policies = {PLATFORM: policy} | {role.name: document for role in roles if (document := object_policy(role))}
     return {
         "identities": [
-            identity(STORE_ADMIN, actions=["Admin"]),
-            identity(PLATFORM, policyNames=[PLATFORM]),
-            *(identity(vendor, actions=vendor_actions[vendor]) for vendor in S3_VENDORS),
+            identity(STORE_ADMIN, keys.pairs[STORE_ADMIN], actions=["Admin"]),
+            identity(PLATFORM, keys.pairs[PLATFORM], policyNames=[PLATFORM]),
+            *(identity(vendor, keys.pairs[vendor], actions=vendor_actions[vendor]) for vendor in S3_VENDORS),
+            *(
+                identity(role.name, role.pair, policyNames=[role.name] if role.name in policies else [])
+                for role in roles
+            ),
         ],
-        "policies": [{"name": PLATFORM, "content": json.dumps(policy)}],
+        "policies": [{"name": name, "content": json.dumps(document)} for name, document in policies.items()],
     }
 
 

@@ -302,7 +302,7 @@ def add_dags(session: Session, sources: Mapping[str, Source]) -> None:
     known = set(session.scalars(select(DagModel.dag_id)))
     session.merge(DagBundleModel(name="dags-folder"))
     session.flush()
-    for dag_id in {*sources, "delivery_audit", "table_maintenance", "correct"} - known:
+    for dag_id in {*sources, "delivery_audit", "retention", "table_maintenance", "correct"} - known:
         session.add(DagModel(dag_id=dag_id, bundle_name="dags-folder", is_stale=False, fileloc=dag_id))
     session.flush()
     paused = [source.name for source in sources.values() if source.paused]

@@ -3,7 +3,7 @@
 Daily maintenance of the table bucket. S3 Tables compacts tables, expires snapshots and removes unreferenced files
 automatically. This DAG applies the declared maintenance settings, and checks the status of the maintenance jobs.
 
-- **bucket** sets how long unreferenced files are kept.
+- **bucket** sets how long unreferenced files are kept, as `include/bucket.json` declares.
 - **list** lists all tables of the table bucket.
 - **table** runs once per table. First it applies the declared settings to a source's table, and AWS's defaults to its
   rejects table, where the live settings differ. It does not change the settings of tables that no source declares.
@@ -32,6 +32,6 @@ with DAG(
     doc_md=__doc__,
     tags=["operations"],
 ) as dag:
-    ApplyBucketMaintenance(task_id="bucket", unreferenced_days=3, non_current_days=10)
+    ApplyBucketMaintenance(task_id="bucket")
     tables = ListTables(task_id="list")
     MaintainTable.partial(task_id="table", map_index_template="{{ task.table['table'] }}").expand(table=tables.output)

@@ -19,6 +19,7 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(true=("TRUE",), false=("FALSE",)),
+        client="horace_mann",
         contact="the client",
         aliases=(Alias("person_id", "client_person_id"), Alias("zip_code", "zip5")),
         checks=(UniqueKey(columns=("client_person_id",), outcome="warn"),),

@@ -21,6 +21,7 @@ dag = delivery_dag(
         cadence=OnDemand(),
         delivery=Inbox(pattern="*.csv"),
         format=Delimited(true=("Yes",), false=("No",), dates={"*": "%m/%d/%Y"}),
+        client="platinum_dermatology",
         contact="the client, through the agreed channel",
         aliases=(Alias("patient_id", "client_patient_id"),),
         extra_columns="refuse",

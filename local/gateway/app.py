@@ -12,13 +12,17 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.gateway.bucket_settings import BucketSettings
+from local.gateway.encryption import TableKeys
 from local.gateway.errors import ApiError
 from local.gateway.iceberg import MAX_BODY_BYTES, CatalogApi
 from local.gateway.request import Reply, Request
+from local.gateway.rights import Authorizer
 from local.gateway.s3tables import S3TablesApi
 from local.gateway.sigv4 import verify
 from local.gateway.upstream import Upstream
 from local.keys import PLATFORM, STORE_ADMIN, Keys
+from local.roles import load_roles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,8 +40,13 @@ def application(settings: Settings) -> Starlette:
     keys = Keys.load_or_generate(settings.state)
     upstream = Upstream(settings, keys.pairs[STORE_ADMIN])
     catalog_api = CatalogApi(upstream)
-    s3tables_api = S3TablesApi(upstream, catalog_api)
-    secrets = {pair.access_key: pair.secret_key for owner, pair in keys.pairs.items() if owner != STORE_ADMIN}
+    bucket_settings = BucketSettings(upstream, settings.state / "bucket-settings.json")
+    table_keys = TableKeys(settings.state / "table-keys.json")
+    s3tables_api = S3TablesApi(upstream, catalog_api, table_keys, bucket_settings)
+    roles = {role.pair.access_key: role for role in load_roles(settings.state).values()}
+    authorizer = Authorizer(upstream, settings.state / "trail.jsonl")
+    pairs = [pair for owner, pair in keys.pairs.items() if owner != STORE_ADMIN] + [r.pair for r in roles.values()]
+    secrets = {pair.access_key: pair.secret_key for pair in pairs}
     platform = keys.pairs[PLATFORM].access_key
 
     async def respond(http: HttpRequest) -> Response:
@@ -46,12 +55,15 @@ def application(settings: Settings) -> Starlette:
         try:
             body = await _read_body(http)
             signer = verify(http.method, path, http.url.query, http.headers, body, secrets)
-            if signer != platform:
-                raise ApiError(403, "This key pair has no permissions on the table bucket")
             request = Request(
                 method=http.method, path=path, query=http.url.query, parameters=dict(http.query_params), body=body
             )
-            reply = await (catalog_api if is_iceberg else s3tables_api).handle(request)
+            api = catalog_api if is_iceberg else s3tables_api
+            if signer in roles:
+                await authorizer.require(roles[signer], await api.needs(request))
+            elif signer != platform:
+                raise ApiError(403, "This key pair has no permissions on the table bucket")
+            reply = await api.handle(request)
         except ApiError as error:
             _log.info("%s %s: %s %s", http.method, path, error.status, error.message)
             return _iceberg_error(error) if is_iceberg else _s3tables_error(error)

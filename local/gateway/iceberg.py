@@ -16,6 +16,7 @@ from urllib.parse import quote
 from local.gateway.errors import ApiError
 from local.gateway.names import check_namespace, check_table
 from local.gateway.request import Reply, Request
+from local.gateway.rights import Need, needs_of_catalog
 from local.settings import TABLE_BUCKET, TABLE_BUCKET_ARN
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class CatalogApi:
         self._upstream = upstream
         # The store accepts a request to create a table that exists. So one table is created at a time, after a check.
         self._create_lock = asyncio.Lock()
+
+    async def needs(self, request: Request) -> list[Need]:
+        """Return the actions that a request needs."""
+        return needs_of_catalog(request)
 
     async def handle(self, request: Request) -> Reply:
         """Handle one request whose path starts with `/iceberg`. Raises `ApiError`."""

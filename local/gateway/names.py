@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 from local.gateway.errors import ApiError
+from local.settings import TABLE_BUCKET_ARN
+
+TABLE_ARN_PREFIX = f"{TABLE_BUCKET_ARN}/table/"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_]{0,253}[a-z0-9])?")
 
@@ -32,3 +36,8 @@ def check_table(name: object) -> str:
             "and start and end with a letter or digit",
         )
     return name
+
+
+def table_arn(namespace: str, name: str) -> str:
+    """Return a table's ARN. It ends in an id, like AWS's, so that no caller can parse names from it."""
+    return f"{TABLE_ARN_PREFIX}{uuid.uuid5(uuid.NAMESPACE_URL, f'{TABLE_BUCKET_ARN}/{namespace}/{name}')}"

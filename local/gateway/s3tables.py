@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from local.gateway import maintenance
 from local.gateway.errors import ApiError
 from local.gateway.model import Call, parse_call
-from local.gateway.names import check_namespace, check_table
+from local.gateway.names import TABLE_ARN_PREFIX, check_namespace, check_table, table_arn
 from local.gateway.request import Reply, Request
+from local.gateway.rights import Need, needs_of_call
 from local.gateway.upstream import ENCODED_BUCKET_ARN, Upstream
 from local.settings import ACCOUNT_ID, TABLE_BUCKET, TABLE_BUCKET_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from local.gateway.bucket_settings import BucketSettings
+    from local.gateway.encryption import TableKeys
     from local.gateway.iceberg import CatalogApi
 
 _FORWARDED = {
@@ -28,20 +30,31 @@ _FORWARDED = {
     *("PutTableMaintenanceConfiguration", "GetTableMaintenanceConfiguration"),
     *("PutTableBucketMaintenanceConfiguration", "GetTableBucketMaintenanceConfiguration"),
 }
-_TABLE_ARN_PREFIX = f"{TABLE_BUCKET_ARN}/table/"
 
 
 class S3TablesApi:
     """The S3 Tables API of the only table bucket."""
 
-    def __init__(self, upstream: Upstream, catalog_api: CatalogApi) -> None:
+    def __init__(
+        self, upstream: Upstream, catalog_api: CatalogApi, table_keys: TableKeys, bucket_settings: BucketSettings
+    ) -> None:
         self._upstream = upstream
         self._catalog_api = catalog_api
+        self._table_keys = table_keys
         self._translated: dict[str, Callable[[Call], Awaitable[dict[str, Any]]]] = {
             "CreateTable": self._create_table,
             "RenameTable": self._rename_table,
             "GetTableMetadataLocation": self._get_metadata_location,
-        }
+            "GetTableEncryption": self._get_encryption,
+        } | bucket_settings.operations
+        self._bucket_settings = bucket_settings
+
+    async def needs(self, request: Request) -> list[Need]:
+        """Return the actions that a request needs. Raises `ApiError` for a request that is not valid."""
+        call = parse_call(request)
+        arn = call.parameters.get("resourceArn") or call.parameters.get("tableArn") or ""
+        names = await self._namespace_and_name(arn) if arn.startswith(TABLE_ARN_PREFIX) else None
+        return needs_of_call(call, names)
 
     async def handle(self, request: Request) -> Reply:
         """Handle one request. Raises `ApiError`."""
@@ -76,10 +89,9 @@ class S3TablesApi:
     async def _create_table(self, call: Call) -> dict[str, Any]:
         """Create a table with its schema through the store's catalog, because its CreateTable ignores the schema."""
         namespace, name = call["namespace"], check_table(call["name"])
-        if call.parameters.get("encryptionConfiguration", {}).get("sseAlgorithm", "AES256") != "AES256":
-            raise ApiError(501, "The stand-in does not implement KMS keys")
-        if call.parameters.get("storageClassConfiguration", {}).get("storageClass", "STANDARD") != "STANDARD":
-            raise ApiError(501, "The stand-in does not implement storage classes")
+        encryption = call.parameters.get("encryptionConfiguration", {})
+        if (encryption.get("sseAlgorithm") == "aws:kms") != ("kmsKeyArn" in encryption):
+            raise ApiError(400, "The algorithm aws:kms needs a kmsKeyArn, and no other has one")
         await self._upstream.require_namespace(namespace)
         metadata = call.document.get("metadata", {}).get("iceberg")
         if metadata:
@@ -90,10 +102,13 @@ class S3TablesApi:
             path, body = f"/tables/{ENCODED_BUCKET_ARN}/{namespace}", {"name": name, "format": call["format"]}
             await self._upstream.s3tables("PUT", path, body=json.dumps(body).encode())
         if call.parameters.get("tags"):
-            path, body = f"/tag/{quote(_TABLE_ARN_PREFIX, safe='')}{namespace}%2F{name}", {"tags": call["tags"]}
+            path, body = f"/tag/{quote(TABLE_ARN_PREFIX, safe='')}{namespace}%2F{name}", {"tags": call["tags"]}
             await self._upstream.s3tables("POST", path, body=json.dumps(body).encode())
         table = await self._upstream.get_table(namespace, name)
-        return {"tableARN": _table_arn(namespace, name), "versionToken": table["versionToken"]}
+        self._table_keys.put(table_arn(namespace, name), encryption)
+        storage_class = call.parameters.get("storageClassConfiguration", {}).get("storageClass")
+        self._bucket_settings.put_table_class(table_arn(namespace, name), storage_class)
+        return {"tableARN": table_arn(namespace, name), "versionToken": table["versionToken"]}
 
     async def _rename_table(self, call: Call) -> dict[str, Any]:
         namespace, name = call["namespace"], call["name"]
@@ -114,6 +129,10 @@ class S3TablesApi:
         fields = ("versionToken", "metadataLocation", "warehouseLocation")
         return {name: table[name] for name in fields if name in table}
 
+    async def _get_encryption(self, call: Call) -> dict[str, Any]:
+        await self._upstream.get_table(call["namespace"], call["name"])
+        return {"encryptionConfiguration": self._table_keys.configuration(table_arn(call["namespace"], call["name"]))}
+
     async def _has_sort_order(self, call: Call) -> bool:
         path = f"namespaces/{call['namespace']}/tables/{call['name']}"
         _, table = await self._upstream.iceberg("GET", path)
@@ -125,21 +144,21 @@ class S3TablesApi:
         The gateway's ARN ends in an id, like AWS's.
         """
         arn = call.parameters.get("resourceArn") or call.parameters.get("tableArn") or ""
-        if not arn.startswith(_TABLE_ARN_PREFIX):
+        if not arn.startswith(TABLE_ARN_PREFIX):
             return request.path, request.query
-        store_arn = _TABLE_ARN_PREFIX + await self._namespace_and_name(arn)
+        store_arn = TABLE_ARN_PREFIX + "/".join(await self._namespace_and_name(arn))
         old, new = quote(arn, safe=""), quote(store_arn, safe="")
         return request.path.replace(old, new), request.query.replace(old, new)
 
-    async def _namespace_and_name(self, arn: str) -> str:
-        """Return `namespace/name` of the table with this ARN. Raises `ApiError` 404."""
+    async def _namespace_and_name(self, arn: str) -> tuple[str, str]:
+        """Return the names of the table with this ARN. Raises `ApiError` 404."""
         token: str | None = None
         while True:
             query = f"maxTables=1000&continuationToken={quote(token)}" if token else "maxTables=1000"
             page = await self._upstream.s3tables("GET", f"/tables/{ENCODED_BUCKET_ARN}", query)
             for table in page.get("tables") or ():
-                if _table_arn(table["namespace"][0], table["name"]) == arn:
-                    return f"{table['namespace'][0]}/{table['name']}"
+                if table_arn(table["namespace"][0], table["name"]) == arn:
+                    return table["namespace"][0], table["name"]
             token = page.get("continuationToken")
             if not token:
                 raise ApiError(404, "The table does not exist")
@@ -147,7 +166,7 @@ class S3TablesApi:
 
 def _check_bucket(call: Call) -> None:
     arn = call.parameters.get("tableBucketARN") or call.parameters.get("resourceArn") or TABLE_BUCKET_ARN
-    if arn != TABLE_BUCKET_ARN and not arn.startswith(_TABLE_ARN_PREFIX):
+    if arn != TABLE_BUCKET_ARN and not arn.startswith(TABLE_ARN_PREFIX):
         raise ApiError(404, "The specified table bucket does not exist")
 
 
@@ -189,7 +208,7 @@ def _like_aws(call: Call, response: dict[str, Any]) -> dict[str, Any]:
             return _table_like_aws(response)
         case "ListTables":
             tables = [
-                table | {"type": "customer", "tableARN": _table_arn(table["namespace"][0], table["name"])}
+                table | {"type": "customer", "tableARN": table_arn(table["namespace"][0], table["name"])}
                 for table in response.get("tables") or ()
             ]
             return response | {"tables": tables}
@@ -197,12 +216,12 @@ def _like_aws(call: Call, response: dict[str, Any]) -> dict[str, Any]:
             return response | {"tableBuckets": response.get("tableBuckets") or []}
         case "GetTableMaintenanceConfiguration":
             configuration = maintenance.with_defaults(response.get("configuration") or {}, maintenance.TABLE_DEFAULTS)
-            return {"tableARN": _table_arn(call["namespace"], call["name"]), "configuration": configuration}
+            return {"tableARN": table_arn(call["namespace"], call["name"]), "configuration": configuration}
         case "GetTableBucketMaintenanceConfiguration":
             configuration = maintenance.with_defaults(response.get("configuration") or {}, maintenance.BUCKET_DEFAULTS)
             return {"tableBucketARN": TABLE_BUCKET_ARN, "configuration": configuration}
         case "GetTableMaintenanceJobStatus":
-            return response | {"tableARN": _table_arn(call["namespace"], call["name"])}
+            return response | {"tableARN": table_arn(call["namespace"], call["name"])}
         case "GetNamespace":
             return response | {"createdBy": ACCOUNT_ID}
     return response
@@ -212,14 +231,9 @@ def _table_like_aws(table: dict[str, Any]) -> dict[str, Any]:
     namespace, name = table["namespace"][0], table["name"]
     location = table.get("metadataLocation", f"s3://{TABLE_BUCKET}/{namespace}/{name}").partition("/metadata/")[0]
     return table | {
-        "tableARN": _table_arn(namespace, name),
+        "tableARN": table_arn(namespace, name),
         "type": "customer",
         "warehouseLocation": location,
         "createdBy": ACCOUNT_ID,
         "modifiedBy": ACCOUNT_ID,
     }
-
-
-def _table_arn(namespace: str, name: str) -> str:
-    """Return a table's ARN. It ends in an id, like AWS's, so that no caller can parse names from it."""
-    return f"{_TABLE_ARN_PREFIX}{uuid.uuid5(uuid.NAMESPACE_URL, f'{TABLE_BUCKET_ARN}/{namespace}/{name}')}"

@@ -9,6 +9,7 @@ hold something else when it is carried out, nothing is changed.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from growth_verticals import steps
@@ -140,6 +141,7 @@ def plan_correction(
     Raises `DeliveryError` if there is nothing to correct or a landed copy is missing, and what staging raises. Raises
     `DeliveryRefusedError` if a reload has too many rejects, or a check refuses it.
     """
+    source.require_kept(period, datetime.now(UTC))
     catalog, contract = open_catalog(account), contract_of(source)
     files = select_files(find_loaded_files(catalog, contract, period), names, source.name)
     if action == "replay":
@@ -149,7 +151,7 @@ def plan_correction(
         raise DeliveryError(
             f"there is nothing to {action}: the tables hold no {what} for {period}",
             source=source.name,
-            next_step="check the source and the period",
+            next_step=f"check the source and the period{_rejects_leave(source) if action == 'replay' else ''}",
         )
     landed = [] if action == "undo" else [_landed(account, source, period, file) for file in files]
     staged: Sequence[StagedFile] = ()
@@ -176,6 +178,11 @@ def plan_correction(
     )
 
 
+def _rejects_leave(source: Source) -> str:
+    days = source.retention.rejects_days
+    return f"; retention removes rejected records {days} days after they were staged" if days else ""
+
+
 def _require_replayable(
     source: Source, period: Period, files: Sequence[LoadedFile], names: Collection[str]
 ) -> list[LoadedFile]:
@@ -196,7 +203,7 @@ def _landed(account: Account, source: Source, period: Period, file: LoadedFile) 
     landed = find_landed(account, source.name, period, file.name, file.sha256)
     if landed is None:
         raise DeliveryError(
-            "the file's landed copy does not exist any more",
+            "the file's landed copy does not exist any more: somebody or retention has removed it",
             source=source.name,
             file=file.name,
             next_step=f"load the same file with ./gv load {source.name} FILE --period {period} to store it again",

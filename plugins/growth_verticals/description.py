@@ -42,12 +42,23 @@ def describe(source: Source) -> list[tuple[str, str]]:
         ("Restatement", _RESTATED[source.restated]),
         *(("Check", f"{_check(check)}, {_OUTCOMES[check.outcome]}") for check in source.checks),
         ("Rejects", f"if more than {_percent(source.max_rejected)} of the records are rejected, nothing is loaded"),
+        ("Kept", _kept(source)),
         ("Columns that are not in the SQL file", _EXTRA_COLUMNS[source.extra_columns]),
         ("Owner", source.owner),
         ("Whom to ask", source.contact),
         ("Created paused", source.paused),
     ]
     return [(term, text) for term, text in terms if text]
+
+
+def _kept(source: Source) -> str:
+    kept = source.retention
+    parts = [
+        f"rows and rejects of the newest {kept.keep_periods} periods" if kept.keep_periods else "all rows",
+        f"rejected records {kept.rejects_days} days" if kept.rejects_days else "all rejected records",
+        f"raw copies {kept.landing_days} days" if kept.landing_days else "all raw copies",
+    ]
+    return ", ".join(parts)
 
 
 def _place(source: Source) -> str:

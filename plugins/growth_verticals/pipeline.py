@@ -71,7 +71,6 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
             task_id="land",
             source=source,
             map_index_template="{{ task.unit['title'] }}",
-            execution_timeout=timedelta(hours=12),
         ).expand(unit=waited.output)
         planned = PlanStaging(
             task_id="plan",
@@ -84,7 +83,6 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
             task_id="stage",
             source=source,
             map_index_template="{{ task.unit['title'] }}",
-            execution_timeout=timedelta(hours=12),
         ).expand(unit=planned.output)
         check = CheckDelivery(
             task_id="check",

@@ -21,17 +21,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from growth_verticals.aliases import Alias, aliases_in, check_aliases
 from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterly
 from growth_verticals.checks import Check, ControlSum, ExpectedRows, KnownKeys, NullShare, Rows, RowsBand, UniqueKey
 from growth_verticals.completeness import US_STATES, Each, Files, Manifest, Marker, Parts, Quiet, Rule
-from growth_verticals.errors import DeclarationError, PeriodError
+from growth_verticals.errors import DeclarationError, DeliveryRefusedError, PeriodError
 from growth_verticals.formats import Delimited, Excel, FixedWidth, Format, JsonLines, Parquet, Pgp, trailer_sums
 from growth_verticals.transports import S3, Delivery, Inbox, Sftp
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from growth_verticals.alerting import Alerts
     from growth_verticals.cadence import Period
 
@@ -65,6 +68,7 @@ __all__ = [
     "Pgp",
     "Quarterly",
     "Quiet",
+    "Retention",
     "Rows",
     "RowsBand",
     "Rule",
@@ -74,8 +78,11 @@ __all__ = [
 ]  # fmt: skip
 
 Strategy = Literal["auto", "binpack", "sort", "z-order"]
+StorageClass = Literal["STANDARD", "INTELLIGENT_TIERING"]
 ExtraColumns = Literal["ignore", "refuse", "keep"]
 Restated = Literal["ask", "replace", "replace_period", "add", "refuse"]
+#: Parts of every time limit: what a task needs whatever its files are, and what each file needs for its requests.
+_START_UP, _PER_FILE = timedelta(minutes=15), timedelta(seconds=2)
 #: Folders of the landing zone that belong to no source.
 _RESERVED = ("inbox", "alerts")
 
@@ -106,6 +113,29 @@ class Maintenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How long a source's data is kept. None: forever. The DAG `retention` removes daily what is older.
+
+    :param rejects_days: ≥ 1. Rejected records leave so long after they were staged.
+    :param landing_days: ≥ 1. Landed copies leave so long after the end of their period and after they were landed,
+        if their rows were loaded. Without them, a file can be neither replayed nor reloaded.
+    :param keep_periods: ≥ 1. The newest periods that have opened, by the calendar: 8 quarters, 24 months or 400 days
+        (a period of an on-demand source is a day). Rows and rejects of older periods leave, and no run loads them
+        again.
+    """
+
+    rejects_days: int | None = 90
+    landing_days: int | None = None
+    keep_periods: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rejects_days", "landing_days", "keep_periods"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise DeclarationError(f"{name} is out of range", expected="1 or more, or None to keep all")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """A feed that a vendor or client sends.
 
@@ -133,9 +163,15 @@ class Source:
     :param checks: what must be true of a delivery as a whole before it is committed: `ExpectedRows`, `ControlSum`,
         `Rows`, `RowsBand`, `NullShare`, `UniqueKey`, `KnownKeys`. Each can warn, ask or refuse.
     :param answer_within_hours: how long a required action waits for an answer. After that the delivery is refused.
-    :param unit_gb: GB (10^9 bytes) of files, as they were sent, that one task lands or stages. A
-        larger file has its own task; smaller ones share one, at most 1,000 together.
+    :param unit_gb: GB (10^9 bytes) of files, as they were sent, that one task lands or stages. A larger file has a task
+        of its own; smaller ones share one, at most 1,000 together.
+    :param min_mb_per_s: the slowest that files may be landed, or staged, in MB a second, plus two seconds a file.
+        A task that takes 15 minutes longer than that is ended, and Airflow tries it again.
     :param maintenance: the table's maintenance settings in S3 Tables.
+    :param retention: how long rows, rejects and landed copies are kept.
+    :param client: the client whose data it is, as in the tag `client`. None: a vendor's data; the tag is the namespace.
+    :param storage_class: of the table and its rejects table, when `./gv tables apply` creates them. None: the table
+        bucket's default.
     :param alerts: who is alerted, and about what, where it differs from `dags/operations/alerts.py`.
     """
 
@@ -156,7 +192,11 @@ class Source:
     checks: tuple[Check, ...] = ()
     answer_within_hours: int = 72
     unit_gb: float = 2.0
+    min_mb_per_s: float = 2.0
     maintenance: Maintenance = Maintenance()
+    retention: Retention = Retention()
+    client: str | None = None
+    storage_class: StorageClass | None = None
     alerts: Alerts | None = None
 
     def __post_init__(self) -> None:
@@ -181,12 +221,23 @@ class Source:
             raise DeclarationError("answer_within_hours is out of range", source=self.name, expected="1 or more")
         if self.unit_gb <= 0:
             raise DeclarationError("unit_gb is out of range", source=self.name, expected="more than 0")
+        if self.min_mb_per_s <= 0:
+            raise DeclarationError("min_mb_per_s is out of range", source=self.name, expected="more than 0")
         if self.restated not in get_args(Restated):
             expected = " or ".join(get_args(Restated))
             raise DeclarationError("restated is not valid", source=self.name, expected=expected)
+        if self.client is not None and not re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", self.client):
+            raise DeclarationError("a client's name must be lower_snake_case", source=self.name, found=self.client)
+        if self.storage_class not in (None, *get_args(StorageClass)):
+            expected = " or ".join(get_args(StorageClass))
+            raise DeclarationError("storage_class is not valid", source=self.name, expected=expected)
         self._check_since()
         self._check_trailer()
         check_aliases(self.aliases, self.cadence, self.name)
+
+    def time_limit(self, size: int, files: int = 1) -> timedelta:
+        """Return how long landing or staging files of `size` bytes together may take (`min_mb_per_s`)."""
+        return _START_UP + files * _PER_FILE + timedelta(seconds=size / (self.min_mb_per_s * 1e6))
 
     def _check_since(self) -> None:
         if self.since is None:
@@ -222,6 +273,31 @@ class Source:
     def unit_bytes(self) -> int:
         """The bytes of a work unit (`unit_gb`)."""
         return round(self.unit_gb * 1e9)
+
+    def oldest_kept(self, now: datetime) -> Period | None:
+        """Return the oldest period whose rows are kept at this time (timezone-aware); None if all are."""
+        if self.retention.keep_periods is None:
+            return None
+        period = self.cadence.latest_open(now)
+        for _ in range(self.retention.keep_periods - 1):
+            period = self.cadence.before(period)
+        return period
+
+    def keeps(self, period: Period, now: datetime) -> bool:
+        """Whether the rows of a period are kept at this time."""
+        oldest = self.oldest_kept(now)
+        return oldest is None or period.first >= oldest.first
+
+    def require_kept(self, period: Period, now: datetime) -> None:
+        """Raise `DeliveryRefusedError` for a period whose rows are not kept: retention would remove them again."""
+        oldest = self.oldest_kept(now)
+        if oldest is not None and period.first < oldest.first:
+            raise DeliveryRefusedError(
+                f"{period} is older than what is kept: its rows, and their rejects, are removed by retention",
+                source=self.name,
+                expected=f"{oldest} or a newer period",
+                next_step="nothing; or raise keep_periods in the declaration, and load the files again",
+            )
 
     def in_period(self, period: Period | None) -> Source:
         """Return the source with the aliases that hold for a period: of each vendor's name, one. None: the newest."""

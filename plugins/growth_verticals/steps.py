@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,9 +50,13 @@ def poll(origin: Origin, source: Source, period: Period) -> Listing:
 
 
 def land(account: Account, origin: Origin, source: Source, period: Period, file: RemoteFile) -> LandedFile:
-    """Copy one file byte for byte into the landing zone. A retry finds an identical copy and keeps it."""
+    """Copy one file byte for byte into the landing zone. A retry finds an identical copy and keeps it.
+
+    Raises `DeliveryRefusedError` for a period that is older than what the source keeps.
+    """
     from growth_verticals.landing.land import land_file
 
+    source.require_kept(period, datetime.now(UTC))
     return land_file(account, origin, source.name, period, file)
 
 
@@ -266,7 +271,8 @@ def replay(
 ) -> list[ReplayedFile]:
     """Read the period's rejected records again from the landed copies, and load those that are valid now, exactly once.
 
-    See `tables/replay.py` for what a retry finds and which errors are raised.
+    See `tables/replay.py` for what a retry finds and which errors are raised. Also raises `DeliveryRefusedError` for a
+    period that is older than what the source keeps.
 
     :param names: names of the files to replay. Default: all.
     :param sha256s: of these files, only those with these digests. Default: all.
@@ -277,6 +283,7 @@ def replay(
     from growth_verticals.landing.find import find_landed
     from growth_verticals.tables.replay import replay_rejected
 
+    source.require_kept(period, datetime.now(UTC))
     contract = contract_of(source)
 
     @contextmanager

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 from pyiceberg.exceptions import NoSuchTableError
 
-from growth_verticals.audit.reconcile import Lists, audited_period
+from growth_verticals.audit.reconcile import Lists, audited_period, reconcile
 from growth_verticals.audit.report import AuditedFile, AuditedPeriod
 from growth_verticals.audit.window import ON_DEMAND_PERIODS, periods_in_window
 from growth_verticals.catalog.rest import open_catalog
@@ -40,12 +40,15 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from growth_verticals.account import Account
+    from growth_verticals.audit.report import FileState
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import RemoteFile
     from growth_verticals.landing.complete import Listing, Verdict
     from growth_verticals.landing.origins import Origin
     from growth_verticals.source import Source
 
+#: States of landed files whose rows the table holds, or those of a later release of the file.
+_IN_PLACE: frozenset[FileState] = frozenset(("loaded", "loaded, vendor has removed it", "replaced"))
 #: A file can be in the inbox for this long before a person starts its run.
 _INBOX_GRACE_S = 86_400.0
 
@@ -107,6 +110,10 @@ def audit_source(
     """
     now = now or datetime.now(UTC)
     tables = _Tables(account, source)
+    if periods is not None:
+        periods = list(periods)
+        yield from (_expired(source, period) for period in periods if not source.keeps(period, now))
+        periods = [period for period in periods if source.keeps(period, now)]
     if isinstance(source.delivery, Inbox):
         yield from _audit_inbox(account, source, tables, periods, now)
         return
@@ -124,13 +131,32 @@ def audit_source(
         )
 
 
+def once_loaded(account: Account, source: Source, periods: Iterable[Period]) -> Iterator[tuple[Period, set[str]]]:
+    """Yield, for each period, the SHA-256 of the landed files whose rows were loaded, or replaced by a later release.
+
+    A file of which all rows were undone, removed by retention or rejected counts: its delivery was committed. A file
+    of a refused delivery does not. The vendor is not asked. Requests, memory and errors as those of `audit_source`.
+    """
+    tables = _Tables(account, source)
+    for period in periods:
+        committed, valid = _committed(account, source, period)
+        lists = replace(_lists(account, source, tables, period, None), committed=committed, valid=valid)
+        in_place = {file.sha256 for file in reconcile(source, lists) if file.sha256 and file.state in _IN_PLACE}
+        yield period, in_place | committed.keys()
+
+
+def _expired(source: Source, period: Period) -> AuditedPeriod:
+    found = "older than what the source keeps; retention removes its rows"
+    return AuditedPeriod(source=source.name, period=period.key, state="expired", found=found)
+
+
 def _audit_inbox(
     account: Account, source: Source, tables: _Tables, periods: Iterable[Period] | None, now: datetime
 ) -> Iterator[AuditedPeriod]:
     """Yield the newest periods that something was landed for, then the files that no run has taken."""
     waiting = list_inbox(account, source) if periods is None else []
     landed = receipts_of_names(account, source.name, {file.name for file in waiting}) if periods is None else {}
-    for period in _newest_periods(source, landed) if periods is None else periods:
+    for period in _newest_periods(source, landed, now) if periods is None else periods:
         yield audited_period(
             source, period.key, _lists(account, source, tables, period, None), None, unreachable=None, is_due=False
         )
@@ -156,11 +182,13 @@ def _audit_inbox(
         )
 
 
-def _newest_periods(source: Source, keys: Iterable[str]) -> list[Period]:
+def _newest_periods(source: Source, keys: Iterable[str], now: datetime) -> list[Period]:
     periods = []
     for key in keys:
         with suppress(PeriodError):
             periods.append(source.cadence.parse(key))
+    oldest = source.oldest_kept(now)
+    periods = [period for period in periods if oldest is None or period.first >= oldest.first]
     return sorted(periods, key=lambda period: period.first)[-ON_DEMAND_PERIODS:]
 
 
@@ -185,29 +213,36 @@ def _verdict(source: Source, period: Period, listing: Listing, now: datetime, ma
 def _lists(account: Account, source: Source, tables: _Tables, period: Period, listing: Listing | None) -> Lists:
     receipts = list_receipts(account, source.name, period)
     loaded, rejected = tables.files_of(period)
+    is_explained = all(receipt.sha256 in loaded or receipt.sha256 in rejected for receipt in receipts)
+    committed, valid = ({}, {}) if is_explained else _committed(account, source, period)
     return Lists(
         vendor=None if listing is None else listing.files,
         skipped=() if listing is None else listing.skipped,
         receipts=receipts,
         loaded=loaded,
         rejected=rejected,
-        committed=_committed(account, source, period)
-        if any(receipt.sha256 not in loaded and receipt.sha256 not in rejected for receipt in receipts)
-        else {},
+        committed=committed,
+        valid=valid,
     )
 
 
-def _committed(account: Account, source: Source, period: Period) -> dict[str, int]:
-    """Return SHA-256 → number of records, of the files in the period's profiles. One request for each profile."""
+def _committed(account: Account, source: Source, period: Period) -> tuple[dict[str, int], dict[str, int]]:
+    """Return SHA-256 → number of records, and of valid ones, of the files in the period's profiles.
+
+    One request for each profile.
+    """
     prefix = split_s3_uri(account.landing_prefix(source.name, period))[1]
     bucket, client = split_s3_uri(account.landing_uri + "/")[0], account.client("s3")
     committed: dict[str, int] = {}
+    valid: dict[str, int] = {}
     for key in list_keys(account, f"{prefix}/{PROFILE_FOLDER}"):
         if key.endswith(PROFILE_SUFFIX):
             with object_errors(client, bucket, s3_uri(bucket, key)):
                 profile = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
-            committed |= {file["sha256"]: file["rows_read"] for file in profile["files"] if file["status"] == "staged"}
-    return committed
+            staged = [file for file in profile["files"] if file["status"] == "staged"]
+            committed |= {file["sha256"]: file["rows_read"] for file in staged}
+            valid |= {file["sha256"]: file["rows_valid"] for file in staged}
+    return committed, valid
 
 
 class _Tables:

@@ -32,6 +32,7 @@ class Lists:
     :param receipts: of the landed copies.
     :param loaded, rejected: SHA-256 → name, of the files with rows in the table and in the rejects table.
     :param committed: SHA-256 → number of records, of the files that were ever committed, as far as profiles say it.
+    :param valid: SHA-256 → number of valid records, of the same files.
     """
 
     vendor: Sequence[RemoteFile] | None = None
@@ -40,6 +41,7 @@ class Lists:
     loaded: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     committed: Mapping[str, int] = field(default_factory=dict)
+    valid: Mapping[str, int] = field(default_factory=dict)
 
 
 def reconcile(source: Source, lists: Lists) -> tuple[AuditedFile, ...]:
@@ -124,6 +126,8 @@ def _state_of(source: Source, lists: Lists, receipt: Receipt, *, is_gone: bool) 
         return "empty"
     if _is_replaced(source, lists, receipt):
         return "replaced"
+    if lists.valid.get(receipt.sha256) == 0:
+        return "rejects only"  # which retention has removed
     return "undone" if receipt.sha256 in lists.committed else "landed, not loaded"
 
 

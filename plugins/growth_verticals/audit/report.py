@@ -19,7 +19,9 @@ FileState = Literal[
     "undone",
     "unexplained",
 ]
-PeriodState = Literal["complete", "waiting", "late", "missing run", "differs", "vendor unreachable", "paused"]
+PeriodState = Literal[
+    "complete", "waiting", "late", "missing run", "differs", "vendor unreachable", "paused", "expired"
+]
 
 #: States of files about which nothing is to be done.
 SETTLED: frozenset[FileState] = frozenset(
@@ -63,7 +65,7 @@ class AuditedPeriod:
     :param period: its key; `inbox` for the files in an inbox that no run has taken.
     :param state: `complete`: all files agree. `waiting`: not all files are there, and the delivery is not due.
         `late`: it is due. `missing run`: no run was ever started for it. `differs`: some files do not agree.
-        `vendor unreachable`: as far as it was landed, it agrees.
+        `vendor unreachable`: as far as it was landed, it agrees. `expired`: older than what the source keeps.
     :param is_ready: whether the vendor's delivery is complete by the source's rules.
     :param found: what is there and what is missing at the vendor; why it was not asked.
     """

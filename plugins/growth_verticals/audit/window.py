@@ -24,12 +24,13 @@ _ON_DEMAND_DAYS = timedelta(days=90)
 def periods_in_window(source: Source, now: datetime) -> list[Period]:
     """Return the newest periods that have opened by `now`, oldest first: 2 quarters, 3 months or 14 days.
 
-    None is before `since`. Not for on-demand sources, which have no schedule.
+    None is before `since`, or older than what the source keeps. Not for on-demand sources, which have no schedule.
     """
     period = source.cadence.latest_open(now)
-    since = source.cadence.parse(source.since) if source.since else None
+    limits = (source.cadence.parse(source.since) if source.since else None, source.oldest_kept(now))
+    first = max((limit.first for limit in limits if limit), default=period.first.min)
     periods: list[Period] = []
-    while len(periods) < _PERIODS[type(source.cadence)] and (since is None or period.first >= since.first):
+    while len(periods) < _PERIODS[type(source.cadence)] and period.first >= first:
         periods.insert(0, period)
         period = source.cadence.before(period)
     return periods

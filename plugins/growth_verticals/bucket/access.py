@@ -161,6 +161,14 @@ def table_statements(grant: Grant, table_arn: str) -> list[Statement]:
     return statements
 
 
+def granted_actions(level: Level) -> set[str]:
+    """Return the actions that a grant on the whole table bucket allows."""
+    actions = {*_BUCKET_ACTIONS, *_NAMESPACE_ACTIONS, *_TABLE_ACTIONS[level]}
+    if level == "maintainer":
+        actions.update(_BUCKET_MAINTENANCE_ACTIONS)
+    return {f"s3tables:{action}" for action in actions}
+
+
 def is_managed(statement: Statement) -> bool:
     """Return whether gv wrote the statement, judged by its Sid."""
     return _MANAGED_SID.fullmatch(statement.get("Sid") or "") is not None

@@ -31,7 +31,7 @@ class Load:
 
     :param at: when its rows were staged or, if read from a snapshot, committed; timezone-aware, UTC.
     :param files: number of delivered files that it loaded.
-    :param action: `load`, `replay`, `undo`, `reload`, `replace`, `replace_period` or `add`.
+    :param action: `load`, `replay`, `undo`, `reload`, `replace`, `replace_period`, `add` or `retention`.
     :param by: who made or approved it, with this `tool`, for this `reason`.
     """
 
@@ -134,7 +134,9 @@ def data_files(table: Table) -> Iterator[FileInfo]:
 
 def last_load(table: Table) -> Load | None:
     """Return the newest load: from the snapshots or, if no load's snapshot is left, from the data files' bounds."""
-    of_snapshots = (load for each in table.metadata.snapshots if (load := _load_of_snapshot(each)))
+    of_snapshots = (
+        load for each in table.metadata.snapshots if (load := _load_of_snapshot(each)) and load.action != "retention"
+    )
     newest = max(of_snapshots, key=lambda load: load.at, default=None)
     of_files = (file.load for file in data_files(table) if file.load)
     return newest or max(of_files, key=lambda load: load.at, default=None)

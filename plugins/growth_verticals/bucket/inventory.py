@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,23 @@ def namespace_names(account: Account) -> list[str]:
 
 
 def table_names(account: Account, namespace: str | None = None) -> list[str]:
-    """Return `namespace.table` of every table of the bucket, or of one namespace."""
+    """Return `namespace.table` of every table of the bucket, or of one namespace.
+
+    A role that is not allowed to list the whole bucket gets the tables of the namespaces that it is allowed to list.
+    """
+    try:
+        return _list_tables(account, namespace)
+    except ConfigurationError:
+        if namespace is not None:
+            raise
+    names: list[str] = []
+    for each in namespace_names(account):
+        with suppress(ConfigurationError):
+            names += _list_tables(account, each)
+    return names
+
+
+def _list_tables(account: Account, namespace: str | None) -> list[str]:
     scope = {"namespace": namespace} if namespace else {}
     paginator = account.client("s3tables").get_paginator("list_tables")
     with service_errors(f"listing the tables of {namespace or 'the table bucket'}", account.endpoint_name("s3tables")):

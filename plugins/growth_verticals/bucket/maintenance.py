@@ -96,8 +96,13 @@ def declared_settings(maintenance: Maintenance) -> dict[MaintenanceType, LiveSet
 
 def apply_bucket_maintenance(account: Account, maintenance: BucketMaintenance) -> list[str]:
     """Put the declared settings of the bucket if the live ones differ; return each change as text."""
-    values = {"unreferencedDays": maintenance.unreferenced_days, "nonCurrentDays": maintenance.non_current_days}
-    return _apply(account, None, {UNREFERENCED: LiveSettings(enabled=True, values=values)})
+    return _apply(account, None, {UNREFERENCED: _bucket_settings(maintenance)})
+
+
+def planned_bucket_maintenance(account: Account, maintenance: BucketMaintenance) -> list[str]:
+    """Return as text what `apply_bucket_maintenance` would change."""
+    live = read_settings(account, None)[UNREFERENCED.name]
+    return setting_changes(UNREFERENCED, live, _bucket_settings(maintenance))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +155,11 @@ def retention_warnings(table: Table) -> list[str]:
 def has_retention(ref: SnapshotRef) -> bool:
     """Return whether a branch or tag has its own snapshot retention."""
     return (ref.max_ref_age_ms, ref.max_snapshot_age_ms, ref.min_snapshots_to_keep) != (None, None, None)
+
+
+def _bucket_settings(maintenance: BucketMaintenance) -> LiveSettings:
+    values = {"unreferencedDays": maintenance.unreferenced_days, "nonCurrentDays": maintenance.non_current_days}
+    return LiveSettings(enabled=True, values=values)
 
 
 def _apply(account: Account, table: str | None, declared: dict[MaintenanceType, LiveSettings]) -> list[str]:

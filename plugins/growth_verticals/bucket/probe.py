@@ -1,99 +1,71 @@
-"""Checks of the configured account, for `./gv doctor`: does it allow what a delivery needs?"""
+"""Checks of the configured account, for `./gv doctor`: does it allow what a role's work needs?"""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from growth_verticals.catalog.create import ensure_namespace
-from growth_verticals.catalog.rest import find_credentials, open_catalog
-from growth_verticals.catalog.service_errors import service_errors
-from growth_verticals.errors import GrowthVerticalsError, ServiceError
+from growth_verticals.bucket import probe_checks as checks
+from growth_verticals.bucket.probe_checks import NotApplicableError, Probe
+from growth_verticals.bucket.rights import MissingRight, Rights
+from growth_verticals.errors import GrowthVerticalsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from growth_verticals.account import Account
-
-_NAMESPACE = "gv_doctor"
+    from growth_verticals.bucket.rights import Role
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `./gv doctor`. `detail` says what was found or, when not `ok`, what went wrong and what to do."""
+    """One line of `./gv doctor`. `detail` says what was found or, when not `ok`, what went wrong and what to do.
+
+    :param missing: the rights that the role lacks for it.
+    """
 
     name: str
     ok: bool
     detail: str
+    missing: tuple[MissingRight, ...] = ()
 
 
-def probe_account(account: Account) -> Iterator[Check]:
-    """Run the checks in turn and yield each result: a failed check does not stop the others. Never raises.
+def probe_account(account: Account, role: Role = "admin", tables: Sequence[str] = ()) -> Iterator[Check]:
+    """Run the checks of a role's work in turn and yield each result: none stops the others. Never raises.
 
-    The namespace `gv_doctor` is left over. A check that is killed can also leave a table in it.
+    An admin's checks create and drop a table in the namespace `gv_doctor`, which is left over; a check that is killed
+    can also leave the table. A loader's leave two small objects in the landing zone, because a loader deletes nothing.
+
+    :param role: the role of the template that the caller has, or should have the rights of.
+    :param tables: declared tables. The first that exists is read, where the role reads tables.
     """
-    checks: list[tuple[str, Callable[[Account], str]]] = [
-        ("credentials", find_credentials),
-        ("landing bucket", _landing),
-        ("table bucket", _table_bucket),
-        ("catalog", _catalog),
-        ("table", _table),
-    ]
-    for name, check in checks:
+    for name, check, roles in _CHECKS:
+        if role not in roles:
+            continue
+        rights = Rights(role)
         try:
-            detail = check(account)
+            detail = check(Probe(account=account, rights=rights, tables=tables))
+        except NotApplicableError as reason:
+            yield Check(name, True, f"skipped: {reason}")
         except GrowthVerticalsError as error:
-            yield Check(name, False, str(error))
+            yield Check(name, False, str(error), tuple(rights.missing))
         except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
-            yield Check(name, False, f"{type(error).__name__}: {error}")
+            yield Check(name, False, f"{type(error).__name__}: {error}", tuple(rights.missing))
         else:
-            yield Check(name, True, detail)
+            missing = tuple(rights.missing)
+            yield Check(name, not missing, f"the role lacks {len(missing)} right(s)" if missing else detail, missing)
 
 
-def _landing(account: Account) -> str:
-    bucket, _, prefix = account.landing_uri.removeprefix("s3://").partition("/")
-    key = f"{prefix}/" * bool(prefix) + f"{_NAMESPACE}/{uuid.uuid4()}"
-    client, content = account.client("s3"), b"written by ./gv doctor"
-    with service_errors(
-        f"writing, reading and deleting a small object under {account.landing_uri}", account.endpoint_name("s3")
-    ):
-        client.put_object(Bucket=bucket, Key=key, Body=content)
-        read = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        client.delete_object(Bucket=bucket, Key=key)
-    if read != content:
-        raise ServiceError(f"a small object under {account.landing_uri} was read back with other content")
-    return f"{account.landing_uri}: an object was written, read and deleted"
-
-
-def _table_bucket(account: Account) -> str:
-    endpoint = account.endpoint_name("s3tables")
-    with service_errors("looking up the table bucket", endpoint):
-        bucket = account.client("s3tables").get_table_bucket(tableBucketARN=account.table_bucket_arn)
-    return f"{bucket['name']}, reached through {endpoint}"
-
-
-def _catalog(account: Account) -> str:
-    catalog = open_catalog(account)
-    with service_errors("listing the namespaces", account.catalog_uri):
-        namespaces = catalog.list_namespaces()
-    return f"{account.catalog_uri}: {len(namespaces)} namespace(s)"
-
-
-def _table(account: Account) -> str:
-    import pyarrow as pa
-
-    catalog = open_catalog(account)
-    name = f"{_NAMESPACE}.probe_{uuid.uuid4().hex}"
-    rows = pa.table({"n": pa.array([1, 2, 3], pa.int64())})
-    with service_errors(f"creating, writing, reading and dropping the table {name}", account.catalog_uri):
-        ensure_namespace(catalog, _NAMESPACE)
-        table = catalog.create_table(name, rows.schema)
-        try:
-            table.append(rows)
-            read = catalog.load_table(name).scan().to_arrow()
-        finally:
-            catalog.purge_table(name)
-    if read.column("n").to_pylist() != [1, 2, 3]:
-        raise ServiceError(f"the table {name} was read back with other content")
-    return "a table was created, written, read back and dropped"
+#: Name, check, and the roles whose work it is part of, in the order of `./gv doctor`.
+_CHECKS: tuple[tuple[str, Callable[[Probe], str], tuple[Role, ...]], ...] = (
+    ("credentials", checks.check_credentials, ("reader", "loader", "maintainer", "admin")),
+    ("landing bucket", checks.check_landing, ("loader", "admin")),
+    ("multipart upload", checks.check_multipart, ("loader", "admin")),
+    ("table bucket", checks.check_table_bucket, ("reader", "loader", "maintainer", "admin")),
+    ("catalog", checks.check_catalog, ("reader", "loader", "maintainer", "admin")),
+    ("declared table", checks.check_read, ("reader", "loader")),
+    ("maintenance", checks.check_maintenance, ("maintainer", "admin")),
+    ("grants", checks.check_grants, ("admin",)),
+    ("table", checks.check_table, ("admin",)),
+    ("queries", checks.check_queries, ("reader", "admin")),
+)

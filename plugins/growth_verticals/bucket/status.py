@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from growth_verticals.bucket.history import data_files, snapshot_history
 from growth_verticals.bucket.maintenance import maintenance_jobs, retention_warnings
 from growth_verticals.bucket.settings import COMPACTION, SNAPSHOTS, read_settings
+from growth_verticals.bucket.storage import read_table
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.catalog.service_errors import service_errors
-from growth_verticals.errors import GrowthVerticalsError
+from growth_verticals.errors import ConfigurationError, GrowthVerticalsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from growth_verticals.account import Account
     from growth_verticals.bucket.maintenance import Job
     from growth_verticals.bucket.settings import LiveSettings
+    from growth_verticals.bucket.storage import TableState
 
-#: Tables that are checked in parallel; each takes three calls, and reads of its manifests.
+#: Tables that are checked in parallel; each takes seven calls, and reads of its manifests.
 _PARALLEL_TABLES = 8
 _MB = 2**20
 
@@ -38,6 +40,7 @@ class TableStatus:
     :param small_files: data files below compaction's target size.
     :param next_expiry: when the first snapshot can expire; None if none will.
     :param warnings: see `retention_warnings`.
+    :param storage: storage class, tags and replication; None if this role must not read them.
     """
 
     table: str
@@ -48,6 +51,7 @@ class TableStatus:
     next_expiry: datetime | None = None
     warnings: tuple[str, ...] = ()
     problem: str | None = None
+    storage: TableState | None = None
 
     @property
     def failed(self) -> list[str]:
@@ -71,16 +75,16 @@ def table_statuses(account: Account, tables: list[str]) -> list[TableStatus]:
 
 
 def _status_of(account: Account, catalog: RestCatalog | str, table: str) -> TableStatus:
-    settings, jobs = read_settings(account, table), maintenance_jobs(account, table)
+    settings, jobs, storage = read_settings(account, table), maintenance_jobs(account, table), _storage(account, table)
     if isinstance(catalog, str):
-        return TableStatus(table=table, settings=settings, jobs=jobs, problem=catalog)
+        return TableStatus(table=table, settings=settings, jobs=jobs, problem=catalog, storage=storage)
     try:
         with service_errors(f"reading {table}", catalog.uri):
             live = catalog.load_table(table)
             files, small_files = _count_files(live, settings[COMPACTION.name])
             snapshots = snapshot_history(live, settings[SNAPSHOTS.name])
     except GrowthVerticalsError as error:
-        return TableStatus(table=table, settings=settings, jobs=jobs, problem=str(error))
+        return TableStatus(table=table, settings=settings, jobs=jobs, problem=str(error), storage=storage)
     return TableStatus(
         table=table,
         settings=settings,
@@ -89,7 +93,15 @@ def _status_of(account: Account, catalog: RestCatalog | str, table: str) -> Tabl
         small_files=small_files,
         next_expiry=min((each.expires for each in snapshots if each.expires), default=None),
         warnings=tuple(retention_warnings(live)),
+        storage=storage,
     )
+
+
+def _storage(account: Account, table: str) -> TableState | None:
+    try:
+        return read_table(account, table, with_replication=True)
+    except ConfigurationError:
+        return None
 
 
 def _count_files(table: Table, compaction: LiveSettings) -> tuple[int, int]:

@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def ensure_table(catalog: RestCatalog, contract: TableContract) -> Table:
+def ensure_table(catalog: RestCatalog, contract: TableContract, storage_class: str | None = None) -> Table:
     """Return the contract's table; create it and its namespace from the contract if they are missing.
+
+    :param storage_class: of a new table; None: the table bucket's default.
 
     A retry, or another run at the same time, finds the table and uses it. Raises `TableMismatchError` if the live
     table's columns or partitioning differ from the contract.
     """
-    table = find_table(catalog, contract.identifier) or create_table(catalog, contract)
+    table = find_table(catalog, contract.identifier) or create_table(catalog, contract, storage_class)
     _check_matches(table, contract)
     return table
 
@@ -56,20 +58,21 @@ def ensure_namespace(catalog: RestCatalog, namespace: str) -> None:
         catalog.create_namespace(namespace)
 
 
-def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
+def create_table(catalog: RestCatalog, contract: TableContract, storage_class: str | None = None) -> Table:
     """Create the contract's table, and its namespace if that is missing. Return the table if another run created it.
 
-    A table whose namespace has a key (`Account.client_keys`) is created by the S3 Tables API, because a request to the
-    REST catalog cannot name one. A table's key cannot be changed later.
+    A table whose namespace has a key (`Account.client_keys`), or that has its own storage class, is created by the S3
+    Tables API, because a request to the REST catalog can name neither. They cannot be changed later.
     """
     schema = iceberg_schema(contract)
     account = catalog.account if isinstance(catalog, AccountCatalog) else None
     key = account.client_key(contract.namespace) if account else None
     with service_errors(f"creating the table {contract.identifier}", catalog.uri):
         ensure_namespace(catalog, contract.namespace)
-        if account and key:
-            _create_with_key(account, contract, key)
-            return catalog.load_table(contract.identifier)
+        if account and (key or storage_class):
+            _create_by_api(account, contract, key, storage_class)
+            with_key: Table = catalog.load_table(contract.identifier)
+            return with_key
         try:
             table: Table = catalog.create_table(
                 contract.identifier,
@@ -86,14 +89,21 @@ def create_table(catalog: RestCatalog, contract: TableContract) -> Table:
     return table
 
 
-def create_request(contract: TableContract, table_bucket_arn: str, kms_key: str | None = None) -> dict[str, Any]:
+def create_request(
+    contract: TableContract, table_bucket_arn: str, kms_key: str | None = None, storage_class: str | None = None
+) -> dict[str, Any]:
     """Return the parameters of S3 Tables' CreateTable for the same table, as boto3 and the AWS CLI spell them.
 
     Source: botocore's service model of `s3tables`.
 
     :param kms_key: ARN of the table's own key. Default: the table bucket's encryption.
+    :param storage_class: default: the table bucket's.
     """
-    encryption = {"encryptionConfiguration": {"sseAlgorithm": "aws:kms", "kmsKeyArn": kms_key}} if kms_key else {}
+    stored: dict[str, Any] = {}
+    if kms_key:
+        stored["encryptionConfiguration"] = {"sseAlgorithm": "aws:kms", "kmsKeyArn": kms_key}
+    if storage_class:
+        stored["storageClassConfiguration"] = {"storageClass": storage_class}
     schema = iceberg_schema(contract)
     fields = [
         {key: field[key] for key in ("id", "name", "type", "required", "doc") if key in field}
@@ -133,20 +143,22 @@ def create_request(contract: TableContract, table_bucket_arn: str, kms_key: str 
         "name": contract.name,
         "format": "ICEBERG",
         "metadata": {"iceberg": iceberg | {"properties": table_properties(contract)}},
-        **encryption,
+        **stored,
     }
 
 
-def _create_with_key(account: Account, contract: TableContract, key: str) -> None:
-    """Create the contract's table with its own KMS key. Do nothing if it exists."""
+def _create_by_api(account: Account, contract: TableContract, key: str | None, storage_class: str | None) -> None:
+    """Create the contract's table with its own KMS key or storage class. Do nothing if it exists."""
+    request = create_request(contract, account.table_bucket_arn, key, storage_class)
     try:
-        account.client("s3tables").create_table(**create_request(contract, account.table_bucket_arn, key))
+        account.client("s3tables").create_table(**request)
     except ClientError as error:
         if http_status(error) != 409:
             raise
         logger.info("the table %s was created by another run", contract.identifier)
     else:
-        logger.info("created the table %s, encrypted with %s", contract.identifier, key)
+        own = " and ".join(filter(None, (key, storage_class)))
+        logger.info("created the table %s with %s", contract.identifier, own)
 
 
 def _check_matches(table: Table, contract: TableContract) -> None:

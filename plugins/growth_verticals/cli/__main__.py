@@ -12,13 +12,17 @@ import traceback
 
 from growth_verticals.cli import (
     audit,
+    cost,
     doctor,
     drift,
     inbox,
     load,
     rejects,
     replay,
+    retention,
+    secrets,
     sources,
+    sql,
     standin,
     status,
     tables,
@@ -28,7 +32,8 @@ from growth_verticals.errors import GrowthVerticalsError, PeriodError, UnknownSo
 
 COMMANDS = {
     "sources": sources, "status": status, "load": load, "rejects": rejects, "replay": replay, "undo": undo,
-    "inbox": inbox, "drift": drift, "audit": audit, "doctor": doctor, "tables": tables,
+    "inbox": inbox, "drift": drift, "audit": audit, "retention": retention, "cost": cost, "doctor": doctor,
+    "tables": tables, "sql": sql, "secrets": secrets,
 }  # fmt: skip
 _FAILED, _USAGE_ERROR, _INTERRUPTED = 1, 2, 130
 

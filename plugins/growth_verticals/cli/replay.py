@@ -48,9 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         for file in files:
             print_text(_line(file), indent=10)
     else:
-        print_text(
-            f"{source.rejects_table} has no rejected records for {period}{' in these files' if arguments.file else ''}"
-        )
+        days = source.retention.rejects_days
+        older = f"; retention removes them {days} days after they were staged" if days else ""
+        of_files = " in these files" if arguments.file else ""
+        print_text(f"{source.rejects_table} has no rejected records for {period}{of_files}{older}")
     return 1 if any(file.status != "replayed" for file in files) else 0
 
 

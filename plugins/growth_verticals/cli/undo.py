@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.usage_error("--yes requires --reason TEXT, for the people who look at the table's history")
     source = find_source(arguments.source)
     period = source.cadence.parse(arguments.period)
+    source.require_kept(period, datetime.now(UTC))
     contract = contract_of(source)
     catalog = open_catalog(Account.from_environment())
     files = select_files(find_loaded_files(catalog, contract, period), arguments.file, source.name)

@@ -46,6 +46,7 @@ class Receipt:
     etag: str
     version_id: str | None
     landed_at: str
+    removed_at: str | None = None
     crc32: str | None = None
     seen: tuple[tuple[str, str | None, float], ...] = ()
 

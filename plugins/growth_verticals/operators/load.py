@@ -58,6 +58,11 @@ class LandFiles(ReportsLineage, SourceOperator):
         super().__init__(**kwargs)
         self.unit: Any = unit  # resolved from XCom before `execute`
 
+    def pre_execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Limit the time to what the unit's files need: Airflow calls this before it starts the clock."""
+        unit = LandUnit.from_json(self.unit)
+        self.execution_timeout = self.source.time_limit(unit.size, len(unit.files))
+
     def act(self, context: Context) -> list[dict[str, Any]]:
         """Return the `LandedFile`s in the order of the unit. A retry finds identical copies and keeps them."""
         period = load_request(context, self.source).period

@@ -21,23 +21,14 @@ MAINTAINED = "maintained"
 
 
 class ApplyBucketMaintenance(ExplainingOperator):
-    """Set how long the table bucket keeps files that no snapshot refers to, if the current setting differs.
-
-    :param unreferenced_days: ≥ 1. A delivery must be committed within this time after its files are staged.
-    :param non_current_days: ≥ 1, from the removal of a file to its permanent deletion.
-    """
-
-    def __init__(self, *, unreferenced_days: int, non_current_days: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.unreferenced_days = unreferenced_days
-        self.non_current_days = non_current_days
+    """Set how long the table bucket keeps files that no snapshot refers to, as `include/bucket.json` declares it."""
 
     def act(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Return a text for each change."""
-        from growth_verticals.bucket.maintenance import BucketMaintenance, apply_bucket_maintenance
+        from growth_verticals.bucket.declared import read_declaration
+        from growth_verticals.bucket.maintenance import apply_bucket_maintenance
 
-        declared = BucketMaintenance(unreferenced_days=self.unreferenced_days, non_current_days=self.non_current_days)
-        changes = apply_bucket_maintenance(maintainer_account(), declared)
+        changes = apply_bucket_maintenance(maintainer_account(), read_declaration().maintenance)
         self.log.info("; ".join(changes) or "the table bucket's settings are as declared")
         return changes
 

@@ -56,6 +56,11 @@ class StageFiles(SourceOperator, HITLOperator):  # type: ignore[misc] # the prov
         )
         self.unit: Any = unit  # resolved from XCom before `execute`
 
+    def pre_execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Limit the time to what the unit's files need: Airflow calls this before it starts the clock."""
+        unit = StageUnit.from_json(self.unit)
+        self.execution_timeout = self.source.time_limit(unit.size, len(unit.files))
+
     def act(self, context: Context) -> list[dict[str, Any]]:
         """Return the `StagedFile`s in the order of the unit.
 

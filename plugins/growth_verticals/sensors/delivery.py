@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.cadence import BUSINESS_ZONE, OnDemand
@@ -50,8 +50,12 @@ class AwaitDelivery(SourceOperator):
     """
 
     def act(self, context: Context) -> list[dict[str, Any]]:
-        """Poll once, then defer to the triggerer. Raises what `poll` raises, except `ServiceError`."""
+        """Poll once, then defer to the triggerer. Raises what `poll` raises, except `ServiceError`.
+
+        Raises `DeliveryRefusedError` for a period that is older than what the source keeps.
+        """
         request = load_request(context, self.source)
+        self.source.require_kept(request.period, datetime.now(UTC))
         if request.files or isinstance(self.source.cadence, OnDemand):
             return self._named(request.files)
         watch = Watch(self.source, request.period, max_quiet_s=max_quiet_s())

@@ -54,6 +54,8 @@ def delivery_state(
     if facts.active:
         states = [_of_active_run(facts, run) for run in facts.active]
         return max(states, key=lambda each: (_ACTIVE_STATES.index(each.state), each.at or now))
+    if not source.keeps(period, now):
+        return _expired(facts) if facts.ended or facts.held or asked_for else None
     if audit is not None and audit.action == "report" and not _is_stale(audit, facts):
         text = f"No run explains what the audit found: {audit.reason}"
         return facts.state("unexplained", text, run=facts.ended[-1] if facts.ended else None, at=audit.at)
@@ -126,6 +128,12 @@ class _Facts:
             due=self.due,
             **values,
         )
+
+
+def _expired(facts: _Facts) -> DeliveryState:
+    held = f"the table still holds {facts.held.rows:,} rows" if facts.held and facts.held.rows else None
+    text = f"Older than the {facts.source.retention.keep_periods} periods that are kept: retention removes its rows"
+    return facts.state("expired", text, held, run=facts.ended[-1] if facts.ended else None, failure=None)
 
 
 def _of_active_run(facts: _Facts, run: RunFacts) -> DeliveryState:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 State = Literal[
     "not_open", "waiting", "late_vendor", "late_pipeline", "running", "needs_approval", "refused", "loaded",
     "loaded_with_rejects", "already_loaded", "restated", "undone", "by_hand", "skipped", "paused", "unexplained",
+    "expired",
 ]  # fmt: skip
 
 #: State → its sign, which can be read without color, and its word.
@@ -34,6 +35,7 @@ STATES: Mapping[State, tuple[str, str]] = {
     "skipped": ("–", "skipped"),
     "paused": ("‖", "paused"),
     "unexplained": ("≠", "unexplained"),
+    "expired": ("∅", "expired"),
 }
 
 #: States in which a person should look at the delivery.

@@ -16,8 +16,12 @@ rejects_sync.py ─ the rejects table follows the table: rows and rejects of a f
 scan.py         ─ some columns of a table, one row group at a time
 rewrite.py      ─ rows removed from a table, in bounded memory
 undo.py         ─ loaded files, removed from their tables
+retention.py    ─ periods and rejects that are older than declared, removed from their tables
 reload.py       ─ loaded files, staged again, in the place of their rows
 rejected.py     ─ the rejects table: counts, reasons and records
 replay.py       ─ rejected records that are valid now, loaded exactly once
 rereading.py    ─ one file's rejected records, read and staged again
+sql.py          ─ one SELECT over the tables' current snapshots, run by DuckDB
+duckdb_files.py ─ the snapshots' files, as a file system for DuckDB
+duckdb_views.py ─ a snapshot, as a SELECT for DuckDB
 """

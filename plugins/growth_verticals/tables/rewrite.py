@@ -7,6 +7,7 @@ written again without them. pyiceberg's own delete reads such a file whole, and 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from growth_verticals.tables.scan import read_columns
 from growth_verticals.tables.writer import DataFileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
     #: By digest, the stagings (`staged_at`, microseconds) whose rows to remove; None for all.
     Stagings = Mapping[str, Iterable[int] | None]
+    #: Given a batch of the columns `PROVENANCE`, and perhaps others: which of its rows stay, as booleans.
+    Kept = Callable[[pa.RecordBatch], pa.Array]
 
-_PROVENANCE = ("delivery_period", "source_file_sha256", "staged_at")
+PROVENANCE = ("delivery_period", "source_file_sha256", "staged_at")
 
 
 @dataclass
@@ -53,28 +56,50 @@ class Replacement:
 
 
 def without_rows(table: Table, contract: TableContract, period_key: str, stagings: Stagings) -> Replacement:
-    """Return the replacement that removes rows of one period from `table`. The rows that stay are already written.
+    """Return the replacement that removes rows of one period from `table`. See `without`.
+
+    :param stagings: by digest, which stagings' rows to remove (`staged_at`, microseconds); None for all.
+    """
+    kept = partial(_keep_mask, period_key=period_key, stagings=stagings)
+    return without(table, contract, file_filter(period_key, stagings), kept)
+
+
+def without(
+    table: Table,
+    contract: TableContract,
+    row_filter: BooleanExpression,
+    kept: Kept,
+    *,
+    leaves: Callable[[FileScanTask], bool] = lambda _: False,
+) -> Replacement:
+    """Return the replacement that removes rows from `table`. The rows that stay are already written.
 
     Memory: two row groups, whatever the size of the files. No snapshot refers to what is written until the
     replacement is committed, on the snapshot that `table` has.
 
-    :param stagings: by digest, which stagings' rows to remove (`staged_at`, microseconds); None for all.
+    :param row_filter: all rows to remove match it. The files that it rules out are not read.
+    :param leaves: whether the metadata of a data file shows that all its rows leave. Then it is not read either.
     """
-    row_filter = file_filter(period_key, stagings)
     replacement = Replacement(row_filter)
     writer = DataFileWriter(table, contract)
     try:
         for task in table.scan(row_filter=row_filter).plan_files():
-            kept = total = 0
-            for batch in read_columns(table, task, _PROVENANCE):
-                kept += pc.sum(_keep_mask(batch, period_key, stagings)).as_py() or 0
+            if leaves(task):
+                replacement.removed.append(task.file)
+                replacement.rows += task.file.record_count
+                continue
+            stay = total = 0
+            for batch in read_columns(table, task, PROVENANCE):
+                stay += pc.sum(kept(batch)).as_py() or 0
                 total += batch.num_rows
-            if kept == total:
+            if stay == total:
                 continue
             replacement.removed.append(task.file)
-            replacement.rows += total - kept
-            if kept:
-                _write_kept(table, contract, task, writer, period_key, stagings)
+            replacement.rows += total - stay
+            if stay:
+                for batch in all_rows(table, contract, task):
+                    if (rows := batch.filter(kept(batch))).num_rows:
+                        writer.write(rows, {})
         replacement.added.extend(writer.close())
     except BaseException:
         writer.abort()
@@ -85,20 +110,6 @@ def without_rows(table: Table, contract: TableContract, period_key: str, staging
 def all_rows(table: Table, contract: TableContract, task: FileScanTask) -> Iterator[pa.RecordBatch]:
     """Yield a data file's rows with all columns of the contract."""
     yield from read_columns(table, task, [column.name for column in contract.all_columns])
-
-
-def _write_kept(
-    table: Table,
-    contract: TableContract,
-    task: FileScanTask,
-    writer: DataFileWriter,
-    period_key: str,
-    stagings: Stagings,
-) -> None:
-    for batch in all_rows(table, contract, task):
-        kept = batch.filter(_keep_mask(batch, period_key, stagings))
-        if kept.num_rows:
-            writer.write(kept, {})
 
 
 def _keep_mask(batch: pa.RecordBatch, period_key: str, stagings: Stagings) -> pa.Array:

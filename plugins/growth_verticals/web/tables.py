@@ -74,7 +74,7 @@ def _read(account: Account, source: Source) -> _Held | None:
 def _held_by(table: Table, source: Source) -> _Held:
     held = _Held(metadata=table.metadata_location)
     for change in changes(table):
-        if change.load.period is not None:
+        if change.load.period is not None and change.load.action != "retention":  # that can be of many periods
             held.changes.setdefault(change.load.period, []).append(change)
     rows: dict[str, int] = {}
     staged: dict[str, datetime] = {}

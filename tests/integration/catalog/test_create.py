@@ -15,6 +15,7 @@ from pyiceberg.exceptions import NoSuchTableError
 from growth_verticals.account import Account, Credentials
 from growth_verticals.catalog import rest
 from growth_verticals.catalog.create import ensure_table
+from growth_verticals.catalog.differences import differences
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.table import Column, PartitionField, TableContract
 from growth_verticals.errors import ConfigurationError, ServiceError, TableMismatchError
@@ -126,3 +127,18 @@ def test_the_error_lists_all_differences(catalog: RestCatalog, person: TableCont
         ensure_table(catalog, replace(person, columns=(Column(name="a", type="int"), Column(name="b", type="int"))))
     for name in ("a", "b", "person_id", "state", "amount", "extra"):
         assert f"{name} is" in raised.value.what
+
+
+def test_a_table_of_a_client_is_created_with_the_client_s_key_and_is_otherwise_the_same(
+    account: Account, person: TableContract
+):
+    key = "arn:aws:kms:us-east-1:000000000000:key/5d0f8a2e"
+    with_key = replace(account, client_keys=((person.namespace, key),))
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(lambda _: ensure_table(open_catalog(with_key), person), range(4)))
+    assert len({table.metadata.table_uuid for table in tables}) == 1
+    assert differences(tables[0], person) == []
+    encryption = account.client("s3tables").get_table_encryption(
+        tableBucketARN=account.table_bucket_arn, namespace=person.namespace, name=person.name
+    )["encryptionConfiguration"]
+    assert encryption == {"sseAlgorithm": "aws:kms", "kmsKeyArn": key}

@@ -155,13 +155,19 @@ class TableBucket(_Resource, CloudFormationModel):  # type: ignore[misc]
     @classmethod
     def create(cls, properties: dict[str, Any]) -> str:
         encryption = properties["EncryptionConfiguration"]
-        arn: str = client("s3tables").create_table_bucket(
-            name=properties["TableBucketName"],
-            encryptionConfiguration={
+        storage_class = properties["StorageClassConfiguration"]["StorageClass"]
+        created = {
+            "name": properties["TableBucketName"],
+            "encryptionConfiguration": {
                 "sseAlgorithm": encryption["SSEAlgorithm"],
                 "kmsKeyArn": encryption["KMSKeyArn"],
             },
-        )["arn"]
+        }
+        tags = {tag["Key"]: tag["Value"] for tag in properties["Tags"]}
+        storage = {"storageClassConfiguration": {"storageClass": storage_class}}
+        _validate("CreateTableBucket", **created, **storage, tags=tags)
+        arn: str = client("s3tables").create_table_bucket(**created)["arn"]
+        assert properties["MetricsConfiguration"]["Status"] in ("Enabled", "Disabled")
         removal = properties["UnreferencedFileRemoval"]
         settings = {
             "unreferencedDays": int(removal["UnreferencedDays"]),

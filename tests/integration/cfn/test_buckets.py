@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from growth_verticals.declarations import read_sources
+from local.gateway.iam import Request, decide
 from tests.integration.cfn.deployment import ACCOUNT, REGION, Stack, client, run
-from tests.integration.cfn.policies import Request, decide
 
 PARAMETERS = (
     "--parameters ParameterKey=ProjectName,ParameterValue=analytics ParameterKey=Environment,ParameterValue=dev"
@@ -31,6 +31,99 @@ def landing(account: None) -> Stack:
     return run(
         f"aws cloudformation create-stack --stack-name landing --template-body file://landing-bucket.yaml {PARAMETERS}"
     )
+
+
+@pytest.fixture(scope="module")
+def logs(account: None) -> Stack:
+    return run(f"aws cloudformation create-stack --stack-name logs --template-body file://log-bucket.yaml {PARAMETERS}")
+
+
+@pytest.mark.parametrize(
+    ("stack", "resource"),
+    [("tables", "TableBucket"), ("landing", "LandingBucket"), ("logs", "LogBucket")],
+)
+def test_buckets_are_tagged_for_costs(request: pytest.FixtureRequest, stack: str, resource: str) -> None:
+    properties = request.getfixturevalue(stack).properties(resource)
+    assert properties["Tags"] == [{"Key": "project", "Value": "analytics"}, {"Key": "environment", "Value": "dev"}]
+
+
+def test_the_table_bucket_has_request_metrics_and_a_storage_class(tables: Stack) -> None:
+    properties = tables.properties("TableBucket")
+    assert properties["MetricsConfiguration"] == {"Status": "Enabled"}
+    assert properties["StorageClassConfiguration"] == {"StorageClass": "STANDARD"}
+
+
+def test_the_landing_bucket_has_request_metrics_only_if_somebody_pays_for_them(landing: Stack) -> None:
+    assert "MetricsConfigurations" not in landing.properties("LandingBucket")
+
+
+LOGGING = ("Service", "logging.s3.amazonaws.com")
+
+
+@pytest.mark.parametrize(
+    ("principal", "context", "decision"),
+    [
+        (LOGGING, {"aws:SecureTransport": "true", "aws:SourceAccount": ACCOUNT}, "allowed"),
+        (LOGGING, {"aws:SecureTransport": "true", "aws:SourceAccount": "444455556666"}, "not allowed"),
+        (LOGGING, {"aws:SecureTransport": "true"}, "not allowed"),
+        (LOGGING, {"aws:SecureTransport": "false", "aws:SourceAccount": ACCOUNT}, "denied"),
+        (STRANGER, {"aws:SecureTransport": "true", "aws:SourceAccount": ACCOUNT}, "not allowed"),
+    ],
+)
+def test_only_s3_writes_logs_and_only_those_of_this_account(
+    logs: Stack, principal: tuple[str, str], context: dict[str, str], decision: str
+) -> None:
+    policy = logs.properties("LogBucketPolicy")["PolicyDocument"]
+    bucket = f"arn:aws:s3:::{logs.outputs['LogBucketName']}"
+    for action in ("s3:PutObject", "s3:GetObject"):
+        request = Request(action=action, resource=f"{bucket}/gv-tables/log", principal=principal, context=dict(context))
+        expected = "not allowed" if action == "s3:GetObject" and decision == "allowed" else decision
+        assert decide([policy], request) == expected
+
+
+def test_the_log_bucket_can_take_the_log_of_a_table_bucket(logs: Stack) -> None:
+    assert logs.outputs["LogBucketName"] == f"analytics-dev-logs-{ACCOUNT}"
+    properties = logs.properties("LogBucket")
+    [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert "ObjectLockEnabled" not in properties
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    expiring = [rule for rule in properties["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert [rule["ExpirationInDays"] for rule in expiring] == [400]
+
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/analytics-dev-s3tables-"
+ANYTHING = {"Statement": [{"Effect": "Allow", "Action": "s3tables:*", "Resource": "*"}]}
+
+
+@pytest.mark.parametrize(
+    ("role", "namespace", "decision"),
+    [
+        ("loader", "horace_mann", "allowed"),
+        ("creator", "platinum_dermatology", "allowed"),
+        ("retention", "horace_mann", "allowed"),
+        ("client-horace_mann", "horace_mann", "allowed"),
+        ("reader", "horace_mann", "denied"),
+        ("maintainer", "platinum_dermatology", "denied"),
+        ("reader", "aiq", "allowed"),
+    ],
+)
+def test_nobody_else_reads_a_client_s_rows_whatever_other_policies_allow(
+    tables: Stack, role: str, namespace: str, decision: str
+) -> None:
+    policies = [tables.properties("TableBucketPolicy")["ResourcePolicy"], ANYTHING]
+    request = Request(
+        action="s3tables:GetTableData",
+        resource=f"{TABLES}/table/0b7a",
+        principal=("AWS", ROLE + role),
+        context={
+            "aws:SecureTransport": "true",
+            "s3tables:namespace": namespace,
+            "aws:PrincipalIsAWSService": "false",
+            "aws:PrincipalArn": ROLE + role,
+        },
+    )
+    assert decide(policies, request) == decision
 
 
 def test_the_table_bucket_has_the_namespace_of_every_source(tables: Stack) -> None:
@@ -88,14 +181,14 @@ def test_the_table_bucket_policy_denies_plain_http_and_grants_no_access(
         assert decide([policy], request) == decision
 
 
-def test_deleting_a_stack_deletes_nothing_that_contains_data(tables: Stack, landing: Stack) -> None:
+def test_deleting_a_stack_deletes_nothing_that_contains_data(tables: Stack, landing: Stack, logs: Stack) -> None:
     deleted = {
         name
-        for stack in (tables, landing)
+        for stack in (tables, landing, logs)
         for name, resource in stack.resources.items()
         if not resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
     }
-    assert deleted == {"TableBucketPolicy", "LandingBucketPolicy"}
+    assert deleted == {"TableBucketPolicy", "LandingBucketPolicy", "LogBucketPolicy"}
 
 
 def test_the_landing_bucket_is_versioned_encrypted_and_not_public(landing: Stack) -> None:

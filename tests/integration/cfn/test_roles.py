@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
 
 from growth_verticals.declarations import read_sources
+from local.gateway.iam import Request, decide
 from tests.integration.cfn.deployment import ACCOUNT, REGION, TEMPLATES, client, role, role_names, run
-from tests.integration.cfn.policies import Request, decide
 
 CREATE_ROLES_COMMAND = """
 aws cloudformation create-stack \\
@@ -19,16 +21,16 @@ aws cloudformation create-stack \\
                  ParameterKey=Environment,ParameterValue=dev \\
     --capabilities CAPABILITY_NAMED_IAM
 """
-TEAM = ("reader", "loader", "creator", "maintainer", "admin")
+TEAM = ("reader", "loader", "creator", "maintainer", "retention", "admin")
 BUCKET = f"arn:aws:s3tables:{REGION}:{ACCOUNT}:bucket/analytics-dev-tables"
 LANDING = f"arn:aws:s3:::analytics-dev-landing-{ACCOUNT}"
 WORKER = f"arn:aws:iam::{ACCOUNT}:role/airflow-worker"
 EXTERNAL_ID = "acme-2f7c1d9e5b3a"
 
-BROWSE = {"GetTableBucket", "ListNamespaces", "GetNamespace", "ListTables"}
+BROWSE = {"GetTableBucket", "ListNamespaces", "ListTables"}
 READ = {"GetTable", "GetTableMetadataLocation", "GetTableData"}
-LOAD = READ | {"PutTableData", "UpdateTableMetadataLocation"}
-CREATE = {"CreateNamespace", "CreateTable"}
+LOAD = {"GetTableMetadataLocation", "GetTableData", "PutTableData", "UpdateTableMetadataLocation"}
+CREATE = {"CreateNamespace", "GetNamespace", "CreateTable"}
 MAINTAIN_BUCKET = {"GetTableBucketMaintenanceConfiguration", "PutTableBucketMaintenanceConfiguration"}
 MAINTAIN = MAINTAIN_BUCKET | {
     "GetTable",
@@ -39,13 +41,36 @@ MAINTAIN = MAINTAIN_BUCKET | {
 GRANT_BUCKET = {"GetTableBucketPolicy", "PutTableBucketPolicy"}
 GRANT = GRANT_BUCKET | {"GetTablePolicy", "PutTablePolicy", "DeleteTablePolicy"}
 
+STATUS_BUCKET = {
+    "GetTableBucketEncryption",
+    "GetTableBucketLogging",
+    "GetTableBucketMetricsConfiguration",
+    "GetTableBucketReplication",
+    "GetTableBucketStorageClass",
+}
+STATUS = STATUS_BUCKET | {"GetTableReplicationStatus", "GetTableStorageClass", "ListTagsForResource"}
+SET_BUCKET = {
+    "DeleteTableBucketMetricsConfiguration",
+    "PutTableBucketLogging",
+    "PutTableBucketMetricsConfiguration",
+    "PutTableBucketStorageClass",
+}
+
 ALLOWED_ACTIONS = {
-    "reader": BROWSE | READ,
+    "reader": BROWSE | READ | {"GetNamespace"},
     "loader": BROWSE | LOAD,
     "creator": BROWSE | LOAD | CREATE,
-    "maintainer": BROWSE | MAINTAIN,
-    "admin": BROWSE | LOAD | CREATE | MAINTAIN | GRANT | {"ListTableBuckets"},
-    "break-glass": BROWSE | {"GetTable", "DeleteNamespace", "DeleteTable", "RenameTable"},
+    "maintainer": BROWSE | MAINTAIN | STATUS,
+    "retention": {"GetTableBucket"} | LOAD,
+    "admin": BROWSE
+    | LOAD
+    | CREATE
+    | MAINTAIN
+    | STATUS
+    | SET_BUCKET
+    | GRANT
+    | {"PutTableStorageClass", "TagResource", "ListTableBuckets"},
+    "break-glass": BROWSE | {"GetNamespace", "GetTable", "DeleteNamespace", "DeleteTable", "RenameTable"},
     "vendor-acme": {"GetTableBucket", "GetNamespace", "ListTables"} | READ,
 }
 
@@ -54,9 +79,15 @@ ALLOWED_IN_ANY_NAMESPACE = {
     "reader": {"GetTableBucket", "ListNamespaces"},
     "loader": {"GetTableBucket", "ListNamespaces"},
     "creator": {"GetTableBucket", "ListNamespaces", "CreateNamespace"},
-    "maintainer": {"GetTableBucket", "ListNamespaces", "ListTables"} | MAINTAIN_BUCKET,
-    "admin": {"GetTableBucket", "ListNamespaces", "ListTables", "CreateNamespace", "ListTableBuckets"}
+    "maintainer": {"GetTableBucket", "ListNamespaces", "ListTables", "ListTagsForResource"}
     | MAINTAIN_BUCKET
+    | STATUS_BUCKET,
+    "retention": {"GetTableBucket"},
+    "admin": {"GetTableBucket", "ListNamespaces", "ListTables", "CreateNamespace", "ListTableBuckets"}
+    | {"ListTagsForResource", "TagResource"}
+    | MAINTAIN_BUCKET
+    | STATUS_BUCKET
+    | SET_BUCKET
     | GRANT_BUCKET,
     "break-glass": {"GetTableBucket", "ListNamespaces", "ListTables"},
     "vendor-acme": {"GetTableBucket"},
@@ -100,6 +131,12 @@ def full_name(name: str) -> str:
     return f"other-prod-s3tables-{name}" if name == "break-glass" else f"analytics-dev-s3tables-{name}"
 
 
+@cache
+def policies_of(name: str) -> tuple[Mapping[str, Any], ...]:
+    return role(full_name(name)).policies
+
+
+@cache
 def s3tables_actions() -> dict[str, Any]:
     """Return every action, and whether its resource is a table (or else the bucket).
 
@@ -107,7 +144,8 @@ def s3tables_actions() -> dict[str, Any]:
     """
     model = client("s3tables").meta.service_model
     of_table = {
-        name: "name" in model.operation_model(name).input_shape.members and name != "CreateTable"
+        name: not {"name", "tableArn"}.isdisjoint(model.operation_model(name).input_shape.members)
+        and name != "CreateTable"
         for name in model.operation_names
     }
     return of_table | dict.fromkeys(
@@ -124,7 +162,7 @@ def allowed(
     tls: str = "true",
 ) -> set[str]:
     """Return the s3tables actions that a role is allowed, each checked on the resource that AWS uses for it."""
-    policies, actions = role(full_name(name)).policies, set()
+    policies, actions = policies_of(name), set()
     for action, of_table in s3tables_actions().items():
         context = {"aws:SecureTransport": tls}
         if namespace and (of_table or action in {"CreateTable", "GetNamespace", "DeleteNamespace", "ListTables"}):
@@ -170,17 +208,18 @@ def test_a_role_has_no_access_to_another_bucket_account_or_region(name: str, buc
 
 
 @pytest.mark.parametrize("name", ALLOWED_ACTIONS)
-def test_only_roles_that_load_can_read_rejected_records(name: str) -> None:
+def test_only_roles_that_load_or_remove_rows_can_read_rejected_records(name: str) -> None:
     reads_rejects = "GetTableData" in allowed(name, table="household_rejects")
-    assert reads_rejects is (name in {"loader", "creator", "admin"})
+    assert reads_rejects is (name in {"loader", "creator", "retention", "admin"})
 
 
 @pytest.mark.parametrize(
     ("name", "calls"),
     [
         ("reader", {"config", "loadTable", "HEAD table"}),
-        ("loader", {"config", "loadTable", "HEAD table", "commit"}),
-        ("creator", {"config", "loadTable", "HEAD table", "commit", "createTable"}),
+        ("loader", {"config", "loadTable", "commit"}),
+        ("retention", {"config", "loadTable", "commit"}),
+        ("creator", {"config", "loadTable", "commit", "createTable"}),
         ("maintainer", {"config", "HEAD table"}),
         ("admin", {"config", "loadTable", "HEAD table", "commit", "createTable"}),
         ("break-glass", {"config", "HEAD table", "rename", "drop"}),
@@ -195,7 +234,7 @@ def test_the_catalog_allows_the_calls_that_the_role_is_for(name: str, calls: set
 @pytest.mark.parametrize("name", ["loader", "creator"])
 def test_no_additional_policy_lets_a_loader_delete_grant_or_maintain(name: str) -> None:
     administrator = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    policies = [*role(full_name(name)).policies, administrator]
+    policies = [*policies_of(name), administrator]
     forbidden = {
         action
         for action in s3tables_actions()
@@ -210,7 +249,7 @@ def test_no_additional_policy_lets_a_loader_delete_grant_or_maintain(name: str) 
 
 
 def test_the_admin_can_run_the_doctor_in_its_own_namespace() -> None:
-    required = BROWSE | LOAD | {"CreateNamespace", "CreateTable", "DeleteTable"}
+    required = BROWSE | LOAD | {"GetTable", "CreateNamespace", "CreateTable", "DeleteTable"}
     assert required <= allowed("admin", namespace="gv_doctor", table="probe_1")
     assert "DeleteTable" not in allowed("admin")
     for name in ("reader", "loader", "creator", "maintainer"):
@@ -228,6 +267,13 @@ def test_the_admin_can_run_the_doctor_in_its_own_namespace() -> None:
         ("loader", "s3:PutBucketPolicy", LANDING, "not allowed"),
         ("loader", "s3:PutObject", "arn:aws:s3:::elsewhere/a", "not allowed"),
         ("creator", "s3:PutObject", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz", "allowed"),
+        ("retention", "s3:ListBucketVersions", LANDING, "allowed"),
+        ("retention", "s3:DeleteObjectVersion", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz", "allowed"),
+        ("retention", "s3:DeleteObject", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz", "not allowed"),
+        ("retention", "s3:DeleteObjectVersion", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz.receipt.json", "denied"),
+        ("retention", "s3:DeleteObjectVersion", f"{LANDING}/inbox/ls_corp/leads.csv", "denied"),
+        ("retention", "s3:GetObject", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz", "not allowed"),
+        ("retention", "s3:GetObject", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz.receipt.json", "allowed"),
         ("reader", "s3:GetObject", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz", "not allowed"),
         ("reader", "s3:ListBucket", LANDING, "not allowed"),
         ("maintainer", "s3:GetObject", f"{LANDING}/aiq_b2b/2026Q3/part1.txt.gz", "not allowed"),
@@ -237,8 +283,8 @@ def test_the_admin_can_run_the_doctor_in_its_own_namespace() -> None:
         ("admin", "s3:DeleteObject", f"{LANDING}/gv_doctor/8c1f", "allowed"),
     ],
 )
-def test_only_roles_that_load_can_access_raw_copies(name: str, action: str, resource: str, decision: str) -> None:
-    policies = role(full_name(name)).policies
+def test_only_roles_that_load_can_read_raw_copies(name: str, action: str, resource: str, decision: str) -> None:
+    policies = policies_of(name)
     request = Request(action=action, resource=resource, context={"aws:SecureTransport": "true"})
     assert decide(policies, request) == decision
     plain = Request(action=action, resource=resource, context={"aws:SecureTransport": "false"})
@@ -252,6 +298,7 @@ def test_only_roles_that_load_can_access_raw_copies(name: str, action: str, reso
         ("loader", {"tables", "landing"}),
         ("creator", {"tables", "landing"}),
         ("maintainer", set()),
+        ("retention", {"tables", "landing"}),
         ("admin", {"tables", "landing"}),
         ("vendor-acme", {"tables"}),
     ],
@@ -260,7 +307,7 @@ def test_a_role_can_use_the_keys_of_the_buckets_that_it_reads_or_writes(name: st
     def can(action: str, *key_aliases: str) -> bool:
         key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1d2c"
         request = Request(action=action, resource=key, context={"kms:ResourceAliases": key_aliases})
-        return decide(role(full_name(name)).policies, request) == "allowed"
+        return decide(policies_of(name), request) == "allowed"
 
     for alias in ("tables", "landing"):
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
@@ -320,7 +367,7 @@ def test_a_vendor_reads_only_its_own_namespaces() -> None:
 def test_no_policy_has_a_wildcard_action_or_an_action_that_does_not_exist() -> None:
     existing = {f"s3tables:{action}" for action in s3tables_actions()}
     for name in ALLOWED_ACTIONS:
-        for document in role(full_name(name)).policies:
+        for document in policies_of(name):
             for statement in document["Statement"]:
                 assert not [action for action in statement["Action"] if "*" in action]
                 assert {action for action in statement["Action"] if action.startswith("s3tables:")} <= existing

@@ -288,11 +288,8 @@ def test_policies_are_stored(table, bucket, s3tables) -> None:
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        ("put_table_bucket_metrics_configuration", {}),
-        ("get_table_bucket_metrics_configuration", {}),
         ("put_table_bucket_encryption", {"encryptionConfiguration": {"sseAlgorithm": "AES256"}}),
-        ("put_table_bucket_storage_class", {"storageClassConfiguration": {"storageClass": "STANDARD"}}),
-        ("get_table_bucket_replication", {}),
+        ("delete_table_bucket_replication", {}),
         ("delete_table_bucket", {}),
     ],
 )
@@ -302,10 +299,16 @@ def test_an_operation_that_is_not_implemented_returns_501(bucket, s3tables, oper
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-def test_a_kms_key_is_not_implemented(table, s3tables) -> None:
+def test_a_table_s_key_is_kept_with_the_table(table, s3tables) -> None:
+    assert s3tables.get_table_encryption(**table)["encryptionConfiguration"] == {"sseAlgorithm": "AES256"}
     encryption = {"sseAlgorithm": "aws:kms", "kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/made-up"}
-    with pytest.raises(ClientError, match="KMS"):
-        s3tables.create_table(**table | {"name": "secret"}, format="ICEBERG", encryptionConfiguration=encryption)
+    other = table | {"name": "secret"}
+    s3tables.create_table(**other, format="ICEBERG", encryptionConfiguration=encryption)
+    assert s3tables.get_table_encryption(**other)["encryptionConfiguration"] == encryption
+    with pytest.raises(ClientError, match="needs a kmsKeyArn"):
+        s3tables.create_table(
+            **table | {"name": "third"}, format="ICEBERG", encryptionConfiguration={"sseAlgorithm": "aws:kms"}
+        )
 
 
 def test_an_unknown_operation_returns_404(account, send) -> None:

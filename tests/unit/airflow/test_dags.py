@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parents[3]
 FILES = sorted((REPOSITORY / "dags").glob("*/*.py"))
 SOURCES = read_sources()
 SCHEDULED = [name for name, source in SOURCES.items() if not isinstance(source.cadence, OnDemand)]
-OPERATIONS = ("correct", "delivery_audit", "table_maintenance")
+OPERATIONS = ("correct", "delivery_audit", "retention", "table_maintenance")
 ON_DEMAND = [name for name in SOURCES if name not in SCHEDULED]
 
 

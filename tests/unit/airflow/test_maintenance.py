@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from growth_verticals.account import Account
-from growth_verticals.bucket import inventory
+from growth_verticals.bucket import declared, inventory
 from growth_verticals.bucket import maintenance as library
+from growth_verticals.bucket.declared import BucketDeclaration
 from growth_verticals.bucket.maintenance import BucketMaintenance, Job
 from growth_verticals.declarations import find_source
 from growth_verticals.errors import ConfigurationError, ServiceError
@@ -121,7 +122,10 @@ def test_a_table_that_this_role_cannot_read_is_skipped_only_if_it_has_no_source(
         maintain("ls_corp", "ls_corp.contact")
 
 
-def test_the_table_bucket_gets_the_settings_that_the_dag_declares(service: FakeService) -> None:
-    task = ApplyBucketMaintenance(task_id="bucket", unreferenced_days=4, non_current_days=12)
-    assert task.execute({}) == ["None: changed"]  # type: ignore[arg-type]
+def test_the_table_bucket_gets_the_settings_that_are_declared_for_it(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declaration = BucketDeclaration(unreferenced_days=4, noncurrent_days=12)
+    monkeypatch.setattr(declared, "read_declaration", lambda: declaration)
+    assert ApplyBucketMaintenance(task_id="bucket").execute({}) == ["None: changed"]  # type: ignore[arg-type]
     assert service.applied == [(None, BucketMaintenance(unreferenced_days=4, non_current_days=12))]

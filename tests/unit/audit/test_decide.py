@@ -12,7 +12,7 @@ from growth_verticals.audit.decide import Run, decide, run_id_for, with_missing_
 from growth_verticals.audit.report import AuditedFile, AuditedPeriod, PeriodState
 from growth_verticals.audit.window import first_day_of_runs, periods_in_window
 from growth_verticals.cadence import Cadence, Daily, Monthly, OnDemand, Quarterly
-from growth_verticals.source import Delimited, Inbox, Sftp, Source
+from growth_verticals.source import Delimited, Inbox, Retention, Sftp, Source
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LOADED = AuditedFile(name="people_1.csv", state="loaded", sha256="one", landed_at="2026-11-23T12:00:00+00:00")
@@ -218,6 +218,14 @@ def test_the_window_has_the_newest_open_periods(
     periods = periods_in_window(source(cadence), NOW)
     assert (periods[0].key, len(periods), periods[-1].key) == (first, count, last)
     assert first_day_of_runs(source(cadence), NOW).isoformat() == runs_from
+
+
+def test_a_period_that_is_not_kept_is_not_audited_and_starts_no_run() -> None:
+    kept = replace(source(), retention=Retention(keep_periods=3))
+    assert [each.key for each in periods_in_window(kept, NOW)] == ["2026-11-22", "2026-11-23", "2026-11-24"]
+    later = replace(kept, since="2026-11-24")
+    assert [each.key for each in periods_in_window(later, NOW)] == ["2026-11-24"]
+    assert decide(period("expired", is_ready=True), [], now=NOW).action == "none"
 
 
 def test_the_window_starts_at_since() -> None:

@@ -75,6 +75,14 @@ CASES: dict[str, tuple[Lists, list[FileState]]] = {
     "only rejects": (Lists(vendor=[remote()], receipts=[receipt()], rejected={"one": "n"}), ["rejects only"]),
     "no records": (Lists(vendor=[remote()], receipts=[receipt()], committed={"one": 0}), ["empty"]),
     "committed and taken back": (Lists(vendor=[remote()], receipts=[receipt()], committed={"one": 7}), ["undone"]),
+    "only rejects, which retention has removed": (
+        Lists(vendor=[remote()], receipts=[receipt()], committed={"one": 7}, valid={"one": 0}),
+        ["rejects only"],
+    ),
+    "its landed copy was removed by retention": (
+        Lists(vendor=[remote()], receipts=[receipt(removed_at="2026-12-24")], loaded={"one": "n"}),
+        ["loaded"],
+    ),
     "a correction is loaded": (
         Lists(vendor=[remote(modified=20.0)], receipts=[OLD, NEW], loaded={"new": "n"}, committed={"old": 7, "new": 7}),
         ["replaced", "loaded"],

@@ -46,6 +46,12 @@ def test_landed_copies_and_the_inbox_are_in_the_landing_zone():
     assert account.inbox_prefix("ls_corp") == "s3://landing/raw/inbox/ls_corp"
 
 
+def test_the_keys_of_clients_are_known_by_namespace():
+    one, two = (f"arn:aws:kms:us-west-2:111122223333:key/{number}" for number in (1, 2))
+    account = Account.from_environment(ENVIRONMENT | {"GV_CLIENT_KEYS": f"horace_mann={one}, platinum={two}"})
+    assert [account.client_key(name) for name in ("horace_mann", "platinum", "aiq")] == [one, two, None]
+
+
 @pytest.mark.parametrize("name", ENVIRONMENT)
 def test_an_error_names_the_missing_setting_and_the_next_step(name: str):
     with pytest.raises(ConfigurationError, match=rf"{name} is not set\. Next: "):
@@ -59,6 +65,8 @@ def test_an_error_names_the_missing_setting_and_the_next_step(name: str):
         ("GV_TABLE_BUCKET_ARN", "arn:aws:s3tables:us-west-2:111122223333:bucket/Lake"),
         ("GV_LANDING_URI", "landing"),
         ("GV_LANDING_URI", "s3://"),
+        ("GV_CLIENT_KEYS", "horace_mann"),
+        ("GV_CLIENT_KEYS", "horace_mann=alias/horace-mann"),
     ],
 )
 def test_an_invalid_setting_is_refused(name: str, value: str):

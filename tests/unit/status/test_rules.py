@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from growth_verticals.source import Retention
 from growth_verticals.status.facts import AuditFacts, HeldPeriod, RunFacts
 from growth_verticals.status.rules import delivery_state
 from growth_verticals.status.states import HOLDS_ROWS, NEEDS_A_PERSON, STATES, DeliveryState
@@ -224,6 +225,26 @@ def test_an_active_run_decides(case: Any) -> None:
     check(*case)
 
 
+#: It keeps the newest month that has opened: in December, that is November.
+KEEPS_ONE = {"source": replace(MONTHLY, retention=Retention(keep_periods=1))}
+GONE = "Older than the 1 periods that are kept: retention removes its rows"
+EXPIRED = [
+    ("the newest period is kept", AFTER_DUE, [loaded()], KEEPS_ONE, "loaded", "Loaded 100 rows."),
+    ("an older one was loaded, and its rows were removed", "12-08 12:00", [loaded()], KEEPS_ONE | {"held": None},
+     "expired", f"{GONE}."),
+    ("it was loaded, and its rows are not removed yet", "12-08 12:00", [loaded()], KEEPS_ONE | {"held": held(100)},
+     "expired", f"{GONE}; the table still holds 100 rows."),
+    ("a load was refused because of that", "12-08 12:00", [loaded(), failed("refused", "12-07 10:00", "await")],
+     KEEPS_ONE, "expired", f"{GONE}."),
+    ("the audit found that rows are missing before it knew", "12-08 12:00", [loaded()], KEEPS_ONE | {"audit": audit()},
+     "expired", f"{GONE}."),
+    ("it never had a run", "12-08 12:00", [], KEEPS_ONE, "expired", f"{GONE}."),
+    ("nobody asked for it", "12-08 12:00", [], KEEPS_ONE | {"asked_for": False}, None, ""),
+    ("a run is active", "12-08 12:00", [replace(WAITS, for_files=True)], KEEPS_ONE, "running",
+     "The run looks for the files that a person named."),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("case", ENDED, ids=lambda case: case[0])
 def test_else_the_newest_run_that_has_ended_decides(case: Any) -> None:
     check(*case)
@@ -241,6 +262,11 @@ def test_without_runs_the_table_and_the_calendar_decide(case: Any) -> None:
 
 @pytest.mark.parametrize("case", AUDITED, ids=lambda case: case[0])
 def test_a_difference_that_the_audit_reports_is_unexplained(case: Any) -> None:
+    check(*case)
+
+
+@pytest.mark.parametrize("case", EXPIRED, ids=lambda case: case[0])
+def test_a_period_that_the_source_does_not_keep_is_neither_late_nor_missing(case: Any) -> None:
     check(*case)
 
 
@@ -290,7 +316,7 @@ def test_every_state_is_documented() -> None:
 
 
 def test_every_state_has_a_case() -> None:
-    cases = [*ACTIVE, *ENDED, *CHANGED, *WITHOUT_RUNS, *AUDITED]
+    cases = [*ACTIVE, *ENDED, *CHANGED, *WITHOUT_RUNS, *AUDITED, *EXPIRED]
     assert {case[4] for case in cases} - {None} == STATES.keys()
 
 

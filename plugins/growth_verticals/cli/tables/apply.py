@@ -1,4 +1,4 @@
-"""Apply the declared tables, maintenance settings and grants; a change that loses data must be allowed by name."""
+"""Apply what is declared: settings, tables, tags and grants; a change that loses data must be allowed by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from growth_verticals.cli.output import print_json, print_text
-from growth_verticals.cli.tables.plan import SOURCES_HELP, build_plan, print_plan, step_as_json
+from growth_verticals.cli.tables.plan import SOURCES_HELP, build_plan, changes_of, print_plan, step_as_json
 
 if TYPE_CHECKING:
     import argparse
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             "a change is refused, so nothing was changed. Next: fix the declaration, or permit the change by --allow"
         )
     else:
-        print("applied" if plan else "everything is as declared")
+        print("applied" if changes_of(plan) else "everything is as declared")
     return 1 if refused else 0
 
 

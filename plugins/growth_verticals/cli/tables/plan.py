@@ -1,4 +1,4 @@
-"""Show how the table bucket differs from the declared tables and grants; exit code 2 if it does."""
+"""Show how the table bucket differs from what is declared: settings, tables, tags, grants; exit code 2 if it does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXAMPLE = """examples:
   ./gv tables plan
   ./gv tables plan aiq_household --json"""
 POLICIES = SCHEMAS.parent / "policies"
-SOURCES_HELP = "only these sources (default: all sources and the grants, or the sources of --namespace)"
+SOURCES_HELP = "only these sources (default: the bucket, all sources and the grants, or the sources of --namespace)"
 _EXIT_DIFFERENT = 2
 
 
@@ -36,17 +36,21 @@ def run(arguments: argparse.Namespace) -> int:
     plan = build_plan(arguments)
     if arguments.json:
         print_json({"steps": [step_as_json(step) for step in plan]})
-    elif plan:
-        print_plan(plan)
-        print("Next: ./gv tables apply")
     else:
-        print("everything is as declared")
-    return _EXIT_DIFFERENT if plan else 0
+        print_plan(plan)
+        print("Next: ./gv tables apply" if changes_of(plan) else "everything is as declared")
+    return _EXIT_DIFFERENT if changes_of(plan) else 0
+
+
+def changes_of(plan: Iterable[Step]) -> list[Change]:
+    """Return all changes of a plan, which can have steps with warnings alone."""
+    return [change for step in plan for change in step.changes]
 
 
 def build_plan(arguments: argparse.Namespace) -> list[Step]:
-    """Return the plan for the selected sources; if none is named, also for the declared grants."""
-    from growth_verticals.bucket.plan import check_grants, make_plan, table_checks
+    """Return the plan for the selected sources; if none is named, also for the table bucket and the declared grants."""
+    from growth_verticals.bucket.declared import access_log_bucket, environment_name, read_declaration
+    from growth_verticals.bucket.plan import check_bucket, check_grants, make_plan, table_checks
     from growth_verticals.bucket.policies import declared_grants
     from growth_verticals.catalog.rest import open_catalog
 
@@ -54,9 +58,15 @@ def build_plan(arguments: argparse.Namespace) -> list[Step]:
     declared = [(source, contract_of(source)) for source in selected_sources(arguments)]
     grants = declared_grants(POLICIES, account)
     catalog = open_catalog(account)
-    checks = [check for source, contract in declared for check in table_checks(account, catalog, source, contract)]
+    environment = environment_name()
+    checks = [
+        check
+        for source, contract in declared
+        for check in table_checks(account, catalog, source, contract, environment)
+    ]
     if not arguments.source and arguments.namespace is None:
-        checks.append(partial(check_grants, account, grants))
+        bucket = partial(check_bucket, account, read_declaration(), environment, access_log_bucket())
+        checks = [bucket, *checks, partial(check_grants, account, grants)]
     return make_plan(checks)
 
 
@@ -74,7 +84,7 @@ def selected_sources(arguments: argparse.Namespace) -> list[Source]:
 
 
 def print_plan(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
-    """Print the steps, one line per change: `+` is applied, `!` is refused."""
+    """Print the steps, one line per change: `+` is applied, `!` is refused, `~` warns of what no change removes."""
     for step in plan:
         print_text(step.target, style="bold")
         for change in step.changes:
@@ -82,6 +92,8 @@ def print_plan(plan: Iterable[Step], allowed: Iterable[str] = ()) -> None:
                 print_text(f"  ! {change.description}{_reason(change)}", indent=4, style="red")
             else:
                 print_text(f"  + {change.description}", indent=4, style="green")
+        for warning in step.warnings:
+            print_text(f"  ~ {warning}", indent=4, style="yellow")
 
 
 def step_as_json(step: Step) -> dict[str, object]:
@@ -90,7 +102,7 @@ def step_as_json(step: Step) -> dict[str, object]:
         {"change": change.description, "refused": change.refused or None, "allow": change.allow_flag or None}
         for change in step.changes
     ]
-    return {"target": step.target, "changes": changes}
+    return {"target": step.target, "changes": changes, "warnings": list(step.warnings)}
 
 
 def _reason(change: Change) -> str:

@@ -1,4 +1,4 @@
-"""Show maintenance status: settings, jobs, files below the target size, next expiry; failed jobs first."""
+"""Show status: settings, jobs, files below the target size, next expiry, storage, tags; failed jobs first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.cli.output import ago, print_json, print_table, print_text, until
 from growth_verticals.cli.tables.common import account_of
+from growth_verticals.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.bucket.settings import LiveSettings, MaintenanceType
     from growth_verticals.bucket.status import TableStatus
+    from growth_verticals.bucket.storage import BucketState
 
 EXAMPLE = """Exit code 1 means that a maintenance job has failed.
 
@@ -35,17 +37,32 @@ def run(arguments: argparse.Namespace) -> int:
     from growth_verticals.bucket.inventory import resolve_table, table_names
     from growth_verticals.bucket.settings import UNREFERENCED, read_settings
     from growth_verticals.bucket.status import table_statuses
+    from growth_verticals.bucket.storage import read_bucket
 
     account = account_of(arguments)
     names = [resolve_table(account, name, arguments.namespace) for name in arguments.name]
     bucket = read_settings(account, None)
+    try:
+        state = read_bucket(account)
+    except ConfigurationError:  # a role that must not read all of it still sees the tables
+        state = None
     statuses = table_statuses(account, names or table_names(account, arguments.namespace))
     failed = [status.table for status in statuses if status.failed]
     if arguments.json:
-        print_json({"table_bucket": account.table_bucket_arn, "settings": bucket, "failed": failed, "tables": statuses})
+        print_json(
+            {
+                "table_bucket": account.table_bucket_arn,
+                "settings": bucket,
+                "storage": state,
+                "failed": failed,
+                "tables": statuses,
+            }
+        )
         return 1 if failed else 0
-    values, state = _settings(UNREFERENCED, bucket[UNREFERENCED.name])
-    print_text(f"table bucket {account.table_bucket_arn.rpartition('/')[2]}: unreferenced files: {values} ({state})")
+    values, set_or_default = _settings(UNREFERENCED, bucket[UNREFERENCED.name])
+    name = account.table_bucket_arn.rpartition("/")[2]
+    print_text(f"table bucket {name}: unreferenced files: {values} ({set_or_default})")
+    print_text(f"table bucket {name}: {_bucket_text(state)}")
     print(f"{len(statuses)} table(s), {len(failed)} with a failed job\n")
     if statuses:
         print_table(_HEADER, [row for status in statuses for row in _rows(status)])
@@ -71,6 +88,20 @@ def _rows(status: TableStatus) -> Iterator[tuple[str, ...]]:
             ago(job.ran_at) if job else "-",
             _now(status, maintenance_type),
         )
+    if status.storage is not None:
+        replication = [f"{where}: {what}" for where, what in status.storage.replication.items()]
+        cells = (status.storage.storage_class, "", f"replication {', '.join(replication) or 'none'}", "-")
+        yield ("", "storage", *cells, f"{len(status.storage.tags)} tag(s)")
+
+
+def _bucket_text(state: BucketState | None) -> str:
+    if state is None:
+        return "this role must not read its storage settings"
+    return (
+        f"storage class {state.storage_class}, encryption {state.encryption}, request metrics "
+        f"{'on' if state.request_metrics else 'off'}, access log to {state.log_bucket or 'nowhere'}, replicated to "
+        f"{', '.join(state.replicated_to) or 'nowhere'}, {len(state.tags)} tag(s)"
+    )
 
 
 def _settings(maintenance_type: MaintenanceType, live: LiveSettings) -> tuple[str, str]:

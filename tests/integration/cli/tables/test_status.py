@@ -27,6 +27,8 @@ def test_status_shows_settings_jobs_and_small_files_of_each_table(gv: Gv, census
     assert "unreferenced files: removed after 3 d, deleted 10 d later (default)" in result.out
     assert result.row("compaction") == (f"{census} compaction 64 MB, auto set Not_Yet_Run - 3 of 3 files below 64 MB")
     assert result.row("snapshots").startswith("snapshots keep 1, 120 h default Not_Yet_Run - next expiry in 4 d 23 h")
+    assert result.row("storage", "replication") == "storage STANDARD replication none - 0 tag(s)"
+    assert "storage class STANDARD, encryption AES256, request metrics " in result.out
     assert result.row("unreferenced", "set on") == "unreferenced set on the table bucket Not_Yet_Run -"
 
 
@@ -92,4 +94,4 @@ def test_status_prints_warnings(gv: Gv, census: str, catalog: RestCatalog):
 
 def test_a_namespace_without_tables_is_not_an_error(gv: Gv, namespace: str):
     result = gv("status", "-n", namespace)
-    assert (result.code, result.out.splitlines()[1]) == (0, "0 table(s), 0 with a failed job")
+    assert (result.code, result.out.splitlines()[2]) == (0, "0 table(s), 0 with a failed job")
