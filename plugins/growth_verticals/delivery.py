@@ -85,6 +85,8 @@ class StagedFile:
     :param expected_rows, expected_sums: as in `RemoteFile`. The commit refuses the delivery if the rows are not
         `rows_read`. The check `ControlSum` compares the sums.
     :param uri: `s3://bucket/key` of the landed copy; None if it does not matter.
+    :param piece: which part of the file this is, as `number` and `count`, and what it says about the whole file
+        (`PieceFacts`) as `facts`; None for a whole file.
     """
 
     name: str
@@ -99,11 +101,15 @@ class StagedFile:
     staged_at: int = 0
     expected_rows: int | None = None
     expected_sums: Sequence[tuple[str, str]] = ()
+    piece: Mapping[str, Any] | None = None
 
     def describe(self) -> str:
         """Return the counts as one clause, for the log."""
         if self.status == "already_loaded":
             return f"{self.name} is already loaded"
+        if self.piece is not None:
+            part = f"part {self.piece['number']} of {self.piece['count']}"
+            return f"staged {part} of {self.name}: {self.rows_read} rows read"
         counts = f"{self.rows_read} rows read = {self.rows_valid} valid + {self.rows_rejected} rejected"
         return f"staged {self.name}: {counts}"
 
@@ -140,21 +146,26 @@ class StageUnit:
     Files of equal content are always in the same unit, because only one of them is staged.
 
     :param title: as in `LandUnit`.
-    :param piece: which part of its only file the unit is; None for whole files.
+    :param piece: which part of its first file the unit is (`Piece`); None for whole files. Others have equal content.
+    :param staged_at: the name of the staging that all pieces of a file belong to (`StagedFile`); None for whole files.
     """
 
     title: str
     files: Sequence[LandedFile]
     piece: Mapping[str, Any] | None = None
+    staged_at: int | None = None
 
     @property
     def size(self) -> int:
-        """The bytes of all files together."""
+        """The bytes of all files together, or of the piece's text."""
+        if self.piece is not None:
+            return int(self.piece["end"]) - int(self.piece["start"])
         return sum(file.size for file in self.files)
 
     def to_json(self) -> dict[str, Any]:
         """Return the unit as JSON types."""
-        return {"title": self.title, "files": [to_json(file) for file in self.files], "piece": self.piece}
+        part = {} if self.piece is None else {"piece": self.piece, "staged_at": self.staged_at}
+        return {"title": self.title, "files": [to_json(file) for file in self.files], **part}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> StageUnit:

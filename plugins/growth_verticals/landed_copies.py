@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile
+    from growth_verticals.files.cuts import Piece
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.progress import Progress
     from growth_verticals.reader import Block, ParsedBlock, Reader
@@ -37,16 +38,40 @@ def open_reader_of(
     landed: LandedFile,
     keys: KeyFinder | None = None,
     progress: Progress | None = None,
+    piece: Piece | None = None,
 ) -> Iterator[Reader]:
-    """Yield a reader of a landed copy, and close the copy afterwards. `progress` is told how far it is."""
+    """Yield a reader of a landed copy, or of a piece of it, and close the copy afterwards.
+
+    :param progress: is told how far it is.
+    """
     from growth_verticals.files import open_reader
     from growth_verticals.landing.land import open_landed
 
+    if piece is not None:
+        with _open_piece_of(account, source, period, contract, landed, piece) as piece_reader:
+            yield piece_reader
+        return
     with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
         reader = open_reader(raw, landed.name, source, contract, keys, period)
         if progress is not None:
             reader = WatchedReader(reader, raw, landed.size, progress)
         yield reader
+
+
+@contextmanager
+def _open_piece_of(
+    account: Account, source: Source, period: Period, contract: TableContract, landed: LandedFile, piece: Piece
+) -> Iterator[Reader]:
+    from growth_verticals.files.pieces import open_piece
+    from growth_verticals.landing.cut_indexes import open_windows
+    from growth_verticals.landing.land import open_landed
+
+    with (
+        hide_row_values(source.name, landed.name),
+        closing(open_landed(account, landed)) as raw,
+        closing(open_windows(account, landed)) as windows,
+    ):
+        yield open_piece(raw, source, contract, piece, period, windows)
 
 
 class NamingReader:

@@ -6,7 +6,7 @@ So one file is parsed on all cores (docs/performance.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +41,26 @@ class ParsedBlock:
     rows: pa.RecordBatch
     rejects: pa.RecordBatch
     rows_read: int
+
+
+#: The 1-based line of a file's trailer, and the number of records that it states.
+StatedRows = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PieceFacts:
+    """What one piece of a file says about the whole file. Plain data, and JSON by `asdict`.
+
+    :param stated_rows: from the trailer, which the last piece has; None if it states no number.
+    :param has_objects: JSON lines: whether the piece has a JSON object.
+    :param keys: JSON lines: the contract's column → its key in the file.
+    :param unknown_keys: JSON lines: the name that an unknown key has as a column → the key.
+    """
+
+    stated_rows: StatedRows | None = None
+    has_objects: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    unknown_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 #: For formats without a trailer.

@@ -6,15 +6,17 @@ its own. Units are as few as that allows, and then the largest is as small as po
 
 from __future__ import annotations
 
-from itertools import accumulate
+from dataclasses import asdict
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, TypeVar
 
 from growth_verticals.delivery import LandedFile, LandUnit, RemoteFile, StagedFile, StageUnit
 from growth_verticals.errors import DeliveryRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from growth_verticals.files.cuts import Piece
     from growth_verticals.source import Source
 
 MAX_FILES = 1_000
@@ -36,8 +38,16 @@ def land_units(source: Source, files: Sequence[RemoteFile]) -> list[LandUnit]:
     return units
 
 
-def stage_units(source: Source, landed: Sequence[LandedFile]) -> list[StageUnit]:
+def stage_units(
+    source: Source,
+    landed: Sequence[LandedFile],
+    pieces_of: Callable[[LandedFile], Sequence[Piece]] = lambda _: (),
+    staged_at: int | None = None,
+) -> list[StageUnit]:
     """Return the units to stage, in the order of the files.
+
+    :param pieces_of: returns the pieces of a large file, each of which is a unit; none for a file that is one unit.
+    :param staged_at: the name of the staging of all pieces, in microseconds since 1970.
 
     Only the first of several files with equal content is read. The others come right after it in its unit, and count
     neither as bytes nor as files. Otherwise the content would be staged twice, in two batches, which no commit adopts.
@@ -47,10 +57,26 @@ def stage_units(source: Source, landed: Sequence[LandedFile]) -> list[StageUnit]
         equal.setdefault(file.sha256, []).append(file)
     contents = list(equal.values())
     starts = [0, *accumulate(map(len, contents))]
-    units = []
-    for start, end in split([files[0].size for files in contents], source.unit_bytes):
-        members = tuple(file for files in contents[start:end] for file in files)
-        units.append(StageUnit(title=_title(members, starts[start], len(landed)), files=members))
+    pieces = [pieces_of(files[0]) for files in contents]
+    units: list[StageUnit] = []
+    for is_cut, group in groupby(range(len(contents)), lambda number: bool(pieces[number])):
+        numbers = list(group)
+        if is_cut:
+            units += [
+                StageUnit(
+                    title=piece.describe(),
+                    files=tuple(contents[number] if piece.is_first else contents[number][:1]),
+                    piece=asdict(piece),
+                    staged_at=staged_at,
+                )
+                for number in numbers
+                for piece in pieces[number]
+            ]
+            continue
+        for start, end in split([contents[number][0].size for number in numbers], source.unit_bytes):
+            first = numbers[start]
+            members = tuple(file for number in numbers[start:end] for file in contents[number])
+            units.append(StageUnit(title=_title(members, starts[first], len(landed)), files=members))
     return units
 
 
@@ -95,6 +121,9 @@ def staged_files(
     """Return the files that the units staged. Raises `DeliveryRefusedError` if the results are of other files."""
     expected = [[(file.name, file.sha256) for file in unit.files] for unit in units]
     found = [[(file.name, file.sha256) for file in files] for files in results]
+    for unit, files in zip(units, results, strict=False):
+        if unit.piece is not None and any(file.piece and file.staged_at != unit.staged_at for file in files):
+            found = []  # of an earlier plan
     return _results(source, "stage", expected, found, results)
 
 

@@ -2,7 +2,8 @@
 
 In reading order:
 
-    unpack/         decryption and decompression: layers.py, compression.py, zips.py, pgp.py
+    unpack/         decryption and decompression: layers.py, compression.py, zips.py, pgp.py; for files that are cut:
+                    deflate.py, resume.py, gzip_points.py, zstd_frames.py
     text.py         text encodings to UTF-8
     records.py      record boundaries of delimited text: quotes, escapes, line ends
     blocks.py       splits a text stream into blocks of whole records
@@ -31,6 +32,9 @@ In reading order:
     xlsxrows.py     the rows of a sheet
     xlsx.py         the parts of a workbook
     excel.py        Excel workbooks
+    cuts.py         where a file can be cut into pieces, as data
+    cutting.py      finds the cuts while a file's bytes pass by
+    pieces.py       reads one piece of a file
     export.py       writes rejected records in the vendor's format, to send back
 """
 

@@ -115,7 +115,7 @@ class BlockSplitter:
         """Yield the rest of the stream as blocks. Raises `FileRefusedError` as `first_record` does."""
         while True:
             end, well_formed = last_record_end(self._buffer, self.dialect)
-            if end:
+            if end and not self._starts_too_long():
                 yield self._text_block(self._take(end), well_formed=well_formed)
             elif len(self._buffer) > self._max_record_bytes:
                 yield self._skip_record()
@@ -125,6 +125,16 @@ class BlockSplitter:
         if self._buffer:
             self._check_closed()
             yield self._text_block(self._take(len(self._buffer)) + b"\n")
+
+    @property
+    def unread(self) -> bytes:
+        """The text that was read from the stream, and not returned."""
+        return self._buffer
+
+    def _starts_too_long(self) -> bool:
+        """Whether the first record is too long, although it ends in the buffer."""
+        is_long = len(self._buffer) > self._max_record_bytes
+        return is_long and first_record_end(self._buffer, self.dialect) > self._max_record_bytes
 
     def _fill(self) -> None:
         if not self._more:
@@ -159,7 +169,8 @@ class BlockSplitter:
         Of the bytes skipped so far, only the last one stays in the buffer, or a synthetic opening quote while inside a
         quoted cell.
         """
-        head, first_line, quote = self._buffer[:HEAD_BYTES], self.line, self.dialect.quote or b"\0"
+        stop = first_record_end(self._buffer, self.dialect) or HEAD_BYTES
+        head, first_line, quote = self._buffer[: min(stop, HEAD_BYTES)], self.line, self.dialect.quote or b"\0"
         opened: int | None = None  # the line where the current quoted cell starts
         while (end := first_record_end(self._buffer, self.dialect)) == 0 and self._more:
             if not self._buffer.endswith((quote, b"\r")):  # their meaning depends on the next byte

@@ -8,6 +8,7 @@ Columns that had bad cells in the last block are read as text from the start; if
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -22,14 +23,14 @@ from growth_verticals.errors import DeclarationError, FileRefusedError
 from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter, TextBlock, unclosed_quote_error
 from growth_verticals.files.casts import NUMBER_TYPES, Caster, as_map, declared_formats, nul_faults, number_normalizer
 from growth_verticals.files.headers import EXTRA, describe_expected, headerless_layout, resolve_header
-from growth_verticals.files.lines import EscapedStream, SkippingStream, TrailerCheck, blocks_without_trailer
+from growth_verticals.files.lines import TextPart, TrailerCheck, blocks_without_trailer, text_stream
 from growth_verticals.files.members import CountedMembers
-from growth_verticals.files.records import Dialect, Escapes, UnclosedQuoteError, count_line_ends
+from growth_verticals.files.records import Dialect, UnclosedQuoteError, count_line_ends
 from growth_verticals.files.rejects import Reason, Rejected, split_rejects
 from growth_verticals.files.row_locator import RowLocator
 from growth_verticals.files.text import check_utf8
 from growth_verticals.files.value_checks import may_be_hexadecimal, may_differ_from_text, out_of_range_mask
-from growth_verticals.reader import Block, ParsedBlock
+from growth_verticals.reader import Block, ParsedBlock, PieceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,6 +64,7 @@ class DelimitedReader:
     :param members: name and bytes of each member.
     :param block_bytes: size of a block; by default 2 MiB, and 1 MiB more for every 100 columns.
     :param max_record_bytes: a longer record is rejected (`too_long`) without being held in memory.
+    :param part: the part of the file that `members` has, if that is not the whole file.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class DelimitedReader:
         *,
         block_bytes: int | None = None,
         max_record_bytes: int = MAX_RECORD_BYTES,
+        part: TextPart | None = None,
     ) -> None:
         if not (form.delimiter + (form.quote or "") + (form.escape or "")).isascii():
             raise DeclarationError("delimiter, quote and escape must be ASCII characters", source=source.name)
@@ -84,7 +87,10 @@ class DelimitedReader:
         # Every block has a cost per column, so the blocks of a wide table must have enough rows.
         block_bytes = block_bytes or BLOCK_BYTES + len(contract.columns) // 100 * 2**20
         self._sizes = {"block_bytes": block_bytes, "max_record_bytes": max_record_bytes}
-        self._escapes = Escapes(form) if form.escape else None
+        self._dialect = Dialect.of(form)
+        self._escapes = self._dialect.escapes
+        self._part = part
+        self._trailer: TrailerCheck | None = None
         self._layout = None if form.header else headerless_layout(form.columns, source, contract)
         formats = declared_formats(contract.columns, form)
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
@@ -105,26 +111,34 @@ class DelimitedReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. Raises `FileRefusedError` also for a header that does not fit."""
-        line = 1
-        form, quote = self._form, self._form.quote
-        dialect = Dialect(form.delimiter.encode(), quote.encode() if quote else None, escapes=self._escapes)
+        part = self._part
+        line = part.first_line if part is not None else 1
         members = CountedMembers(self._members, self._source.name)
         for name, stream in members:
-            if self._escapes is None:
-                text = SkippingStream(stream, form, self._source.name, name)
-            else:
-                text = EscapedStream(stream, form, self._source.name, name, self._escapes)
-            splitter = BlockSplitter(
-                text, dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
-            )
-            layout = self._layout or self._read_header(splitter, name)
-            member = _Member(name, layout, splitter.dialect, self._trailer_check(name))
+            layout = self._layout
+            if layout is None and part is not None and not part.is_first:
+                layout = self._read_header(self._split(part.open_head(), name, 1, None), name)
+            splitter = self._split(stream, name, line, part)
+            layout = layout or self._read_header(splitter, name)
+            self._trailer = self._trailer_check(name)
+            member = _Member(name, layout, splitter.dialect, self._trailer)
             for text_block in members.count_text(blocks_without_trailer(splitter, member.trailer)):
                 yield Block((member, text_block), text_block.first_line)
             line = splitter.line
 
+    @property
+    def facts(self) -> PieceFacts:
+        """What a part of a file says about the whole file. Complete after the last block is parsed."""
+        return PieceFacts(stated_rows=self._trailer.stated_rows if self._trailer is not None else None)
+
+    def _split(self, stream: ByteStream, name: str, line: int, part: TextPart | None) -> BlockSplitter:
+        text = text_stream(stream, self._form, self._dialect, self._source.name, name, part)
+        return BlockSplitter(
+            text, self._dialect, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
+        )
+
     def _trailer_check(self, file: str) -> TrailerCheck:
-        return TrailerCheck(self._form, self.stated_sums, source=self._source.name, file=file)
+        return TrailerCheck(self._form, self.stated_sums, source=self._source.name, file=file, part=self._part)
 
     def _read_header(self, splitter: BlockSplitter, name: str) -> Layout:
         """Consume the header line; return the layout that it defines."""
@@ -228,6 +242,8 @@ class DelimitedReader:
             return "skip"
 
         quote = member.dialect.quote
+        if data.startswith(codecs.BOM_UTF8):
+            data = b"\n" + data  # Arrow drops these bytes at the start of its data; here they are a cell's text
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(

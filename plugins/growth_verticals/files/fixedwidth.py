@@ -15,12 +15,12 @@ from growth_verticals.contract.schema import arrow_type
 from growth_verticals.files.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, BlockSplitter
 from growth_verticals.files.casts import Caster, as_map, declared_formats, nul_faults
 from growth_verticals.files.headers import EXTRA, declared_layout, describe_expected
-from growth_verticals.files.lines import SkippingStream, TrailerCheck, blocks_without_trailer
+from growth_verticals.files.lines import TextPart, TrailerCheck, blocks_without_trailer, text_stream
 from growth_verticals.files.members import CountedMembers
-from growth_verticals.files.records import Dialect
+from growth_verticals.files.records import LINES
 from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import check_utf8
-from growth_verticals.reader import Block, ParsedBlock
+from growth_verticals.reader import Block, ParsedBlock, PieceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from growth_verticals.contract.table import TableContract
     from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import FixedWidth, Source
-
-_DIALECT = Dialect(b"", None)
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class FixedWidthReader:
         *,
         block_bytes: int = BLOCK_BYTES,
         max_record_bytes: int = MAX_RECORD_BYTES,
+        part: TextPart | None = None,
     ) -> None:
         self._members = members
         self._source = source
@@ -68,17 +67,27 @@ class FixedWidthReader:
         self._casters = {each.name: Caster(each, form, formats.get(each.name)) for each in contract.columns}
         self._expected = describe_expected(contract, formats)
         self.stated_sums: dict[str, Decimal] = {}
+        self._part = part
+        self._trailer: TrailerCheck | None = None
+
+    @property
+    def facts(self) -> PieceFacts:
+        """What a part of a file says about the whole file. Complete after the last block is parsed."""
+        return PieceFacts(stated_rows=self._trailer.stated_rows if self._trailer is not None else None)
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`."""
-        line = 1
+        part = self._part
+        line = part.first_line if part is not None else 1
         members = CountedMembers(self._members, self._source.name)
         for name, stream in members:
-            text = SkippingStream(stream, self._form, self._source.name, name)
+            text = text_stream(stream, self._form, LINES, self._source.name, name, part)
             splitter = BlockSplitter(
-                text, _DIALECT, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
+                text, LINES, source=self._source.name, file=name, first_line=line + text.skipped, **self._sizes
             )
-            trailer = TrailerCheck(self._form, self.stated_sums, source=self._source.name, file=name)
+            self._trailer = trailer = TrailerCheck(
+                self._form, self.stated_sums, source=self._source.name, file=name, part=part
+            )
             for text_block in members.count_text(blocks_without_trailer(splitter, trailer)):
                 yield Block((_Member(name, trailer), text_block), text_block.first_line)
             line = splitter.line

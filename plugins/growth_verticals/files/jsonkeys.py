@@ -12,9 +12,10 @@ from growth_verticals.files.headers import ColumnMapping, resolve_header
 from growth_verticals.files.jsonpaths import JsonObject
 from growth_verticals.files.jsonvalues import NumberLiteral
 from growth_verticals.files.value_checks import out_of_range_mask
+from growth_verticals.reader import PieceFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from growth_verticals.contract.table import TableContract
     from growth_verticals.source import Source
@@ -30,9 +31,12 @@ class KeyCheck:
 
     A column is missing if no record of the file has its key. The last call of `add` or `finish` checks, and raises what
     `resolve_header` raises. A file without an object has no keys to check.
+
+    :param is_whole_file: False for a part of a file: its keys are not checked, and are in `facts`.
     """
 
-    def __init__(self, source: Source, contract: TableContract, file: str) -> None:
+    def __init__(self, source: Source, contract: TableContract, file: str, *, is_whole_file: bool = True) -> None:
+        self._is_whole_file = is_whole_file
         self._source = source
         self._contract = contract
         self._file = file
@@ -75,12 +79,30 @@ class KeyCheck:
             self._is_complete = True
             self._check()
 
+    @property
+    def facts(self) -> PieceFacts:
+        """The keys that were seen."""
+        return PieceFacts(has_objects=self._has_objects, keys=dict(self._seen), unknown_keys=dict(self._unknown))
+
     def _check(self) -> None:
-        if self._is_complete and self._has_objects and not self._unparsed:
-            header = (*self._seen.values(), *self._unknown.values())
-            # Writers leave out keys without a value. Without an unknown key, it is not a file of another source.
-            source = self._source if self._unknown else replace(self._source, min_known_columns=0)
-            resolve_header(header, source, self._contract, self._file, line=None)
+        if self._is_whole_file and self._is_complete and not self._unparsed:
+            check_keys([self.facts], self._source, self._contract, self._file)
+
+
+def check_keys(parts: Sequence[PieceFacts], source: Source, contract: TableContract, file: str) -> None:
+    """Check the keys of all parts of a file like a header: raise what `resolve_header` raises."""
+    if not any(part.has_objects for part in parts):
+        return
+    seen: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    for part in parts:
+        seen = {**part.keys, **seen}
+        for name, key in part.unknown_keys.items():
+            if len(unknown) < _MAX_NAMED_KEYS:
+                unknown.setdefault(name, key)
+    # Writers leave out keys without a value. Without an unknown key, it is not a file of another source.
+    source = source if unknown else replace(source, min_known_columns=0)
+    resolve_header((*seen.values(), *unknown.values()), source, contract, file, line=None)
 
 
 class UnknownKeys:

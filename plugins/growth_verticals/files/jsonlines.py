@@ -23,20 +23,20 @@ from growth_verticals.files.jsonkeys import KeyCheck, UnknownKeys, is_finite
 from growth_verticals.files.jsonpaths import NestedColumns
 from growth_verticals.files.jsonvalues import MAX_DEPTH, as_text, parse_object
 from growth_verticals.files.members import CountedMembers
-from growth_verticals.files.records import Dialect
+from growth_verticals.files.records import LINES
 from growth_verticals.files.rejects import Faults, Reason, Rejected, split_rejects
 from growth_verticals.files.text import Utf8Stream, check_utf8
 from growth_verticals.files.value_checks import may_differ_from_text, out_of_range_mask
-from growth_verticals.reader import NO_SUMS, Block, ParsedBlock
+from growth_verticals.reader import NO_SUMS, Block, ParsedBlock, PieceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from growth_verticals.contract.table import TableContract
+    from growth_verticals.files.lines import TextPart
     from growth_verticals.files.unpack.compression import ByteStream
     from growth_verticals.source import JsonLines, Source
 
-_DIALECT = Dialect(b"", None)
 _SUBBLOCKS = 16
 #: Most values in the columns of a block. A record can be as short as `{}`, and still has a value in every column.
 _MAX_VALUES = 2**22
@@ -66,6 +66,7 @@ class JsonLinesReader:
         *,
         block_bytes: int = BLOCK_BYTES,
         max_record_bytes: int = MAX_RECORD_BYTES,
+        part: TextPart | None = None,
     ) -> None:
         self._members = members
         self._source = source
@@ -89,17 +90,25 @@ class JsonLinesReader:
         #: Columns of other types that had JSON strings in the last block. Any thread can replace this set.
         self._string_columns: frozenset[str] = frozenset()
         self._unknown_keys = UnknownKeys()
+        self._part = part
+        self._member: _Member | None = None
+
+    @property
+    def facts(self) -> PieceFacts:
+        """What a part of a file says about the whole file. Complete after the last block is parsed."""
+        return self._member.keys.facts if self._member is not None else PieceFacts()
 
     def blocks(self) -> Iterator[Block]:
         """Yield blocks; see `Reader.blocks`. At the end of a file, this or `parse` refuses keys that do not fit."""
-        line = 1
+        part = self._part
+        line = part.first_line if part is not None else 1
         members = CountedMembers(self._members, self._source.name)
         for name, stream in members:
-            member = _Member(name, KeyCheck(self._source, self._contract, name))
-            text = Utf8Stream(stream, "utf-8", self._source.name, name)
-            splitter = BlockSplitter(
-                text, _DIALECT, source=self._source.name, file=name, first_line=line, **self._sizes
-            )
+            member = _Member(name, KeyCheck(self._source, self._contract, name, is_whole_file=part is None))
+            self._member = member
+            continues = part is not None and not part.is_first
+            text = Utf8Stream(stream, "utf-8", self._source.name, name, continues=continues)
+            splitter = BlockSplitter(text, LINES, source=self._source.name, file=name, first_line=line, **self._sizes)
             for whole in members.count_text(splitter.text_blocks()):
                 for text_block in split_block(whole, 1 + whole.lines * len(self._contract.columns) // _MAX_VALUES):
                     member.keys.expect(text_block.first_line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -11,19 +12,38 @@ from growth_verticals.errors import DeliveryRefusedError, FileRefusedError
 from growth_verticals.files.blocks import TextBlock
 from growth_verticals.files.records import NONCHARACTERS, count_line_ends
 from growth_verticals.files.text import Utf8Stream
-from growth_verticals.formats import Excel, trailer_sums
+from growth_verticals.formats import Delimited, Excel, trailer_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from growth_verticals.files.blocks import BlockSplitter
-    from growth_verticals.files.records import Escapes
+    from growth_verticals.files.records import Dialect, Escapes
     from growth_verticals.files.unpack.compression import ByteStream
-    from growth_verticals.formats import Delimited, TextFormat
+    from growth_verticals.formats import Encoding, TextFormat
+    from growth_verticals.reader import StatedRows
 
 #: Sums of up to 40 digits before and 40 after the point, of any number of members.
 _EXACT = Context(prec=100)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextPart:
+    """Which part of a text file a reader reads, if that is not the whole file.
+
+    :param first_line: 1-based line at which the part starts.
+    :param encoding: of the text, with its byte order.
+    :param is_first: whether it has the lines to skip and the header.
+    :param is_last: whether it has the trailer.
+    :param open_head: opens the file's content from its start. Call it before the part is read: they share a stream.
+    """
+
+    first_line: int
+    encoding: Encoding
+    is_first: bool
+    is_last: bool
+    open_head: Callable[[], ByteStream]
 
 
 class SkippingStream(Utf8Stream):
@@ -32,8 +52,10 @@ class SkippingStream(Utf8Stream):
     `skipped` is their number. Only line ends separate them: a quote in them is plain text.
     """
 
-    def __init__(self, stream: ByteStream, form: TextFormat, source: str, file: str) -> None:
-        super().__init__(stream, form.encoding, source, file)
+    def __init__(
+        self, stream: ByteStream, form: TextFormat, source: str, file: str, *, continues: bool = False
+    ) -> None:
+        super().__init__(stream, form.encoding, source, file, continues=continues)
         self.skipped = form.skip_lines
         self._to_skip = form.skip_lines
         self._unfinished_line = b""
@@ -65,8 +87,17 @@ class SkippingStream(Utf8Stream):
 class EscapedStream(SkippingStream):
     """A text stream in which `Escapes` has hidden the escaped characters."""
 
-    def __init__(self, stream: ByteStream, form: Delimited, source: str, file: str, escapes: Escapes) -> None:
-        super().__init__(stream, form, source, file)
+    def __init__(
+        self,
+        stream: ByteStream,
+        form: Delimited,
+        source: str,
+        file: str,
+        escapes: Escapes,
+        *,
+        continues: bool = False,
+    ) -> None:
+        super().__init__(stream, form, source, file, continues=continues)
         self._escapes = escapes
         self._pending_escape = self._last_bytes = b""
 
@@ -95,6 +126,22 @@ class EscapedStream(SkippingStream):
         """Return what `read` would have returned up to the byte that does not decode."""
         return self._pending_escape + super().decoded_before(error)
 
+    def offset_before(self, text: bytes) -> int:
+        """Return the offset in the stream at which `text` starts, which is the end of all text that was read."""
+        return super().offset_before(self._escapes.as_written(text) + self._pending_escape)
+
+
+def text_stream(
+    stream: ByteStream, form: TextFormat, dialect: Dialect, source: str, file: str, part: TextPart | None = None
+) -> SkippingStream:
+    """Return the text of a file, or of a part of it, without the lines to skip."""
+    continues = part is not None and not part.is_first
+    if part is not None and continues:
+        form = replace(form, skip_lines=0, encoding=part.encoding)
+    if dialect.escapes is not None and isinstance(form, Delimited):
+        return EscapedStream(stream, form, source, file, dialect.escapes, continues=continues)
+    return SkippingStream(stream, form, source, file, continues=continues)
+
 
 class TrailerCheck:
     """Compares the count in a file's trailer with the records parsed, block by block, in any order and any thread.
@@ -102,9 +149,18 @@ class TrailerCheck:
     The last call of `add` or `finish` compares, and raises `DeliveryRefusedError` if the counts differ.
 
     :param sums: column → sum, to which the sums in the trailer are added.
+    :param part: the part of the file that is read. The count is then not compared, and is in `stated_rows`.
     """
 
-    def __init__(self, form: TextFormat | Excel, sums: dict[str, Decimal], *, source: str, file: str) -> None:
+    def __init__(
+        self,
+        form: TextFormat | Excel,
+        sums: dict[str, Decimal],
+        *,
+        source: str,
+        file: str,
+        part: TextPart | None = None,
+    ) -> None:
         self._decimal = "." if isinstance(form, Excel) else form.decimal
         self._columns = () if form.trailer is None else trailer_sums(form.trailer)
         self.pattern = None if form.trailer is None else _trailer_pattern(form.trailer, self._columns, self._decimal)
@@ -115,6 +171,9 @@ class TrailerCheck:
         self._unparsed: set[int] = set()
         self._records = 0
         self._trailer: tuple[int, int | None] | None = None
+        if part is not None and not part.is_last:
+            self.pattern = None
+        self._compares = part is None
 
     def expect(self, first_line: int) -> None:
         """Register a block that will be parsed, by its first line."""
@@ -155,21 +214,30 @@ class TrailerCheck:
             self._trailer = line, int(found["rows"]) if "rows" in found.groupdict() else None
             self._compare()
 
+    @property
+    def stated_rows(self) -> StatedRows | None:
+        """The line of the trailer and its count, after `finish`; None if it states none."""
+        line, count = self._trailer or (0, None)
+        return None if count is None else (line, count)
+
     def _compare(self) -> None:
-        if self._trailer is None or self._unparsed:
-            return
-        line, count = self._trailer
-        if count is not None and count != self._records:
-            source, file = self._source_and_file
-            raise DeliveryRefusedError(
-                "the count in the trailer is not the number of records read",
-                source=source,
-                file=file,
-                line=line,
-                expected=f"{count:,} records",
-                found=f"{self._records:,}",
-                next_step="compare the size with the vendor's, and ask for the file again",
-            )
+        if self._compares and not self._unparsed and (stated := self.stated_rows) is not None:
+            check_stated_rows(stated, self._records, *self._source_and_file)
+
+
+def check_stated_rows(stated: StatedRows, records: int, source: str, file: str) -> None:
+    """Raise `DeliveryRefusedError` if a trailer's count is not the number of a file's records."""
+    line, count = stated
+    if count != records:
+        raise DeliveryRefusedError(
+            "the count in the trailer is not the number of records read",
+            source=source,
+            file=file,
+            line=line,
+            expected=f"{count:,} records",
+            found=f"{records:,}",
+            next_step="compare the size with the vendor's, and ask for the file again",
+        )
 
 
 def blocks_without_trailer(splitter: BlockSplitter, trailer: TrailerCheck) -> Iterator[TextBlock]:

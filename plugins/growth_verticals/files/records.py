@@ -78,9 +78,19 @@ class Dialect(NamedTuple):
     quote: bytes | None
     escapes: Escapes | None = None
 
+    @classmethod
+    def of(cls, form: Delimited) -> Dialect:
+        """Return the dialect of delimited text."""
+        quote = form.quote.encode() if form.quote else None
+        return cls(form.delimiter.encode(), quote, Escapes(form) if form.escape else None)
+
     def as_written(self, data: bytes) -> str:
         """Return bytes of a block as the text in the file, without a character that is cut at an end."""
         return (self.escapes.as_written(data) if self.escapes else data).decode(errors="ignore")
+
+
+#: Every line is a record.
+LINES = Dialect(b"", None)
 
 
 class Records(NamedTuple):

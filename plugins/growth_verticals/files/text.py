@@ -25,13 +25,18 @@ class Utf8Stream:
 
     Other encodings are converted here, read by read. UTF-8 passes through unchecked: `check_utf8` validates it in
     `parse`, where several threads share the work.
+
+    :param continues: whether the stream starts in the middle of a file, where no byte-order mark is.
     """
 
-    def __init__(self, stream: ByteStream, encoding: str, source: str, file: str) -> None:
+    def __init__(self, stream: ByteStream, encoding: str, source: str, file: str, *, continues: bool = False) -> None:
         self._stream = stream
         self._encoding = encoding
         self._file_and_source = file, source
-        self._start = True
+        self._start = not continues
+        self._bytes_read = 0
+        #: The encoding with its byte order, once the first bytes are read.
+        self.encoding = encoding
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
 
     def read(self, size: int) -> bytes:
@@ -45,16 +50,25 @@ class Utf8Stream:
             size -= len(data)
             chunks.append(data)
         data = b"".join(chunks)
+        self._bytes_read += len(data)
         if self._start and (found := sniff_content(data[:64])) is not None:
             raise unexpected_content_error(*self._file_and_source, "text", found)
         if self._start and data and self._encoding == "utf-16" and not data.startswith(_UTF16_BOMS):
             raise self._no_bom_error(data)
+        if self._start and data and self._encoding == "utf-16":
+            self.encoding = "utf-16-le" if data.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
         if self._decoder is not None:
             data = self._decoder.decode(data, final=size > 0).encode()
         if self._start and data:
             self._start = False
             data = data.removeprefix(codecs.BOM_UTF8)
         return data
+
+    def offset_before(self, text: bytes) -> int:
+        """Return the offset in the stream at which `text` starts, which is the end of all text that was read."""
+        undecoded = len(self._decoder.getstate()[0]) if self._decoder is not None else 0
+        size = len(text) if self._decoder is None else len(text.decode().encode(self.encoding))
+        return self._bytes_read - undecoded - size
 
     def _no_bom_error(self, head: bytes) -> FileRefusedError:
         file, source = self._file_and_source

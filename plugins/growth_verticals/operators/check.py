@@ -78,7 +78,9 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
         from growth_verticals.quality.report import require_approved
 
         request, account = load_request(context, self.source), account_from_connection()
-        staged = staged_in(self.source, self.units, self.staged)
+        staged = steps.join_pieces(
+            account, self.source, request.period, staged_in(self.source, self.units, self.staged)
+        )
         is_whole = not request.files
         restatement = steps.find_restated(account, self.source, request.period, staged, is_whole=is_whole)
         leaving = {file.sha256 for file in restatement.leaves} if restatement else ()

@@ -109,9 +109,12 @@ class CommitDelivery(ReportsLineage, SourceOperator):
         request = load_request(context, self.source)
         report = CheckReport.from_json(self.check["report"])
         answer = Answer(**self.check["answer"]) if self.check["answer"] else None
-        staged = staged_in(self.source, self.units, self.staged)
+        account = account_from_connection()
+        staged = steps.join_pieces(
+            account, self.source, request.period, staged_in(self.source, self.units, self.staged)
+        )
         result = steps.commit(
-            account_from_connection(),
+            account,
             self.source,
             request.period,
             staged,

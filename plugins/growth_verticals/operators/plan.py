@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from growth_verticals import steps
 from growth_verticals.delivery import LandedFile, LandUnit, StagedFile, StageUnit
+from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.operators.source import SourceOperator
 from growth_verticals.units import landed_files, stage_units, staged_files
 
@@ -40,7 +43,13 @@ class PlanStaging(SourceOperator):
         """Return the `StageUnit`s. Raises `DeliveryRefusedError` if other files were landed than the units name."""
         units = [LandUnit.from_json(unit) for unit in self.units]
         results = [[LandedFile(**file) for file in files] for files in self.landed]
-        planned = stage_units(self.source, landed_files(self.source, units, results))
+        account = account_from_connection()
+        planned = stage_units(
+            self.source,
+            landed_files(self.source, units, results),
+            lambda file: steps.pieces_of(account, self.source, file),
+            time.time_ns() // 1000,
+        )
         for unit in planned:
             self.log.info("%s, %s bytes", unit.title, f"{unit.size:,}")
         return [unit.to_json() for unit in planned]

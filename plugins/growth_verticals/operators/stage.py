@@ -99,7 +99,10 @@ class StageFiles(SourceOperator, HITLOperator):  # type: ignore[misc] # the prov
         period = load_request(context, self.source).period
         account, keys = account_from_connection(), key_finder_for(self.source.name)
         with say_what_to_clear():
-            staged = steps.stage(account, self.source, period, StageUnit.from_json(self.unit).files, keys)
+            unit = StageUnit.from_json(self.unit)
+            staged = steps.stage(
+                account, self.source, period, unit.files, keys, piece=unit.piece, staged_at=unit.staged_at
+            )
         return [asdict(file) for file in staged]
 
 

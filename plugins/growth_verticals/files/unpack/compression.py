@@ -174,6 +174,19 @@ class CountingStream(io.RawIOBase):
         return len(data)
 
 
+class PeekedStream:
+    """A stream whose first bytes were read already, and are returned first."""
+
+    def __init__(self, head: bytes, rest: ByteStream) -> None:
+        self._head, self._rest = head, rest
+
+    def read(self, size: int, /) -> bytes:
+        if self._head:
+            data, self._head = self._head[:size], self._head[size:]
+            return data
+        return self._rest.read(size)
+
+
 class DecompressedStream:
     """The decompressed bytes of a stream, all of its members, with checksums and the end verified.
 

@@ -11,6 +11,7 @@ from growth_verticals.errors import FileRefusedError
 from growth_verticals.files.unpack.compression import (
     CONTENT_BY_SUFFIX,
     DecompressedStream,
+    PeekedStream,
     as_seekable,
     empty_file_error,
     sniff_content,
@@ -95,19 +96,6 @@ def _unpack(
             yield from _unpack(contents, f"{name}!{member}", member, form, source, layers)
 
 
-class _PeekedStream:
-    """A stream whose first bytes were read already, and are returned first."""
-
-    def __init__(self, head: bytes, rest: ByteStream) -> None:
-        self._head, self._rest = head, rest
-
-    def read(self, size: int, /) -> bytes:
-        if self._head:
-            data, self._head = self._head[:size], self._head[size:]
-            return data
-        return self._rest.read(size)
-
-
 def _peek(stream: ByteStream) -> tuple[bytes, ByteStream]:
     """Return the first bytes of a stream, and a stream that still starts with them."""
     if hasattr(stream, "seek"):
@@ -117,4 +105,4 @@ def _peek(stream: ByteStream) -> tuple[bytes, ByteStream]:
     head = b""
     while len(head) < _HEAD_BYTES and (data := stream.read(_HEAD_BYTES - len(head))):
         head += data
-    return head, _PeekedStream(head, stream)
+    return head, PeekedStream(head, stream)
