@@ -57,8 +57,9 @@ def files_of_run(detail: RunDetail) -> list[FileOfRun]:
     files = []
     for index, unit in enumerate(detail.value("await") or ()):
         listed = _files(unit)
-        copies = _files(landed.get(index)) or [{}] * len(listed)
-        for file, copy in zip(listed, copies, strict=False):
+        copies = {file.get("name"): file for file in _files(landed.get(index))}
+        for file in listed:
+            copy = copies.get(file.get("name"), {})
             row = staged.get(_key(copy)) or _StagedRow()
             result = committed.get(copy.get("sha256")) or {}
             counts: dict[str, Any] = {name: row.counts.get(name) for name in ("rows_read", "rows_rejected")}

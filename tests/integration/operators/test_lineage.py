@@ -70,9 +70,9 @@ class Run:
                 ),
             )
 
-    def load(self, file: RemoteFile) -> None:
-        """Load one file, step by step."""
-        unit = LandUnit(title=NAME, files=(file,)).to_json()
+    def load(self, *files: RemoteFile) -> None:
+        """Load files as one unit, step by step."""
+        unit = LandUnit(title=NAME, files=files).to_json()
         landed = self.execute(LandFiles(task_id="land", source=self.source, unit=unit))
         units = self.execute(PlanStaging(task_id="plan", source=self.source, units=[unit], landed=[landed]))
         staged = [self.execute(StageFiles(task_id="stage", source=self.source, unit=each)) for each in units]
@@ -139,6 +139,25 @@ def test_the_events_lead_from_the_vendor_s_file_to_the_table(acme: Acme, run: Ru
     assert snapshot is not None
     assert table["facets"]["version"]["datasetVersion"] == str(snapshot.snapshot_id)
     assert "secret" not in run.events.read_text()
+
+
+def test_the_event_of_a_unit_has_each_of_its_files(acme: Acme, run: Run, delivered: RemoteFile) -> None:
+    files = [delivered]
+    for number in range(2):
+        path = sftp.root_folder(acme.settings, "aiq") / "outgoing" / f"more-{number}.csv"
+        path.write_text(f"person_id,born,visits,note\nM{number},1970-01-01,1,secret\n")
+        uri, modified = f"sftp://sftp_aiq/outgoing/{path.name}", int(path.stat().st_mtime)
+        files.append(RemoteFile(name=path.name, uri=uri, size=path.stat().st_size, modified=modified))
+    run.load(*files)
+    names = [file.name for file in files]
+    for task, side in (("land", "inputs"), ("land", "outputs"), ("commit", "inputs")):
+        assert [name.rpartition("/")[2] for _, name in datasets(run.event(task), side)] == names
+    assert [each["inputFacets"]["inputStatistics"]["size"] for each in run.event("land")["inputs"]] == [
+        file.size for file in files
+    ]
+    assert [each["inputFacets"]["inputStatistics"]["rowCount"] for each in run.event("commit")["inputs"]] == [
+        GOOD + BAD, 1, 1,
+    ]  # fmt: skip
 
 
 def test_a_load_that_changes_nothing_has_no_inputs_and_outputs(run: Run, delivered: RemoteFile) -> None:
