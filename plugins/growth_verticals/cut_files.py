@@ -15,7 +15,7 @@ from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
-from growth_verticals.files.cuts import CutIndex, Piece, can_be_cut, compression_of, spacing_for
+from growth_verticals.files.cuts import CutIndex, Piece, can_be_cut, compression_of, dialect_of, spacing_for
 from growth_verticals.files.cutting import CutFinder
 from growth_verticals.files.pieces import check_pieces
 from growth_verticals.landing.cut_indexes import read_cut_index, write_cut_index
@@ -79,10 +79,11 @@ def _store_cuts(account: Account, source: Source, finder: CutFinder, landed: Lan
     write_cut_index(account, landed, index.to_json(), index.windows)
 
 
-def pieces_of(account: Account, source: Source, landed: LandedFile) -> tuple[Piece, ...]:
+def pieces_of(account: Account, source: Source, period: Period, landed: LandedFile) -> tuple[Piece, ...]:
     """Return the pieces of a landed file, each of about `unit_gb` of text, at most `MAX_UNITS`; none for one unit.
 
-    An index that is missing, damaged or of another file makes the file one unit, which is always right.
+    A file whose index is missing, damaged, of another file, or of another declaration of the format is one unit, which
+    is always right.
     """
     if not is_worth_cutting(source, landed) or (stored := read_cut_index(account, landed)) is None:
         return ()
@@ -90,6 +91,9 @@ def pieces_of(account: Account, source: Source, landed: LandedFile) -> tuple[Pie
         index = CutIndex.from_json(stored, sha256=landed.sha256, etag=landed.etag, size=landed.size)
     except GrowthVerticalsError as error:
         logger.warning("%s: %s is one unit: %s", source.name, landed.name, error)
+        return ()
+    if index.dialect != dialect_of(source.in_period(period).format):
+        logger.info("%s: %s is one unit: it was cut under another declaration of its format", source.name, landed.name)
         return ()
     pieces = index.pieces(max(source.unit_bytes, -(-index.content_size // MAX_UNITS)))
     return pieces if len(pieces) > 1 else ()

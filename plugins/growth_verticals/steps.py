@@ -62,14 +62,14 @@ def land(account: Account, origin: Origin, source: Source, period: Period, file:
     from growth_verticals.landing.land import land_file
 
     source.require_kept(period, datetime.now(UTC))
-    if not _may_be_cut(source, file):
+    if not may_be_cut(source, file):
         return land_file(account, origin, source.name, period, file)
     from growth_verticals.cut_files import land_and_cut
 
     return land_and_cut(account, origin, source, period, file)
 
 
-def _may_be_cut(source: Source, file: RemoteFile | LandedFile) -> bool:
+def may_be_cut(source: Source, file: RemoteFile | LandedFile) -> bool:
     """Whether a file can have more text than a unit, so that it is worth a closer look, with heavier imports."""
     return file.size * _MAX_RATIO > source.unit_bytes
 
@@ -159,13 +159,13 @@ def stage(
     return staged
 
 
-def pieces_of(account: Account, source: Source, landed: LandedFile) -> Sequence[Piece]:
+def pieces_of(account: Account, source: Source, period: Period, landed: LandedFile) -> Sequence[Piece]:
     """Return the pieces in which a large landed file is staged; none for a file that is one unit."""
-    if not _may_be_cut(source, landed):
+    if not may_be_cut(source, landed):
         return ()
     from growth_verticals.cut_files import pieces_of
 
-    return pieces_of(account, source, landed)
+    return pieces_of(account, source, period, landed)
 
 
 def join_pieces(account: Account, source: Source, period: Period, staged: Sequence[StagedFile]) -> list[StagedFile]:

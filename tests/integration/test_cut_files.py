@@ -73,7 +73,9 @@ def land(source: Source, path: Path, key: str = "2026-11-20") -> LandedFile:
 def plan(source: Source, landed: LandedFile, staged_at: int) -> list[StageUnit]:
     """Return the units, as they are after they were in XCom."""
     account = Account.from_environment()
-    units = stage_units(source, [landed], lambda file: steps.pieces_of(account, source, file), staged_at)
+    units = stage_units(
+        source, [landed], lambda file: steps.pieces_of(account, source, period(source), file), staged_at
+    )
     return [StageUnit.from_json(json.loads(json.dumps(unit.to_json()))) for unit in units]
 
 
@@ -161,6 +163,12 @@ def test_without_an_index_the_file_is_one_unit(source: Source, path: Path) -> No
     assert read_cut_index(account, landed)
     account.client("s3").put_object(Bucket=bucket, Key=index_keys(key, landed.sha256)[0], Body=b"{}")
     assert [unit.piece for unit in plan(source, landed, staged_at=1)] == [None]
+
+
+def test_a_file_that_was_cut_under_another_dialect_is_one_unit(acme: Acme, source: Source, path: Path) -> None:
+    landed = land(source, path)
+    acme.declare("Delimited(quote=None)")
+    assert [unit.piece for unit in plan(replace(find_source("acme"), unit_gb=UNIT_GB), landed, staged_at=1)] == [None]
 
 
 def test_a_piece_of_other_content_is_refused(acme: Acme, source: Source, path: Path) -> None:

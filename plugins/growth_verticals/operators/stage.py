@@ -100,9 +100,8 @@ class StageFiles(SourceOperator, HITLOperator):  # type: ignore[misc] # the prov
         account, keys = account_from_connection(), key_finder_for(self.source.name)
         with say_what_to_clear():
             unit = StageUnit.from_json(self.unit)
-            staged = steps.stage(
-                account, self.source, period, unit.files, keys, piece=unit.piece, staged_at=unit.staged_at
-            )
+            part: dict[str, Any] = {} if unit.piece is None else {"piece": unit.piece, "staged_at": unit.staged_at}
+            staged = steps.stage(account, self.source, period, unit.files, keys, **part)
         return [asdict(file) for file in staged]
 
 

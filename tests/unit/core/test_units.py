@@ -14,6 +14,7 @@ from growth_verticals import units
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import LandedFile, LandUnit, RemoteFile, StageUnit
 from growth_verticals.errors import DeclarationError
+from growth_verticals.files.cuts import Piece
 from growth_verticals.units import MAX_FILES, MAX_UNITS, land_units, split, stage_units
 
 SOURCE = find_source("ls_corp")
@@ -47,6 +48,38 @@ def fewest_units(sizes: list[int], limit: int, max_files: int) -> tuple[int, int
         return min(ways)
 
     return best(0)
+
+
+def piece(number: int, count: int) -> Piece:
+    return Piece(
+        number=number,
+        count=count,
+        name="big.csv",
+        size=99,
+        sha256="b" * 64,
+        etag='"e"',
+        encoding="utf-8",
+        dialect="[]",
+        start=10 * number,
+        end=10 * number + 10,
+        line=number,
+        checks=((10 * number + 10, 7),),
+    )
+
+
+def test_each_piece_of_a_large_file_is_a_unit_and_files_of_equal_content_come_with_the_first() -> None:
+    files = [landed(1, 5), landed(2, 99), landed(3, 5), landed(4, 99, content=2), landed(5, 5)]
+    cut = {2: [piece(number, 3) for number in (1, 2, 3)]}
+    found = stage_units(SOURCE, files, lambda file: cut.get(int(file.sha256, 16), []), staged_at=77)
+    assert [(unit.title, [file.name for file in unit.files]) for unit in found] == [
+        ("part-00001.csv", ["part-00001.csv"]),
+        ("big.csv part 1 of 3", ["part-00002.csv", "part-00004.csv"]),
+        ("big.csv part 2 of 3", ["part-00002.csv"]),
+        ("big.csv part 3 of 3", ["part-00002.csv"]),
+        ("part-00003.csv, part-00005.csv", ["part-00003.csv", "part-00005.csv"]),
+    ]
+    assert [(unit.size, unit.staged_at) for unit in found[1:4]] == [(10, 77)] * 3
+    assert [StageUnit.from_json(json.loads(json.dumps(unit.to_json()))).size for unit in found] == [5, 10, 10, 10, 10]
 
 
 @given(SIZES, st.integers(1, 120), st.integers(1, 5))

@@ -22,6 +22,7 @@ from growth_verticals.files import open_reader
 from growth_verticals.files.blocks import BLOCK_BYTES
 from growth_verticals.files.cuts import CutIndex, Piece
 from growth_verticals.files.cutting import CutFinder, FoundCuts, find_cuts, why_uncuttable
+from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.files.pieces import check_pieces, open_piece
 from growth_verticals.files.unpack import gzip_points
 from growth_verticals.source import Delimited, Excel, FixedWidth, JsonLines, Parquet, Pgp
@@ -381,11 +382,13 @@ def test_a_finder_that_is_left_early_ends_its_thread() -> None:
     assert finder.finish(size=9, **FILE).name == "f.txt"
 
 
-def test_records_that_are_too_long_are_rejected_alike() -> None:
-    lines = ["1,a", "2," + "b" * 40, '3,"' + "c\n" * 30 + '"', "4,d", "5," + "e" * 25, "6,f"]
+def test_records_that_are_too_long_are_rejected_alike_wherever_a_block_or_a_piece_starts() -> None:
+    lines = ["1,a", "2," + "b" * 40, '3,"' + "c\n" * 30 + '"', "4,d", "5," + "e" * 28, "5," + "e" * 27, "6,f"]
     data = "\n".join(["id,name", *lines]).encode()
-    limits = {"max_record_bytes": 30}
-    for block_bytes in range(1, 80):
-        cuts = find_cuts(io.BytesIO(data), "f", Delimited(), "probe", spacing=1, block_bytes=block_bytes, **limits)
-        assert cuts.content_size == len(data)
-        assert {cut.line for cut in cuts.cuts} <= {1, 3, 4, 35, 36, 37}
+    for block_bytes in range(1, 15):  # a block is smaller than the longest record, by far
+        limits = {"block_bytes": block_bytes, "max_record_bytes": 30}
+        got = drain(DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), PERSON, **limits))
+        assert got.column("source_row") == [2, 35, 37, 38]
+        assert got.reasons == [(line, None, "too_long") for line in (3, 4, 36)]
+        cuts = find_cuts(io.BytesIO(data), "f", Delimited(), "probe", spacing=1, **limits).cuts
+        assert {cut.line for cut in cuts} <= {1, 3, 4, 35, 36, 37, 38}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growth_verticals.errors import FileRefusedError
+from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.source import Delimited
-from tests.unit.files.reading import contract, read
+from tests.unit.files.reading import contract, drain, read, source
 
 PEOPLE = contract(id="int!", name="string", zip5="string")
 
@@ -68,3 +70,10 @@ def test_the_message_contains_no_value_of_a_row() -> None:
     with pytest.raises(FileRefusedError) as refused:
         read(b"id,name,zip5\n1,secretword\xff,0\n", PEOPLE)
     assert "secretword" not in str(refused.value)
+
+
+@pytest.mark.parametrize("size", [1, 14, 2**20])
+def test_a_byte_order_mark_in_the_middle_of_a_file_is_text_also_at_the_start_of_a_block(size: int) -> None:
+    data, table = "name\na\n\ufeffb\n\ufeffc\n".encode(), contract(name="string")
+    reader = DelimitedReader([("f", io.BytesIO(data))], source(), Delimited(), table, block_bytes=size)
+    assert drain(reader).column("name") == ["a", "\ufeffb", "\ufeffc"]

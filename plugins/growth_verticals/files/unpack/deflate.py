@@ -71,7 +71,7 @@ class ResumedDeflate:
 def find_block(data: bytes, window: bytes, text: bytes) -> tuple[int, int, ResumedDeflate, int] | None:
     """Find the start of a block in `data` by decompressing from there. None if there is none that can be checked.
 
-    :param data: deflate data from any byte in a stream.
+    :param data: deflate data from any byte in a stream, which does not end in it.
     :param window: the text before `text`, up to `WINDOW_BYTES`; less only if it is all there is.
     :param text: what the whole stream's decompressor returned when it was given `data`.
 
