@@ -77,6 +77,7 @@ class DeliveryRun:
     def __init__(self, rows: Rows, run: dict[str, Any], at: datetime) -> None:
         self.rows, self.row, self.at = rows, run, at
         self.files: list[dict[str, Any]] = []
+        self.unit_files = 1
         self.staged: list[dict[str, Any]] = []
 
     def task(
@@ -102,27 +103,49 @@ class DeliveryRun:
         row |= {"task_id": task_id, "map_index": index, "key": key, "value": value, "timestamp": self.at}
         self.rows.xcoms.append(row)
 
-    def wait(self, took: timedelta, names: Sequence[str]) -> None:
-        """Add the task `await`, which finds these files."""
+    def wait(self, took: timedelta, names: Sequence[str], *, unit_files: int = 1) -> None:
+        """Add the task `await`, which finds these files, and groups so many into each unit."""
         self.task("await", took)
         place, modified = f"s3://vendor-drop/{self.row['dag_id']}", self.at.timestamp() - 600
         self.files = [
             {"name": name, "uri": f"{place}/{name}", "size": 1_000_000 + 7 * number, "modified": modified}
             for number, name in enumerate(names)
         ]
-        self.xcom("await", [{**file, "expected_sums": _EMPTY_TUPLE} for file in self.files])
+        sums = {"expected_sums": _EMPTY_TUPLE}
+        self.unit_files = unit_files
+        self.xcom(
+            "await", [{**unit, "files": [file | sums for file in unit["files"]]} for unit in self._units(self.files)]
+        )
 
     def stage(self, rows: int, rejects: int) -> None:
-        """Add the tasks `land` and `stage` for all files."""
-        for index, file in enumerate(self.files):
-            name, digest = file["name"], f"{self.row['id']:032x}{index:032x}"
-            self.task("land", 3 * MINUTE, index=index, rendered_map_index=name[:250])
-            self.task("stage", 9 * MINUTE, index=index, rendered_map_index=name[:250])
-            landed = {"uri": f"s3://landing/{name}", "sha256": digest, "origin": file["uri"], "etag": '"0"'}
-            self.xcom("land", {"name": name, "size": file["size"], **landed}, index=index)
-            self.staged.append(_staged(name, digest, index, len(self.files), rows, rejects))
-            self.xcom("stage", self.staged[-1], index=index)
-        self.at += 12 * MINUTE
+        """Add the tasks `land`, `plan` and `stage` for all files."""
+        landed = [
+            {
+                "name": file["name"], "size": file["size"], "uri": f"s3://landing/{file['name']}",
+                "sha256": f"{self.row['id']:032x}{index:032x}", "origin": file["uri"], "etag": '"0"',
+            }
+            for index, file in enumerate(self.files)
+        ]  # fmt: skip
+        self.staged = [_staged(file, index, len(landed), rows, rejects) for index, file in enumerate(landed)]
+        planned = self._units(landed)
+        for step, took, files in (("land", 3 * MINUTE, landed), ("stage", 9 * MINUTE, self.staged)):
+            for index, unit in enumerate(planned):
+                self.task(step, took, index=index, rendered_map_index=unit["title"][:250])
+                first = index * self.unit_files
+                self.xcom(step, files[first : first + self.unit_files], index=index)
+            self.at += took
+            if step == "land":
+                self.task("plan")
+                self.xcom("plan", [{**unit, "piece": None} for unit in planned])
+
+    def _units(self, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the files in units, which have the name of their only file, or the numbers of their files as title."""
+        units, size = [], self.unit_files
+        for start in range(0, len(files), size):
+            members = list(files[start : start + size])
+            numbers = f"files {start + 1:,}-{start + len(members):,} of {len(files):,}"
+            units.append({"title": members[0]["name"] if size == 1 else numbers, "files": members})
+        return units
 
     def fail(self, step: str, outcome: str, kind: str, message: str, *, index: int = -1, **failure: Any) -> None:
         """End the run: a task fails with a `Failure`, and those after it do not run."""
@@ -180,11 +203,12 @@ def report(run: DeliveryRun, rows: int, rejects: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _staged(name: str, digest: str, index: int, files: int, rows: int, rejects: int) -> dict[str, Any]:
+def _staged(landed: Mapping[str, Any], index: int, files: int, rows: int, rejects: int) -> dict[str, Any]:
     valid, bad = (total // files + (index < total % files) for total in (rows, rejects))
     counts = {"rows_read": valid + bad, "rows_valid": valid, "rows_rejected": bad, "staged_at": 1}
     status = "staged" if rows or rejects else "already_loaded"
-    return {"name": name, "sha256": digest, "status": status, "manifest": None, "rejects_manifest": None, **counts}
+    same = {name: landed[name] for name in ("name", "sha256")}
+    return {**same, "status": status, "manifest": None, "rejects_manifest": None, **counts}
 
 
 def _committed(staged: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ US_STATES = (
 
 #: Names that can be used in braces in a file name's pattern. Their values come from the file's name.
 PLACEHOLDERS = ("part", "parts", "value")
-#: Files of one delivery. Airflow's `max_map_length` limits it too.
+#: Files of one delivery. One XCom holds what is known of all of them.
 MAX_FILES = 10_000
 Sums = Literal["sha256", "md5"]
 _MANIFEST_FIELDS = ("name", "size", "rows", "sha256", "md5")

@@ -2,19 +2,20 @@
 
     RemoteFile ─ land ─> LandedFile ─ stage ─> StagedFile ─ commit ─> FileResult (in a LoadResult)
 
-A `Restatement` is what a person is asked about before the commit, and an `Answer` is what the person answered.
+A `LandUnit` is the files that one task lands, and a `StageUnit` those that one task stages. A `Restatement` is what a
+person is asked about before the commit, and an `Answer` is what the person answered.
 
-Each is a frozen dataclass of JSON types. It is stored in XCom as `dataclasses.asdict(file)` and read back as
-`RemoteFile(**mapping)`.
+Each is a frozen dataclass of JSON types. It is stored in XCom as `to_json(file)` or `dataclasses.asdict(file)`, and
+read back as `RemoteFile(**mapping)`; a unit as `unit.to_json()`, and `LandUnit.from_json(mapping)`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,8 @@ class StagedFile:
     :param expected_rows, expected_sums: as in `RemoteFile`. The commit refuses the delivery if the rows are not
         `rows_read`. The check `ControlSum` compares the sums.
     :param uri: `s3://bucket/key` of the landed copy; None if it does not matter.
+    :param piece: which part of the file this is, as `number` and `count`, and what it says about the whole file
+        (`PieceFacts`) as `facts`; None for a whole file.
     """
 
     name: str
@@ -98,13 +101,85 @@ class StagedFile:
     staged_at: int = 0
     expected_rows: int | None = None
     expected_sums: Sequence[tuple[str, str]] = ()
+    piece: Mapping[str, Any] | None = None
 
     def describe(self) -> str:
         """Return the counts as one clause, for the log."""
         if self.status == "already_loaded":
             return f"{self.name} is already loaded"
+        if self.piece is not None:
+            part = f"part {self.piece['number']} of {self.piece['count']}"
+            return f"staged {part} of {self.name}: {self.rows_read} rows read"
         counts = f"{self.rows_read} rows read = {self.rows_valid} valid + {self.rows_rejected} rejected"
         return f"staged {self.name}: {counts}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandUnit:
+    """The files that one task lands. A retry finds the copies of an earlier attempt, and keeps them.
+
+    :param title: the unit's name in the UI: its file's name, or the place of its files in the delivery.
+    """
+
+    title: str
+    files: Sequence[RemoteFile]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the unit as JSON types."""
+        return {"title": self.title, "files": [to_json(file) for file in self.files]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> LandUnit:
+        """Return the unit that `to_json` returned."""
+        return cls(title=values["title"], files=tuple(RemoteFile(**file) for file in values["files"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageUnit:
+    """The landed files that one task stages as one batch: a commit adopts all of them or none.
+
+    Files of equal content are always in the same unit, because only one of them is staged.
+
+    :param title: as in `LandUnit`.
+    :param piece: which part of its first file the unit is (`Piece`); None for whole files. Others have equal content.
+    :param staged_at: the name of the staging that all pieces of a file belong to (`StagedFile`); None for whole files.
+    """
+
+    title: str
+    files: Sequence[LandedFile]
+    piece: Mapping[str, Any] | None = None
+    staged_at: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files together, or of the piece's text."""
+        if self.piece is not None:
+            return int(self.piece["end"]) - int(self.piece["start"])
+        return sum(file.size for file in self.files)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the unit as JSON types."""
+        part = {} if self.piece is None else {"piece": self.piece, "staged_at": self.staged_at}
+        return {"title": self.title, "files": [to_json(file) for file in self.files], **part}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> StageUnit:
+        """Return the unit that `to_json` returned."""
+        return cls(**{**values, "files": tuple(LandedFile(**file) for file in values["files"])})
+
+
+def to_json(file: RemoteFile | LandedFile) -> dict[str, Any]:
+    """Return a file as a mapping, without the fields that have their default: a delivery can have thousands of files.
+
+    `RemoteFile(**mapping)` or `LandedFile(**mapping)` is the file again.
+    """
+    values = ((field, getattr(file, field.name)) for field in fields(file))
+    return {field.name: value for field, value in values if value != field.default}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,15 +12,17 @@ from growth_verticals.errors import FileRefusedError, GrowthVerticalsError
 from growth_verticals.progress import WatchedReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
     from growth_verticals.contract.table import TableContract
     from growth_verticals.delivery import LandedFile
+    from growth_verticals.files.cuts import Piece
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.progress import Progress
-    from growth_verticals.reader import Reader
+    from growth_verticals.reader import Block, ParsedBlock, Reader
     from growth_verticals.source import Source
 
 #: What a wrong record makes Python code raise.
@@ -36,16 +38,59 @@ def open_reader_of(
     landed: LandedFile,
     keys: KeyFinder | None = None,
     progress: Progress | None = None,
+    piece: Piece | None = None,
 ) -> Iterator[Reader]:
-    """Yield a reader of a landed copy, and close the copy afterwards. `progress` is told how far it is."""
+    """Yield a reader of a landed copy, or of a piece of it, and close the copy afterwards.
+
+    :param progress: is told how far it is.
+    """
     from growth_verticals.files import open_reader
     from growth_verticals.landing.land import open_landed
 
+    if piece is not None:
+        with _open_piece_of(account, source, period, contract, landed, piece) as piece_reader:
+            yield piece_reader
+        return
     with hide_row_values(source.name, landed.name), closing(open_landed(account, landed)) as raw:
         reader = open_reader(raw, landed.name, source, contract, keys, period)
         if progress is not None:
             reader = WatchedReader(reader, raw, landed.size, progress)
         yield reader
+
+
+@contextmanager
+def _open_piece_of(
+    account: Account, source: Source, period: Period, contract: TableContract, landed: LandedFile, piece: Piece
+) -> Iterator[Reader]:
+    from growth_verticals.files.pieces import open_piece
+    from growth_verticals.landing.cut_indexes import open_windows
+    from growth_verticals.landing.land import open_landed
+
+    with (
+        hide_row_values(source.name, landed.name),
+        closing(open_landed(account, landed)) as raw,
+        closing(open_windows(account, landed)) as windows,
+    ):
+        yield open_piece(raw, source, contract, piece, period, windows)
+
+
+class NamingReader:
+    """A reader whose `parse`, which is called outside `open_reader_of`, names the file in all errors that it raises."""
+
+    def __init__(self, reader: Reader, source: str, file: str) -> None:
+        self._reader = reader
+        self._names = source, file
+
+    @property
+    def stated_sums(self) -> Mapping[str, Decimal]:
+        return self._reader.stated_sums
+
+    def blocks(self) -> Iterator[Block]:
+        return self._reader.blocks()
+
+    def parse(self, block: Block) -> ParsedBlock:
+        with hide_row_values(*self._names):
+            return self._reader.parse(block)
 
 
 @contextmanager

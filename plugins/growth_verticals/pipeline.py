@@ -1,7 +1,9 @@
 """Builds a source's DAG from its declaration.
 
-    await ─> land ─> stage ─> check ─> commit ─> maintain
-             └ per file ┘
+    await ─> land ─> plan ─> stage ─> check ─> commit ─> maintain
+            by unit         by unit
+
+A unit is a large file, a piece of one (`cut_files.py`), or a batch of small ones (`units.py`).
 
 airflow is imported inside the functions, because `declarations.py` runs the same DAG files without it.
 """
@@ -43,12 +45,13 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
     if declarations.collect_declaration(source):
         return None  # type: ignore[return-value]  # only the declaration is read, without airflow
 
-    from airflow.sdk import DAG, task_group
+    from airflow.sdk import DAG
 
     from growth_verticals.operators.check import CheckDelivery
-    from growth_verticals.operators.load import ApplyMaintenance, CommitDelivery, LandFile
+    from growth_verticals.operators.load import ApplyMaintenance, CommitDelivery, LandFiles
+    from growth_verticals.operators.plan import PlanStaging
     from growth_verticals.operators.source import table_asset
-    from growth_verticals.operators.stage import StageFile
+    from growth_verticals.operators.stage import StageFiles
     from growth_verticals.sensors.delivery import AwaitDelivery
     from growth_verticals.timetables import PeriodTimetable
 
@@ -69,31 +72,38 @@ def delivery_dag(source: Source, *, doc: str | None) -> DAG:
         doc_md=_page(source, doc),
         tags=[source.cadence.label, source.delivery.label, source.namespace],
     ) as dag:
-
-        @task_group(group_id="per_file", prefix_group_id=False)
-        def per_file(file: Any) -> Any:
-            landed = LandFile(
-                task_id="land",
-                source=source,
-                file=file,
-                pool=landing_pool(source),
-                map_index_template="{{ task.file['name'] }}",
-            )
-            return StageFile(
-                task_id="stage",
-                source=source,
-                landed=landed.output,
-                pool=staging_pool(source),
-                map_index_template="{{ task.landed['name'] }}",
-            ).output
-
-        files = AwaitDelivery(task_id="await", source=source)
-        staged = per_file.expand(file=files.output)
-        check = CheckDelivery(task_id="check", source=source, staged=staged, execution_timeout=timedelta(hours=4))
+        waited = AwaitDelivery(task_id="await", source=source)
+        landed = LandFiles.partial(
+            task_id="land",
+            source=source,
+            pool=landing_pool(source),
+            map_index_template="{{ task.unit['title'] }}",
+        ).expand(unit=waited.output)
+        planned = PlanStaging(
+            task_id="plan",
+            source=source,
+            units=waited.output,
+            landed=landed.output,
+            execution_timeout=timedelta(minutes=15),
+        )
+        staged = StageFiles.partial(
+            task_id="stage",
+            source=source,
+            pool=staging_pool(source),
+            map_index_template="{{ task.unit['title'] }}",
+        ).expand(unit=planned.output)
+        check = CheckDelivery(
+            task_id="check",
+            source=source,
+            units=planned.output,
+            staged=staged.output,
+            execution_timeout=timedelta(hours=4),
+        )
         commit = CommitDelivery(
             task_id="commit",
             source=source,
-            staged=staged,
+            units=planned.output,
+            staged=staged.output,
             check=check.output,
             pool=TABLE_BUCKET,
             outlets=[table_asset(source)],

@@ -81,8 +81,8 @@ Strategy = Literal["auto", "binpack", "sort", "z-order"]
 StorageClass = Literal["STANDARD", "INTELLIGENT_TIERING"]
 ExtraColumns = Literal["ignore", "refuse", "keep"]
 Restated = Literal["ask", "replace", "replace_period", "add", "refuse"]
-#: Part of every time limit: what a step needs whatever the file's size.
-_START_UP = timedelta(minutes=15)
+#: Parts of every time limit: what a task needs whatever its files are, and what each file needs for its requests.
+_START_UP, _PER_FILE = timedelta(minutes=15), timedelta(seconds=2)
 #: Folders of the landing zone that belong to no source.
 _RESERVED = ("inbox", "alerts")
 
@@ -163,8 +163,10 @@ class Source:
     :param checks: what must be true of a delivery as a whole before it is committed: `ExpectedRows`, `ControlSum`,
         `Rows`, `RowsBand`, `NullShare`, `UniqueKey`, `KnownKeys`. Each can warn, ask or refuse.
     :param answer_within_hours: how long a required action waits for an answer. After that the delivery is refused.
-    :param min_mb_per_s: the slowest that a file may be landed, or staged, in MB of the file a second. A step that takes
-        15 minutes longer than that is ended, and Airflow tries it again.
+    :param unit_gb: GB (10^9 bytes) of files, as they were sent, that one task lands or stages. A larger file has a task
+        of its own; smaller ones share one, at most 1,000 together.
+    :param min_mb_per_s: the slowest that files may be landed, or staged, in MB a second, plus two seconds a file.
+        A task that takes 15 minutes longer than that is ended, and Airflow tries it again.
     :param maintenance: the table's maintenance settings in S3 Tables.
     :param retention: how long rows, rejects and landed copies are kept.
     :param client: the client whose data it is, as in the tag `client`. None: a vendor's data; the tag is the namespace.
@@ -189,6 +191,7 @@ class Source:
     restated: Restated = "ask"
     checks: tuple[Check, ...] = ()
     answer_within_hours: int = 72
+    unit_gb: float = 2.0
     min_mb_per_s: float = 2.0
     maintenance: Maintenance = Maintenance()
     retention: Retention = Retention()
@@ -216,6 +219,8 @@ class Source:
             raise DeclarationError("extra_columns is not valid", source=self.name, expected=expected)
         if self.answer_within_hours < 1:
             raise DeclarationError("answer_within_hours is out of range", source=self.name, expected="1 or more")
+        if self.unit_gb <= 0:
+            raise DeclarationError("unit_gb is out of range", source=self.name, expected="more than 0")
         if self.min_mb_per_s <= 0:
             raise DeclarationError("min_mb_per_s is out of range", source=self.name, expected="more than 0")
         if self.restated not in get_args(Restated):
@@ -230,9 +235,9 @@ class Source:
         self._check_trailer()
         check_aliases(self.aliases, self.cadence, self.name)
 
-    def time_limit(self, size: int) -> timedelta:
-        """Return how long landing or staging a file of `size` bytes may take (`min_mb_per_s`)."""
-        return _START_UP + timedelta(seconds=size / (self.min_mb_per_s * 1e6))
+    def time_limit(self, size: int, files: int = 1) -> timedelta:
+        """Return how long landing or staging files of `size` bytes together may take (`min_mb_per_s`)."""
+        return _START_UP + files * _PER_FILE + timedelta(seconds=size / (self.min_mb_per_s * 1e6))
 
     def _check_since(self) -> None:
         if self.since is None:
@@ -263,6 +268,11 @@ class Source:
     @property
     def rejects_table(self) -> str:
         return f"{self.table}_rejects"
+
+    @property
+    def unit_bytes(self) -> int:
+        """The bytes of a work unit (`unit_gb`)."""
+        return round(self.unit_gb * 1e9)
 
     def oldest_kept(self, now: datetime) -> Period | None:
         """Return the oldest period whose rows are kept at this time (timezone-aware); None if all are."""

@@ -13,20 +13,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.delivery import SMALL_FILE_BYTES
-from growth_verticals.errors import ColumnsRefusedError
-from growth_verticals.landed_copies import hide_row_values, open_reader_of
+from growth_verticals.errors import ColumnsRefusedError, GrowthVerticalsError
+from growth_verticals.landed_copies import NamingReader, hide_row_values, open_reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import Actor, Answer, LandedFile, LoadResult, RemoteFile, Restatement, StagedFile
+    from growth_verticals.files.cuts import Piece
     from growth_verticals.files.unpack.pgp import KeyFinder
     from growth_verticals.landing.complete import Listing
     from growth_verticals.landing.origins import Origin
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: By how much compressed text expands, at most, as far as it matters here.
+_MAX_RATIO = 10
 #: Files that `land_all` copies at the same time.
 MAX_CONCURRENT_LANDINGS = 8
 
@@ -53,25 +55,47 @@ def poll(origin: Origin, source: Source, period: Period) -> Listing:
 def land(account: Account, origin: Origin, source: Source, period: Period, file: RemoteFile) -> LandedFile:
     """Copy one file byte for byte into the landing zone. A retry finds an identical copy and keeps it.
 
+    Of a file that is larger than a unit, it also stores where it can be cut (`cut_files.py`).
+
     Raises `DeliveryRefusedError` for a period that is older than what the source keeps.
     """
     from growth_verticals.landing.land import land_file
 
     source.require_kept(period, datetime.now(UTC))
-    return land_file(account, origin, source.name, period, file)
+    if not may_be_cut(source, file):
+        return land_file(account, origin, source.name, period, file)
+    from growth_verticals.cut_files import land_and_cut
+
+    return land_and_cut(account, origin, source, period, file)
+
+
+def may_be_cut(source: Source, file: RemoteFile | LandedFile) -> bool:
+    """Whether a file can have more text than a unit, so that it is worth a closer look, with heavier imports."""
+    return file.size * _MAX_RATIO > source.unit_bytes
 
 
 def land_all(
     account: Account, origin: Origin, source: Source, period: Period, files: Sequence[RemoteFile]
 ) -> list[LandedFile]:
-    """Land several files, and return them in the same order.
+    """Land several files, and return them in the same order. The first failure stops the others.
 
-    Lands `MAX_CONCURRENT_LANDINGS` at a time if all files are small and have different names, otherwise one at a time.
+    Lands `MAX_CONCURRENT_LANDINGS` at a time if all files are small and have different names, and if several threads
+    can read the origin. Otherwise one at a time. Every error of this package names its file.
     """
     same_names = len({file.name for file in files}) < len(files)
-    one_at_a_time = same_names or any(file.size > SMALL_FILE_BYTES for file in files)
+    one_at_a_time = same_names or not origin.is_thread_safe or any(file.size > SMALL_FILE_BYTES for file in files)
+
+    def land_one(file: RemoteFile) -> LandedFile:
+        try:
+            return land(account, origin, source, period, file)
+        except Exception as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, GrowthVerticalsError):
+                error.file = error.file or file.name
+            raise
+
     with ThreadPoolExecutor(1 if one_at_a_time else MAX_CONCURRENT_LANDINGS, "land") as pool:
-        return list(pool.map(lambda file: land(account, origin, source, period, file), files))
+        return list(pool.map(land_one, files))
 
 
 def stage(
@@ -83,6 +107,8 @@ def stage(
     *,
     again: bool = False,
     watch: Callable[[LandedFile], Progress] | None = None,
+    piece: Mapping[str, Any] | None = None,
+    staged_at: int | None = None,
 ) -> list[StagedFile]:
     """Write the rows of landed files as Parquet data files in the table's location. No snapshot refers to them yet.
 
@@ -93,23 +119,62 @@ def stage(
     :param keys: finds the OpenPGP keys that the declaration names. Default: in environment variables.
     :param again: whether to stage files too that the table holds already, for a reload.
     :param watch: returns what is told how far staging has come with a file. Default: nobody is.
+    :param piece: which part of the first file is staged, as a mapping. `join_pieces` makes a file of all its pieces.
+    :param staged_at: the name of the staging, in microseconds since 1970. Default: now.
     """
     from growth_verticals.catalog.rest import open_catalog
     from growth_verticals.tables.stage import stage_files
 
     contract = contract_of(source)
+    readers: list[Reader] = []
+    part = None
+    if piece is not None:
+        from growth_verticals.files.cuts import Piece
 
-    def open_file(file: LandedFile) -> AbstractContextManager[Reader]:
-        return open_reader_of(account, source, period, contract, file, keys, watch(file) if watch else None)
+        part = Piece.from_fields(dict(piece))
+
+    @contextmanager
+    def open_file(file: LandedFile) -> Iterator[Reader]:
+        progress = watch(file) if watch else None
+        with open_reader_of(account, source, period, contract, file, keys, progress, part) as reader:
+            readers.append(reader)
+            yield NamingReader(reader, source.name, file.name)
 
     try:
         with hide_row_values(source.name, landed[0].name if len(landed) == 1 else None):
-            return stage_files(open_catalog(account), contract, source.name, period, landed, open_file, again=again)
+            staged = stage_files(
+                *(open_catalog(account), contract, source.name, period, landed, open_file),
+                again=again,
+                staged_at=staged_at,
+            )
     except ColumnsRefusedError as error:
         from growth_verticals.drift.landed import add_proposal
 
         add_proposal(account, source, period, landed, error, keys)
         raise
+    if part is not None:
+        from growth_verticals.cut_files import staged_piece
+
+        staged[0] = staged_piece(staged[0], part, readers)
+    return staged
+
+
+def pieces_of(account: Account, source: Source, period: Period, landed: LandedFile) -> Sequence[Piece]:
+    """Return the pieces in which a large landed file is staged; none for a file that is one unit."""
+    if not may_be_cut(source, landed):
+        return ()
+    from growth_verticals.cut_files import pieces_of
+
+    return pieces_of(account, source, period, landed)
+
+
+def join_pieces(account: Account, source: Source, period: Period, staged: Sequence[StagedFile]) -> list[StagedFile]:
+    """Return the staged files, each of whose pieces is now one file. See `cut_files.py` for the errors."""
+    if all(file.piece is None for file in staged):
+        return list(staged)
+    from growth_verticals.cut_files import join_pieces
+
+    return join_pieces(account, source, period, staged)
 
 
 def check(

@@ -140,8 +140,11 @@ def test_logs_contain_a_summary_and_tasks_are_named_after_files(airflow: Airflow
     assert airflow.wait("aiq_household", run_id) == "success"
     assert "1,600 rows read = 1,593 loaded + 7 rejected" in airflow.log("aiq_household", run_id, "commit")
     task_names = {(task["task_id"], task["rendered_map_index"]) for task in airflow.tasks("aiq_household", run_id)}
-    file_names = [file.path.name for file in SAMPLES["aiq_household"].files]
-    assert {(step, name) for step in ("land", "stage") for name in file_names} <= task_names
+    file_names = ", ".join(file.path.name for file in SAMPLES["aiq_household"].files)
+    assert {("land", file_names), ("stage", file_names)} <= task_names
+    assert airflow.wait("ls_corp", runs["ls_corp"]) == "success"
+    task_names = {(task["task_id"], task["rendered_map_index"]) for task in airflow.tasks("ls_corp", runs["ls_corp"])}
+    assert {("land", "ls_corp_leads.csv"), ("stage", "ls_corp_leads.csv")} <= task_names
 
 
 def test_loading_a_delivery_again_changes_nothing(airflow: Airflow, stand_in: Settings, runs: dict[str, str]) -> None:
@@ -270,6 +273,7 @@ def test_an_empty_file_is_landed_and_refused_without_a_retry(airflow: Airflow, s
     assert {name: task["state"] for name, task in tasks.items()} == {
         "await": "success",
         "land": "success",
+        "plan": "success",
         "stage": "failed",
         "check": "upstream_failed",
         "commit": "upstream_failed",

@@ -69,6 +69,7 @@ class ListedOnce:
     """An origin that lists each folder once, so that the periods of a window share the list."""
 
     origin: Origin
+    is_thread_safe = False
     _lists: dict[str, list[RemoteFile] | DeliveryError] = field(default_factory=dict)
 
     def list(self, folder: str) -> list[RemoteFile]:

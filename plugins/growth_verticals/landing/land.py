@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import zlib
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -30,7 +31,7 @@ from growth_verticals.landing.upload import Upload, UploadedObject, part_size_fo
 from growth_verticals.landing.uris import is_plain_name, s3_uri, split_s3_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from growth_verticals.account import Account
     from growth_verticals.cadence import Period
@@ -44,12 +45,34 @@ _READ_BACK_SIZE = 2**20
 _ATTEMPTS = 3
 
 
-def land_file(account: Account, origin: Origin, source_name: str, period: Period, file: RemoteFile) -> LandedFile:
+class Watcher(Protocol):
+    """What sees the bytes of a file as they are landed: a context manager around one attempt."""
+
+    def __enter__(self) -> Watcher: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def feed(self, chunk: bytes, /) -> None:
+        """Take the next bytes."""
+        ...
+
+
+def land_file(
+    account: Account,
+    origin: Origin,
+    source_name: str,
+    period: Period,
+    file: RemoteFile,
+    *,
+    watch: Callable[[], Watcher] | None = None,
+) -> LandedFile:
     """Copy one file byte for byte into the landing zone, and return the copy.
 
     If the same bytes are already landed under this name and period, that copy is kept and returned. Different bytes
     are stored next to it. An S3 object is not transferred again if its listed version has a receipt; every other file
     is read and hashed again. Memory: about five parts of 8 MiB (larger parts above 80 GB), whatever the file's size.
+
+    :param watch: returns what sees the bytes of an attempt. It is not called if the bytes are not read.
 
     Raises `FileChangedError` when the file no longer matches the listing after its last byte was read, and
     `TransferError` when it does but the number of bytes does not; then nothing is visible. Raises `FileRefusedError`
@@ -60,7 +83,7 @@ def land_file(account: Account, origin: Origin, source_name: str, period: Period
         _check_name(file.name)
         zone = _LandingZone(account, source_name, period, file)
         for _ in range(_ATTEMPTS):
-            landed = _land(zone, origin, file)
+            landed = _land(zone, origin, file, watch)
             if landed is not None:
                 logger.info("%s: landed %s, %d bytes, sha256 %s", source_name, landed.uri, landed.size, landed.sha256)
                 return replace(landed, expected_rows=file.expected_rows, expected_sums=file.expected_sums)
@@ -102,14 +125,20 @@ def open_landed(account: Account, landed: LandedFile) -> BinaryIO:
     return open_object(client, bucket, key, landed.size, landed.etag, response["Body"])
 
 
-def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | None:
+def _land(
+    zone: _LandingZone, origin: Origin, file: RemoteFile, watch: Callable[[], Watcher] | None
+) -> LandedFile | None:
     """Make one attempt; None when different bytes that were landed at the same time took the key."""
     # A receipt has no MD5. If one is expected, the file is read again.
     if file.expected_md5 is None and (copy := zone.copy_of_version()) is not None:
         _check_digests(file, copy.sha256, None)
         return copy
-    with origin.open(file) as stream, Upload(zone.client, zone.bucket, zone.free_key) as upload:
-        sha256, md5, received = _transfer(stream, upload, file)
+    with (
+        origin.open(file) as stream,
+        Upload(zone.client, zone.bucket, zone.free_key) as upload,
+        watch() if watch else nullcontext() as watcher,
+    ):
+        sha256, md5, received = _transfer(stream, upload, watcher, file)
         _check_unchanged(origin.stat(file), file)
         _check_size(received, file)
         _check_digests(file, sha256, md5)
@@ -121,7 +150,9 @@ def _land(zone: _LandingZone, origin: Origin, file: RemoteFile) -> LandedFile | 
         )
 
 
-def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> tuple[str, str | None, int]:
+def _transfer(
+    stream: BinaryIO, upload: Upload, watcher: Watcher | None, file: RemoteFile
+) -> tuple[str, str | None, int]:
     """Upload all bytes, at most one more than listed. Return SHA-256, MD5 (if one is expected) and their number."""
     digest = hashlib.sha256()
     md5 = hashlib.md5(usedforsecurity=False) if file.expected_md5 is not None else None
@@ -133,6 +164,8 @@ def _transfer(stream: BinaryIO, upload: Upload, file: RemoteFile) -> tuple[str, 
         if md5 is not None:
             md5.update(part)
         upload.add(part)
+        if watcher is not None:
+            watcher.feed(part)
     return digest.hexdigest(), md5.hexdigest() if md5 is not None else None, received
 
 

@@ -36,7 +36,12 @@ _BUFFER = 2**20
 
 
 class Origin(Protocol):
-    """A place with files. Every failure is an error from `errors.py`; after a `ServiceError` a retry may succeed."""
+    """A place with files. Every failure is an error from `errors.py`; after a `ServiceError` a retry may succeed.
+
+    :param is_thread_safe: whether several threads can use it at the same time.
+    """
+
+    is_thread_safe: bool
 
     def list(self, folder: str) -> FileList:
         """Return the regular files of one folder (S3: one prefix), in no particular order.
@@ -65,6 +70,8 @@ class SftpOrigin:
     :param client: an open client with a verified host key, used by one thread at a time.
     :param conn_id: the server's name in URIs and messages.
     """
+
+    is_thread_safe = False
 
     def __init__(self, client: paramiko.SFTPClient, conn_id: str, *, stalled_after_s: float = STALLED_AFTER_S) -> None:
         self._client = client
@@ -128,6 +135,8 @@ class S3Origin:
     :param client: a boto3 `s3` client.
     """
 
+    is_thread_safe = True
+
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
@@ -167,6 +176,8 @@ class S3Origin:
 
 class LocalOrigin:
     """Files on this machine. Folders and paths are the operating system's."""
+
+    is_thread_safe = True
 
     def list(self, folder: str) -> FileList:
         if not Path(folder).is_dir():

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.errors import ServiceError
+from growth_verticals.landing.cut_indexes import index_keys
 from growth_verticals.landing.file_errors import object_errors
 from growth_verticals.landing.find import list_keys
 from growth_verticals.landing.receipts import RECEIPT_SUFFIX, read_receipt, write_receipt
@@ -66,7 +67,7 @@ def old_copies(
 
 
 def remove_copy(account: Account, copy: OldCopy, now: datetime) -> int:
-    """Remove every version of a landed copy, and let its receipt say so. Return the bytes of the versions.
+    """Remove every version of a landed copy and of its cut index, and let its receipt say so. Return their bytes.
 
     The receipt is written first. If this ends in between, the copy is still listed, and a retry removes it. A load of
     the same file that has found the copy in the meantime fails with `FileChangedError`, and its retry lands it again.
@@ -78,10 +79,11 @@ def remove_copy(account: Account, copy: OldCopy, now: datetime) -> int:
         removed = replace(copy.receipt, removed_at=now.isoformat(timespec="seconds"))
         write_receipt(client, copy.bucket, copy.key, removed)
     with object_errors(client, copy.bucket, s3_uri(copy.bucket, copy.key)):
-        versions = list(_versions(client, copy))
+        keys = (copy.key, *index_keys(copy.key, copy.receipt.sha256))
+        versions = [version for key in keys for version in _versions(client, copy.bucket, key)]
         for start in range(0, len(versions), _MAX_DELETED):
             part = versions[start : start + _MAX_DELETED]
-            objects = [{"Key": copy.key, "VersionId": version["VersionId"]} for version in part]
+            objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in part]
             answer = client.delete_objects(Bucket=copy.bucket, Delete={"Objects": objects, "Quiet": True})
             if answer.get("Errors"):
                 raise ServiceError(
@@ -93,12 +95,12 @@ def remove_copy(account: Account, copy: OldCopy, now: datetime) -> int:
     return sum(version.get("Size", 0) for version in versions)
 
 
-def _versions(client: Any, copy: OldCopy) -> Iterator[dict[str, Any]]:
+def _versions(client: Any, bucket: str, key: str) -> Iterator[dict[str, Any]]:
     """Yield the versions and the delete markers of exactly this key."""
-    pages = client.get_paginator("list_object_versions").paginate(Bucket=copy.bucket, Prefix=copy.key)
+    pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
     for page in pages:
         for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            if version["Key"] == copy.key:
+            if version["Key"] == key:
                 yield version
 
 

@@ -10,15 +10,16 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
 from growth_verticals import steps
-from growth_verticals.delivery import Answer, RestatedFile, Restatement, StagedFile
+from growth_verticals.delivery import Answer, RestatedFile, Restatement
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.run import load_request
 from growth_verticals.operators.answers import answer_within, answered_by
+from growth_verticals.operators.plan import staged_in
 from growth_verticals.operators.source import SourceOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
 
@@ -42,14 +43,22 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
     Returns `{"report": CheckReport, "answer": Answer or None}` as mappings, for `CommitDelivery`. The answer agrees to
     the evidence that the person saw: if the table has changed since, the commit refuses the delivery.
 
-    :param staged: the `StagedFile`s as mappings.
+    :param units: the `StageUnit`s as mappings.
+    :param staged: what each `StageFiles` returned.
 
     Environment variable: GV_ANSWER_WITHIN_S, in seconds, instead of the source's `answer_within_hours`.
     """
 
-    template_fields = ("staged",)
+    template_fields = ("units", "staged")
 
-    def __init__(self, *, source: Source, staged: Iterable[Mapping[str, Any]] | XComArg, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        source: Source,
+        units: Iterable[Mapping[str, Any]] | XComArg,
+        staged: Iterable[Sequence[Mapping[str, Any]]] | XComArg,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             source=source,
             subject=f"{source.name}: is this delivery right?",
@@ -57,7 +66,8 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
             response_timeout=answer_within(source.answer_within_hours * 3600),
             **kwargs | {"params": {"reason": Param("", type="string", maxLength=500, description=_REASON_HELP)}},
         )
-        self.staged: Any = staged  # resolved from XCom before `execute`
+        self.units: Any = units  # both are resolved from XCom before `execute`
+        self.staged: Any = staged
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return the report if nobody must be asked; otherwise wait for the answer.
@@ -68,8 +78,9 @@ class CheckDelivery(SourceOperator, HITLOperator):  # type: ignore[misc] # the p
         from growth_verticals.quality.report import require_approved
 
         request, account = load_request(context, self.source), account_from_connection()
-        # If there is only one mapped task, Airflow passes its result itself, not a list of one.
-        staged = [StagedFile(**file) for file in ([self.staged] if isinstance(self.staged, dict) else self.staged)]
+        staged = steps.join_pieces(
+            account, self.source, request.period, staged_in(self.source, self.units, self.staged)
+        )
         is_whole = not request.files
         restatement = steps.find_restated(account, self.source, request.period, staged, is_whole=is_whole)
         leaving = {file.sha256 for file in restatement.leaves} if restatement else ()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 FAILURE = "failure"
 
 #: The tasks of a source's DAG, in their order.
-STEPS = ("await", "land", "stage", "check", "commit", "maintain")
+STEPS = ("await", "land", "plan", "stage", "check", "commit", "maintain")
 
 #: With these, a task tells Airflow to go on later or elsewhere.
 _NO_FAILURES = (

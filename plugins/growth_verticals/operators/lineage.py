@@ -36,11 +36,12 @@ class ReportsLineage:
         return self.lineage() if self.lineage else None
 
 
-def lineage_of_landing(file: RemoteFile, landed: LandedFile) -> OperatorLineage:
-    """Return the vendor's file and its landed copy, with their size in bytes."""
+def lineage_of_landing(files: Sequence[RemoteFile], landed: Sequence[LandedFile]) -> OperatorLineage:
+    """Return the vendor's files and their landed copies, with their sizes in bytes."""
     from airflow.providers.openlineage.extractors.base import OperatorLineage
 
-    return OperatorLineage(inputs=[_read(file.uri, size=file.size)], outputs=[_landed_copy(landed)])
+    inputs = [_read(file.uri, size=file.size) for file in files]
+    return OperatorLineage(inputs=inputs, outputs=[_landed_copy(file) for file in landed])
 
 
 def lineage_of_commit(source: Source, staged: Sequence[StagedFile], result: LoadResult) -> OperatorLineage:

@@ -8,15 +8,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from growth_verticals import steps
-from growth_verticals.delivery import Answer, RemoteFile, StagedFile
+from growth_verticals.delivery import Answer, LandUnit, to_json
 from growth_verticals.errors import ColumnsRefusedError, DeliveryError
 from growth_verticals.hooks.account import account_from_connection, maintainer_account
 from growth_verticals.hooks.origin import open_origin
 from growth_verticals.hooks.run import load_request, run_actor
 from growth_verticals.operators.lineage import ReportsLineage, lineage_of_commit, lineage_of_landing
+from growth_verticals.operators.plan import staged_in
 from growth_verticals.operators.source import SourceOperator, snapshot_text
 from growth_verticals.status.facts import LoadCounts
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
-    from growth_verticals.delivery import LoadResult
+    from growth_verticals.delivery import LandedFile, LoadResult
     from growth_verticals.quality.report import CheckReport
 
 
@@ -43,46 +46,57 @@ def say_what_to_clear() -> Iterator[None]:
         raise
 
 
-class LandFile(ReportsLineage, SourceOperator):
-    """Copy one file byte for byte into the landing zone, with a receipt next to it that contains its sha256.
+class LandFiles(ReportsLineage, SourceOperator):
+    """Copy a unit's files byte for byte into the landing zone, each with a receipt that contains its sha256.
 
-    :param file: a `RemoteFile` as a mapping. Its strings are never rendered as templates.
+    :param unit: a `LandUnit` as a mapping. Its strings are never rendered as templates.
     """
 
-    template_fields: Sequence[str] = ("file",)
+    template_fields: Sequence[str] = ("unit",)
 
-    def __init__(self, *, file: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, unit: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.file: Any = file  # resolved from XCom before `execute`
+        self.unit: Any = unit  # resolved from XCom before `execute`
 
     def pre_execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Limit the time to what the file's size needs: Airflow calls this before it starts the clock."""
-        self.execution_timeout = self.source.time_limit(self.file["size"])
+        """Limit the time to what the unit's files need: Airflow calls this before it starts the clock."""
+        unit = LandUnit.from_json(self.unit)
+        self.execution_timeout = self.source.time_limit(unit.size, len(unit.files))
 
-    def act(self, context: Context) -> dict[str, Any]:
-        """Return the `LandedFile`. A retry finds an identical copy and keeps it."""
+    def act(self, context: Context) -> list[dict[str, Any]]:
+        """Return the `LandedFile`s in the order of the unit. A retry finds identical copies and keeps them."""
         period = load_request(context, self.source).period
-        account, file = account_from_connection(), RemoteFile(**self.file)
-        with say_what_to_clear(), open_origin(account, self.source, file.uri) as origin:
-            landed = steps.land(account, origin, self.source, period, file)
-        self.lineage = partial(lineage_of_landing, file, landed)
-        return asdict(landed)
+        account, files = account_from_connection(), LandUnit.from_json(self.unit).files
+        landed: list[LandedFile] = []
+        for _, of_origin in groupby(files, lambda file: urlsplit(file.uri)[:2]):
+            group = tuple(of_origin)
+            with say_what_to_clear(), open_origin(account, self.source, group[0].uri) as origin:
+                landed += steps.land_all(account, origin, self.source, period, group)
+        self.lineage = partial(lineage_of_landing, files, landed)
+        return [to_json(file) for file in landed]
 
 
 class CommitDelivery(ReportsLineage, SourceOperator):
     """Commit all files of the delivery to the table in one snapshot, each (period, sha256) exactly once.
 
-    :param staged: the `StagedFile`s as mappings.
+    :param units: the `StageUnit`s as mappings.
+    :param staged: what each `StageFiles` returned.
     :param check: what `CheckDelivery` returned.
     """
 
-    template_fields: Sequence[str] = ("staged", "check")
+    template_fields: Sequence[str] = ("units", "staged", "check")
 
     def __init__(
-        self, *, staged: Iterable[Mapping[str, Any]] | XComArg, check: Mapping[str, Any] | XComArg, **kwargs: Any
+        self,
+        *,
+        units: Iterable[Mapping[str, Any]] | XComArg,
+        staged: Iterable[Sequence[Mapping[str, Any]]] | XComArg,
+        check: Mapping[str, Any] | XComArg,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.staged: Any = staged  # both are resolved from XCom before `execute`
+        self.units: Any = units  # all are resolved from XCom before `execute`
+        self.staged: Any = staged
         self.check: Any = check
 
     def act(self, context: Context) -> dict[str, Any]:
@@ -95,10 +109,12 @@ class CommitDelivery(ReportsLineage, SourceOperator):
         request = load_request(context, self.source)
         report = CheckReport.from_json(self.check["report"])
         answer = Answer(**self.check["answer"]) if self.check["answer"] else None
-        # If there is only one mapped task, Airflow passes its result itself, not a list of one.
-        staged = [StagedFile(**file) for file in ([self.staged] if isinstance(self.staged, dict) else self.staged)]
+        account = account_from_connection()
+        staged = steps.join_pieces(
+            account, self.source, request.period, staged_in(self.source, self.units, self.staged)
+        )
         result = steps.commit(
-            account_from_connection(),
+            account,
             self.source,
             request.period,
             staged,

@@ -1,4 +1,4 @@
-"""The step that stages a landed file. If the vendor changed its columns, it shows a patch and waits for a person."""
+"""The step that stages landed files. If the vendor changed its columns, it shows a patch and waits for a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import HITLOperator
 
 from growth_verticals import steps
-from growth_verticals.delivery import LandedFile
+from growth_verticals.delivery import StageUnit
 from growth_verticals.errors import ColumnsRefusedError
 from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.pgp import key_finder_for
@@ -32,21 +32,21 @@ REFUSE = "Refuse: load nothing of this delivery"
 REFUSAL = "refusal"
 
 
-class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provider has no types
-    """Write one landed file's rows as Parquet in the table's location. No snapshot refers to them yet.
+class StageFiles(SourceOperator, HITLOperator):  # type: ignore[misc] # the provider has no types
+    """Write the rows of a unit's landed files as Parquet in the table's location. No snapshot refers to them yet.
 
-    If the columns of the vendor's file do not fit, it opens a required action with the proposed patch and what is left
-    to decide, and waits. Nothing is applied by itself: a person changes the repository, deploys it, and answers. A file
-    that a person named fails at once, because it may be the wrong one.
+    If the columns of one of the vendor's files do not fit, it opens a required action that names the file, with the
+    proposed patch and what is left to decide, and waits. Nothing is applied by itself: a person changes the repository,
+    deploys it, and answers. A file that a person named fails at once, because it may be the wrong one.
 
-    :param landed: a `LandedFile` as a mapping.
+    :param unit: a `StageUnit` as a mapping. Its strings are never rendered as templates.
 
     Environment variable: GV_ANSWER_WITHIN_S, in seconds, instead of the source's `answer_within_hours`.
     """
 
-    template_fields: Sequence[str] = ("landed",)
+    template_fields: Sequence[str] = ("unit",)
 
-    def __init__(self, *, source: Source, landed: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, source: Source, unit: Mapping[str, Any] | XComArg, **kwargs: Any) -> None:
         super().__init__(
             source=source,
             subject=f"{source.name}: the vendor changed its columns",
@@ -54,14 +54,18 @@ class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provi
             response_timeout=answer_within(source.answer_within_hours * 3600),
             **kwargs,
         )
-        self.landed: Any = landed  # resolved from XCom before `execute`
+        self.unit: Any = unit  # resolved from XCom before `execute`
 
     def pre_execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Limit the time to what the file's size needs: Airflow calls this before it starts the clock."""
-        self.execution_timeout = self.source.time_limit(self.landed["size"])
+        """Limit the time to what the unit's files need: Airflow calls this before it starts the clock."""
+        unit = StageUnit.from_json(self.unit)
+        self.execution_timeout = self.source.time_limit(unit.size, len(unit.files))
 
-    def act(self, context: Context) -> dict[str, Any]:
-        """Return the `StagedFile`. A retry writes new files; no snapshot ever refers to those of the failed attempt."""
+    def act(self, context: Context) -> list[dict[str, Any]]:
+        """Return the `StagedFile`s in the order of the unit.
+
+        A retry writes new data files; no snapshot ever refers to those of the failed attempt.
+        """
         try:
             return self._stage(context)
         except ColumnsRefusedError as refusal:
@@ -76,8 +80,8 @@ class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provi
         HITLOperator.execute(self, context)
         raise AssertionError("unreachable: the task waits")
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Stage the file again, or raise the `ColumnsRefusedError` that the person saw."""
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Stage the files again, or raise the `ColumnsRefusedError` that the person saw."""
         shown = context["ti"].xcom_pull(task_ids=self.task_id, key=REFUSAL, map_indexes=context["ti"].map_index)
         refusal = shown["fields"]
         try:
@@ -91,12 +95,14 @@ class StageFile(SourceOperator, HITLOperator):  # type: ignore[misc] # the provi
         next_step = f"{answered_by(response)} refused the file. {_sentence(refusal['next_step'])}"
         raise ColumnsRefusedError(**{**refusal, "next_step": next_step})
 
-    def _stage(self, context: Context) -> dict[str, Any]:
+    def _stage(self, context: Context) -> list[dict[str, Any]]:
         period = load_request(context, self.source).period
         account, keys = account_from_connection(), key_finder_for(self.source.name)
         with say_what_to_clear():
-            [staged] = steps.stage(account, self.source, period, [LandedFile(**self.landed)], keys)
-        return asdict(staged)
+            unit = StageUnit.from_json(self.unit)
+            part: dict[str, Any] = {} if unit.piece is None else {"piece": unit.piece, "staged_at": unit.staged_at}
+            staged = steps.stage(account, self.source, period, unit.files, keys, **part)
+        return [asdict(file) for file in staged]
 
 
 def _evidence(refusal: ColumnsRefusedError) -> str:

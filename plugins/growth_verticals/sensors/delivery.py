@@ -1,4 +1,4 @@
-"""The first step of every run: wait until the period's delivery is complete, then return its files."""
+"""The first step of every run: wait until the period's delivery is complete, then return its files in units to land."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from growth_verticals.operators.source import SourceOperator
 from growth_verticals.patterns import expand_tokens
 from growth_verticals.sensors.triggers import DeliveryTrigger, event_of, poll
 from growth_verticals.source import Quiet
+from growth_verticals.units import land_units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ _MIN_WAIT_S = 600.0
 
 
 class AwaitDelivery(SourceOperator):
-    """Wait for a period's delivery, and return its files as `RemoteFile` mappings.
+    """Wait for a period's delivery, and return its files as mappings of `LandUnit`s.
 
     The source's `complete=` says when the delivery is complete. The delivery is late at 18:00 on the due business day,
     or ten minutes after the task starts if that is later; if the source declares `Quiet`, its duration is added to the
@@ -82,7 +83,7 @@ class AwaitDelivery(SourceOperator):
         )
 
     def resume(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the files that the trigger found.
+        """Return the units of the files that the trigger found.
 
         Raises `DeliveryLateError` if they were not complete in time, and `ConfigurationError` if the trigger met one.
         Airflow does not retry either: a person must act.
@@ -119,7 +120,7 @@ class AwaitDelivery(SourceOperator):
             def origin_of(uri: str) -> Origin:
                 return opened.enter_context(open_origin(account, self.source, uri))
 
-            return self._log_files(find_named(account, self.source, names, origin_of))
+            return self._units(find_named(account, self.source, names, origin_of))
 
     def _min_wait_s(self) -> float:
         """Return the seconds that a run waits at least, even if its period is already due."""
@@ -130,12 +131,12 @@ class AwaitDelivery(SourceOperator):
         self.log.info("%s %s: the delivery is complete: %s", self.source.name, period, event["found"])
         if event["skipped"]:
             self.log.info("known and skipped: %s", ", ".join(event["skipped"]))
-        return self._log_files([RemoteFile(**file) for file in event["files"]])
+        return self._units([RemoteFile(**file) for file in event["files"]])
 
-    def _log_files(self, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
+    def _units(self, files: Sequence[RemoteFile]) -> list[dict[str, Any]]:
         for file in files:
             self.log.info("%s, %s bytes", file.name, f"{file.size:,}")
-        return [asdict(file) for file in files]
+        return [unit.to_json() for unit in land_units(self.source, files)]
 
 
 def _setting(name: str, default: float) -> float:

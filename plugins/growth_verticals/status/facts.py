@@ -172,7 +172,7 @@ class Step:
     :param state: Airflow's; None if it is not scheduled yet.
     :param tries: how often it was started.
     :param seconds: from the last start to the end, or until now; None if it has not started.
-    :param name: of a mapped one, the file's.
+    :param name: of a mapped one: its unit's title.
     """
 
     task_id: str
@@ -190,7 +190,8 @@ class RunDetail:
     """All that the page of a delivery needs of one run.
 
     :param steps: in the order of the pipeline, those of a mapped task by map index.
-    :param xcoms: (task id, key) → map index → value, of JSON types. `("land", "return_value")[0]` is the first file's.
+    :param xcoms: (task id, key) → map index → value, of JSON types. `("land", "return_value")[0]` is the first
+        unit's.
     """
 
     run: RunFacts

@@ -54,6 +54,7 @@ def stage_files(
     open_reader: Callable[[LandedFile], AbstractContextManager[Reader]],
     *,
     again: bool = False,
+    staged_at: int | None = None,
 ) -> list[StagedFile]:
     """Write landed files' rows and rejects as data files for a later commit. Return the staged files, in order.
 
@@ -73,7 +74,7 @@ def stage_files(
         loaded = set() if again else loaded_digests(table, period.key, {file.sha256 for file in landed})
     _keep_freed_memory()
     pending: dict[str, _FileProgress] = {}
-    staged_at = time.time_ns() // 1000
+    staged_at = staged_at or time.time_ns() // 1000
     for file in landed:
         if file.sha256 not in loaded:
             provenance = provenance_values(period.key, file.name, file.sha256, staged_at)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.quality.report import CheckReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from growth_verticals.web.airflow_db import RunDetail, Step
+    from growth_verticals.web.airflow_db import RunDetail
 
 _WORDS = {"empty": "no rows", "already_loaded": "already loaded"}
 
@@ -49,46 +49,94 @@ class FileOfRun:
 
 def files_of_run(detail: RunDetail) -> list[FileOfRun]:
     """Return the files in the order in which they were listed. Empty until the delivery has arrived."""
-    listed: Sequence[Mapping[str, Any]] = detail.value("await") or ()
     landed = detail.xcoms.get(("land", "return_value"), {})
-    staged = detail.xcoms.get(("stage", "return_value"), {})
+    staged = _staged(detail)
     committed = {file["sha256"]: file for file in (detail.value("commit") or {}).get("files", ())}
-    steps = {(step.task_id, step.map_index): step for step in detail.steps}
+    ended_at = {step.map_index: step.ended_at for step in detail.steps if step.task_id == "land"}
+    failed = {task_id: _failed(detail, task_id) for task_id in ("land", "stage")}
     files = []
-    for index, file in enumerate(listed):
-        copy, rows = landed.get(index) or {}, staged.get(index) or {}
-        result = committed.get(copy.get("sha256")) or {}
-        counts: dict[str, Any] = {"rows_read": rows.get("rows_read"), "rows_rejected": rows.get("rows_rejected")}
-        if result:
-            names = ("rows_read", "rows_loaded", "rows_rejected", "rows_refused")
-            counts = {name: result.get(name, 0) for name in names}
-        land = steps.get(("land", index))
-        files.append(
-            FileOfRun(
-                name=str(file.get("name", "")),
-                size=copy.get("size", file.get("size")),
-                modified=file.get("modified"),
-                sha256=copy.get("sha256"),
-                origin=file.get("uri"),
-                landed=copy.get("uri"),
-                landed_at=land.ended_at if land and copy else None,
-                status=_status(copy, rows, result, land, steps.get(("stage", index))),
-                **counts,
+    for index, unit in enumerate(detail.value("await") or ()):
+        listed = _files(unit)
+        copies = {file.get("name"): file for file in _files(landed.get(index))}
+        for file in listed:
+            copy = copies.get(file.get("name"), {})
+            row = staged.get(_key(copy)) or _StagedRow()
+            result = committed.get(copy.get("sha256")) or {}
+            counts: dict[str, Any] = {name: row.counts.get(name) for name in ("rows_read", "rows_rejected")}
+            if result:
+                names = ("rows_read", "rows_loaded", "rows_rejected", "rows_refused")
+                counts = {name: result.get(name, 0) for name in names}
+            name = str(file.get("name", ""))
+            fails = [what for what, unit_of in (("stage", row.unit), ("land", index)) if failed[what](unit_of, name)]
+            files.append(
+                FileOfRun(
+                    name=name,
+                    size=copy.get("size", file.get("size")),
+                    modified=file.get("modified"),
+                    sha256=copy.get("sha256"),
+                    origin=file.get("uri"),
+                    landed=copy.get("uri"),
+                    landed_at=ended_at.get(index) if copy else None,
+                    status=_status(copy, row.counts, result, fails),
+                    **counts,
+                )
             )
-        )
     return files
 
 
-def _status(
-    copy: Mapping[str, Any], rows: Mapping[str, Any], result: Mapping[str, Any], land: Step | None, stage: Step | None
-) -> str:
+@dataclass(frozen=True)
+class _StagedRow:
+    """What is known of the staging of a file: the map index of its unit, and its `StagedFile` when it is staged."""
+
+    unit: int | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _files(value: Any) -> list[Mapping[str, Any]]:
+    """Return the files in an XCom: a unit, or what was made of one. Before there were units, each was one file."""
+    if isinstance(value, dict):
+        value = value.get("files", [value])
+    return list(value or ())
+
+
+def _key(file: Mapping[str, Any]) -> tuple[Any, Any]:
+    return file.get("name"), file.get("sha256")
+
+
+def _staged(detail: RunDetail) -> dict[tuple[Any, Any], _StagedRow]:
+    """Return (name, sha256) → how far the staging of each landed file has come."""
+    results = detail.xcoms.get(("stage", "return_value"), {})
+    units = detail.value("plan")
+    if units is None:
+        units = list(results.values())
+    rows: dict[tuple[Any, Any], _StagedRow] = {}
+    for index, unit in enumerate(units):
+        counts = {_key(file): file for file in _files(results.get(index))}
+        rows |= {_key(file): _StagedRow(index, counts.get(_key(file), {})) for file in _files(unit)}
+    return rows
+
+
+def _failed(detail: RunDetail, task_id: str) -> Callable[[int | None, str], bool]:
+    """Return what tells whether a task failed because of a file: the one that its failure names, or all of its unit."""
+    units = {step.map_index for step in detail.steps if step.task_id == task_id and step.state == "failed"}
+    failures = detail.xcoms.get((task_id, "failure"), {})
+    causes = {index: (failures.get(index) or {}).get("file") for index in units}
+
+    def failed(index: int | None, name: str) -> bool:
+        cause = causes.get(index) if index is not None else None
+        is_cause = cause is None or cause == name or cause.startswith(f"{name}!")  # a member of an archive
+        return index in units and is_cause
+
+    return failed
+
+
+def _status(copy: Mapping[str, Any], row: Mapping[str, Any], result: Mapping[str, Any], failed: Sequence[str]) -> str:
     if result:
         return _WORDS.get(result["status"], str(result["status"]))
-    for step, what in ((stage, "stage"), (land, "land")):
-        if step and step.state == "failed":
-            return f"{what} failed"
-    if rows:
-        return _WORDS.get(rows.get("status", ""), "staged")
+    if failed:
+        return f"{failed[0]} failed"
+    if row:
+        return _WORDS.get(row.get("status", ""), "staged")
     return "landed" if copy else "listed"
 
 

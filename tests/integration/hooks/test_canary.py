@@ -31,8 +31,9 @@ from growth_verticals.errors import DeliveryError, DeliveryRefusedError, FileCha
 from growth_verticals.files.delimited import DelimitedReader
 from growth_verticals.landing.uris import split_s3_uri
 from growth_verticals.operators.check import CheckDelivery
-from growth_verticals.operators.load import CommitDelivery, LandFile
-from growth_verticals.operators.stage import StageFile
+from growth_verticals.operators.load import CommitDelivery, LandFiles
+from growth_verticals.operators.plan import PlanStaging
+from growth_verticals.operators.stage import StageFiles
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.source import Delimited, Excel, FixedWidth, Format, Inbox, JsonLines, OnDemand, Parquet, Source
 from local import standin
@@ -128,20 +129,24 @@ class Run:
         return result
 
     def listed(self) -> dict[str, Any]:
-        [file] = self.step(AwaitDelivery(task_id="await", source=self.source))
-        return dict(file)
+        [unit] = self.step(AwaitDelivery(task_id="await", source=self.source))
+        return dict(unit)
 
-    def landed(self, file: dict[str, Any] | None = None) -> dict[str, Any]:
-        return dict(self.step(LandFile(task_id="land", source=self.source, file=file or self.listed())))
+    def landed(self, unit: dict[str, Any]) -> list[dict[str, Any]]:
+        return list(self.step(LandFiles(task_id="land", source=self.source, unit=unit)))
 
-    def staged(self) -> dict[str, Any]:
-        return dict(self.step(StageFile(task_id="stage", source=self.source, landed=self.landed())))
+    def planned(self) -> list[dict[str, Any]]:
+        unit = self.listed()
+        landed = self.landed(unit)
+        return list(self.step(PlanStaging(task_id="plan", source=self.source, units=[unit], landed=[landed])))
 
     def committed(self) -> dict[str, Any]:
         asset, event = Asset(self.source.table), SimpleNamespace(add_partitions=lambda _: None)
-        staged = self.staged()
-        checked = self.step(CheckDelivery(task_id="check", source=self.source, staged=staged))
-        operator = CommitDelivery(task_id="commit", source=self.source, staged=staged, check=checked, outlets=[asset])
+        [unit] = self.planned()
+        staged = self.step(StageFiles(task_id="stage", source=self.source, unit=unit))
+        of_run = {"source": self.source, "units": [unit], "staged": [staged]}
+        checked = self.step(CheckDelivery(task_id="check", **of_run))
+        operator = CommitDelivery(task_id="commit", check=checked, outlets=[asset], **of_run)
         result = self.step(operator, {"outlet_events": {asset: event}})
         self.kept.append(repr(event.extra))
         return dict(result)
@@ -278,7 +283,9 @@ def test_an_unexpected_error_shows_where_it_is_but_no_value(
     monkeypatch.setattr(DelimitedReader, "parse", parse)
     run = airflow.run(Delimited())
     run.put(delimited(HEADER, GOOD))
-    with pytest.raises(FileRefusedError, match=rf"people\.dat: .* found {failure.__name__} in work \(stage\.py:"):
+    with pytest.raises(
+        FileRefusedError, match=rf"people\.dat: .* found {failure.__name__} in parse \(landed_copies\.py:"
+    ):
         run.committed()
     airflow.assert_nothing_leaked(run)
 
@@ -293,7 +300,7 @@ def test_after_a_refusal_the_corrected_file_of_the_same_name_is_loaded_by_cleari
     with pytest.raises(DeliveryRefusedError, match="clear one task of this run: await when the vendor has sent"):
         run.committed()
     run.put(delimited(HEADER, GOOD, GOOD))
-    assert run.landed(listed)["size"] == len(delimited(HEADER, BAD)), "clearing land keeps the old copy"
+    assert run.landed(listed)[0]["size"] == len(delimited(HEADER, BAD)), "clearing land keeps the old copy"
     assert run.committed()["files"][0]["rows_loaded"] == 2
     assert airflow.counts(run)[0] == 2
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +24,11 @@ from openlineage.client.transport.file import FileConfig, FileTransport
 from growth_verticals.account import Account
 from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import RemoteFile
+from growth_verticals.delivery import LandUnit, RemoteFile
 from growth_verticals.operators.check import CheckDelivery
-from growth_verticals.operators.load import CommitDelivery, LandFile
-from growth_verticals.operators.stage import StageFile
+from growth_verticals.operators.load import CommitDelivery, LandFiles
+from growth_verticals.operators.plan import PlanStaging
+from growth_verticals.operators.stage import StageFiles
 from local import sftp
 from local.settings import TABLE_BUCKET_ARN
 from tests.integration.cli.conftest import Acme, acme
@@ -69,12 +70,15 @@ class Run:
                 ),
             )
 
-    def load(self, file: RemoteFile) -> None:
-        """Load one file, step by step."""
-        landed = self.execute(LandFile(task_id="land", source=self.source, file=asdict(file)))
-        staged = self.execute(StageFile(task_id="stage", source=self.source, landed=landed))
-        checked = self.execute(CheckDelivery(task_id="check", source=self.source, staged=[staged]))
-        self.execute(CommitDelivery(task_id="commit", source=self.source, staged=[staged], check=checked))
+    def load(self, *files: RemoteFile) -> None:
+        """Load files as one unit, step by step."""
+        unit = LandUnit(title=NAME, files=files).to_json()
+        landed = self.execute(LandFiles(task_id="land", source=self.source, unit=unit))
+        units = self.execute(PlanStaging(task_id="plan", source=self.source, units=[unit], landed=[landed]))
+        staged = [self.execute(StageFiles(task_id="stage", source=self.source, unit=each)) for each in units]
+        of_run = {"source": self.source, "units": units, "staged": staged}
+        checked = self.execute(CheckDelivery(task_id="check", **of_run))
+        self.execute(CommitDelivery(task_id="commit", check=checked, **of_run))
 
     def event(self, task_id: str) -> dict[str, Any]:
         """Return the newest event of a task."""
@@ -137,6 +141,25 @@ def test_the_events_lead_from_the_vendor_s_file_to_the_table(acme: Acme, run: Ru
     assert "secret" not in run.events.read_text()
 
 
+def test_the_event_of_a_unit_has_each_of_its_files(acme: Acme, run: Run, delivered: RemoteFile) -> None:
+    files = [delivered]
+    for number in range(2):
+        path = sftp.root_folder(acme.settings, "aiq") / "outgoing" / f"more-{number}.csv"
+        path.write_text(f"person_id,born,visits,note\nM{number},1970-01-01,1,secret\n")
+        uri, modified = f"sftp://sftp_aiq/outgoing/{path.name}", int(path.stat().st_mtime)
+        files.append(RemoteFile(name=path.name, uri=uri, size=path.stat().st_size, modified=modified))
+    run.load(*files)
+    names = [file.name for file in files]
+    for task, side in (("land", "inputs"), ("land", "outputs"), ("commit", "inputs")):
+        assert [name.rpartition("/")[2] for _, name in datasets(run.event(task), side)] == names
+    assert [each["inputFacets"]["inputStatistics"]["size"] for each in run.event("land")["inputs"]] == [
+        file.size for file in files
+    ]
+    assert [each["inputFacets"]["inputStatistics"]["rowCount"] for each in run.event("commit")["inputs"]] == [
+        GOOD + BAD, 1, 1,
+    ]  # fmt: skip
+
+
 def test_a_load_that_changes_nothing_has_no_inputs_and_outputs(run: Run, delivered: RemoteFile) -> None:
     run.load(delivered)
     run.load(delivered)
@@ -144,7 +167,7 @@ def test_a_load_that_changes_nothing_has_no_inputs_and_outputs(run: Run, deliver
 
 
 def test_a_task_that_failed_has_no_inputs_and_outputs(run: Run, delivered: RemoteFile) -> None:
-    missing = asdict(delivered) | {"uri": "sftp://sftp_aiq/outgoing/gone.csv"}
+    missing = LandUnit(title=NAME, files=(replace(delivered, uri="sftp://sftp_aiq/outgoing/gone.csv"),)).to_json()
     with pytest.raises(Exception, match=r"gone\.csv"):
-        run.execute(LandFile(task_id="land", source=run.source, file=missing))
+        run.execute(LandFiles(task_id="land", source=run.source, unit=missing))
     assert run.event("land")["inputs"] == run.event("land")["outputs"] == []

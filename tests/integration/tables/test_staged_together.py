@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 
 from growth_verticals.contract.table import TableContract
+from growth_verticals.declarations import find_source
+from growth_verticals.delivery import StagedFile
 from growth_verticals.errors import DeliveryRefusedError
+from growth_verticals.tables.restated import RestatedRule
 from growth_verticals.tables.undo import undo_load
+from growth_verticals.units import stage_units
 
 from .deliveries import PERIOD, SOURCE, SampleFile, commit, load, stage, stage_together
 
@@ -110,3 +115,53 @@ def test_a_batch_whose_counts_do_not_add_up_is_refused(catalog: RestCatalog, per
     with pytest.raises(DeliveryRefusedError, match="counts of a staged file disagree"):
         commit(catalog, person, first, wrong, *others[1:])
     assert rows_by_file(catalog, person) == {}
+
+
+# --- work units ---------------------------------------------------------------------------------------------------
+
+
+def stage_in_units(catalog: RestCatalog, person: TableContract, *files: SampleFile) -> list[list[StagedFile]]:
+    """Stage the files as tasks of the DAG do: two in each unit."""
+    by_name = {file.name: file for file in files}
+    units = stage_units(replace(find_source("ls_corp"), unit_gb=2e-9), [file.landed for file in files])
+    return [stage_together(catalog, person, *(by_name[file.name] for file in unit.files)) for unit in units]
+
+
+def test_equal_files_of_a_delivery_are_in_one_unit_and_are_loaded_once(catalog: RestCatalog, person: TableContract):
+    twins = [SampleFile(f"twin-{number}.csv", good=5, bad=1, content="the same") for number in range(3)]
+    files = [twins[0], *FILES[2:5], twins[1], FILES[5], twins[2]]
+    staged = stage_in_units(catalog, person, *files)
+    assert [[file.name for file in unit] for unit in staged] == [
+        ["twin-0.csv", "twin-1.csv", "twin-2.csv", "part-02.csv"],
+        ["part-03.csv", "part-04.csv"],
+        ["part-05.csv"],
+    ]
+    result = commit(catalog, person, *(file for unit in staged for file in unit))
+    assert [file.name for file in result.files if file.status == "already_loaded"] == ["twin-1.csv", "twin-2.csv"]
+    assert rows_by_file(catalog, person) == {"twin-0.csv": 5, **{file.name: file.good for file in FILES[2:6]}}
+
+
+def test_units_with_loaded_and_restated_files_add_and_replace_what_is_new_in_one_snapshot(
+    catalog: RestCatalog, person: TableContract
+):
+    load(catalog, person, *FILES[5:9])
+    restated = SampleFile(FILES[6].name, good=60)
+    staged = stage_in_units(catalog, person, FILES[5], restated, FILES[7], FILES[8], FILES[9], FILES[10])
+    assert [[file.status for file in unit] for unit in staged] == [
+        ["already_loaded", "staged"],
+        ["already_loaded", "already_loaded"],
+        ["staged", "staged"],
+    ]
+    before = len(catalog.load_table(person.identifier).metadata.snapshots)
+    for _ in range(2):  # the second commit is a retry
+        result = commit(catalog, person, *chain(*staged), restated=RestatedRule(policy="replace"))
+        assert (result.files_replaced, result.rows_replaced) == (1, 6)
+        assert len(catalog.load_table(person.identifier).metadata.snapshots) == before + 1
+    assert rows_by_file(catalog, person) == {file.name: file.good for file in FILES[5:11]} | {restated.name: 60}
+
+
+def test_a_unit_that_is_staged_again_leaves_nothing_of_its_first_attempt(catalog: RestCatalog, person: TableContract):
+    staged = stage_in_units(catalog, person, *FILES[1:7])
+    staged[1] = stage_in_units(catalog, person, *FILES[3:5])[0]
+    commit(catalog, person, *chain(*staged), expected_rows=24)
+    assert rows_by_file(catalog, person) == {file.name: file.good for file in FILES[1:7]}

@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from growth_verticals import steps
-from growth_verticals.delivery import Answer, RestatedFile, Restatement, StagedFile
+from growth_verticals.delivery import Answer, LandedFile, RestatedFile, Restatement, StagedFile, StageUnit
 from growth_verticals.errors import DeliveryRefusedError
 from growth_verticals.operators import check
 from growth_verticals.operators.check import ADD, LOAD, REFUSE, REPLACE, CheckDelivery
@@ -23,6 +23,10 @@ SOURCE = Source(name="ls_corp", table="ls_corp.contact", cadence=OnDemand(), del
 NEW, OLD = "a" * 64, "b" * 64
 STAGED = StagedFile(
     name="leads.csv", sha256=NEW, status="staged", rows_read=3, rows_valid=2, rows_rejected=1, staged_at=7
+)
+UNIT = StageUnit(
+    title="leads.csv",
+    files=(LandedFile(name="leads.csv", uri="s3://l/leads.csv", size=3, sha256=NEW, origin="s3://v/l.csv", etag="e"),),
 )
 RESTATEMENT = Restatement(
     comes=(RestatedFile(name="leads.csv", sha256=NEW, rows=2, rejects=1),),
@@ -69,7 +73,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def task(monkeypatch: pytest.MonkeyPatch, *findings: Finding, restatement: Restatement | None = None) -> CheckDelivery:
     monkeypatch.setattr(steps, "check", lambda *_, **__: replace(REPORT, findings=findings))
     monkeypatch.setattr(steps, "find_restated", lambda *_, **__: restatement)
-    return CheckDelivery(task_id="check", source=SOURCE, staged=[asdict(STAGED)])
+    return CheckDelivery(task_id="check", source=SOURCE, units=[UNIT.to_json()], staged=[[asdict(STAGED)]])
 
 
 def finding(outcome: Any) -> Finding:

@@ -50,17 +50,18 @@ def test_no_dag_file_raises_a_warning(bag: DagBag) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_s_dag_has_the_tasks_await_land_stage_check_commit_and_maintain(bag: DagBag, name: str) -> None:
+def test_a_source_s_dag_has_the_tasks_await_land_plan_stage_check_commit_and_maintain(bag: DagBag, name: str) -> None:
     dag = bag.dags[name]
     assert [task.task_id for task in dag.topological_sort()] == [
         "await",
         "land",
+        "plan",
         "stage",
         "check",
         "commit",
         "maintain",
     ]
-    assert [task.task_id for task in dag.tasks if task.get_closest_mapped_task_group()] == ["land", "stage"]
+    assert [task.task_id for task in dag.tasks if task.is_mapped] == ["land", "stage"]
     assert [outlet.name for outlet in dag.get_task("commit").outlets] == [SOURCES[name].table]
 
 

@@ -29,7 +29,8 @@ from growth_verticals.errors import (
 from growth_verticals.operators import load
 from growth_verticals.operators.failures import FAILURE, ExplainingOperator, failure_of
 from growth_verticals.operators.load import say_what_to_clear
-from growth_verticals.operators.stage import StageFile
+from growth_verticals.operators.plan import PlanStaging
+from growth_verticals.operators.stage import StageFiles
 from growth_verticals.status.facts import Failure, failure_from_json
 from tests.task_instance import TaskInstance
 
@@ -207,6 +208,6 @@ def test_the_task_to_clear_is_the_one_that_the_message_names_first(error: FileRe
 
 
 def test_every_operator_of_a_delivery_explains_its_failures() -> None:
-    operators = (load.LandFile, StageFile, load.CommitDelivery, load.ApplyMaintenance)
+    operators = (load.LandFiles, PlanStaging, StageFiles, load.CommitDelivery, load.ApplyMaintenance)
     assert all(issubclass(operator, ExplainingOperator) for operator in operators)
     assert not any("execute" in vars(operator) for operator in operators)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +11,10 @@ import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from growth_verticals import steps
-from growth_verticals.delivery import LandedFile, StagedFile
+from growth_verticals.delivery import LandedFile, StagedFile, StageUnit
 from growth_verticals.errors import ColumnsRefusedError
 from growth_verticals.operators import stage
-from growth_verticals.operators.stage import REFUSE, STAGE_AGAIN, StageFile
+from growth_verticals.operators.stage import REFUSE, STAGE_AGAIN, StageFiles
 from growth_verticals.source import S3, Delimited, Monthly, Source
 from tests.task_instance import TaskInstance
 
@@ -26,7 +26,11 @@ SOURCE = Source(
     format=Delimited(),
 )
 LANDED = LandedFile(name="a.csv", uri="s3://l/a.csv", size=3, sha256="a" * 64, origin="s3://v/a.csv", etag="e")
-STAGED = StagedFile(name="a.csv", sha256="a" * 64, status="staged", rows_read=3, rows_valid=3)
+OTHER = replace(LANDED, name="b.csv", uri="s3://l/b.csv", sha256="b" * 64)
+STAGED = [
+    StagedFile(name=file.name, sha256=file.sha256, status="staged", rows_read=3, rows_valid=3)
+    for file in (LANDED, OTHER)
+]
 PATCH = '+++ b/dags/sources/acme_person.py\n+        aliases=(Alias("<b>zip</b>", "zip5", since="2026-10"),),'
 
 
@@ -36,10 +40,11 @@ class Steps:
     def __init__(self, proposal: str) -> None:
         self.proposal, self.fits, self.calls = proposal, False, 0
 
-    def stage(self, *_: object) -> list[StagedFile]:
+    def stage(self, _account: object, _source: Source, _period: object, files: Any, _keys: object) -> list[StagedFile]:
+        assert files == (LANDED, OTHER)
         self.calls += 1
         if self.fits:
-            return [STAGED]
+            return STAGED
         error = ColumnsRefusedError("a column is missing", source=SOURCE.name, file="a.csv", next_step="ask the vendor")
         error.proposal = self.proposal
         raise error
@@ -61,13 +66,14 @@ def context(*files: str) -> Any:
     return {"dag_run": run, "params": {"files": list(files)}, "ti": (ti := TaskInstance()), "task_instance": ti}
 
 
-def task(monkeypatch: pytest.MonkeyPatch, proposal: str = PATCH) -> tuple[StageFile, Steps]:
+def task(monkeypatch: pytest.MonkeyPatch, proposal: str = PATCH) -> tuple[StageFiles, Steps]:
     stand_in = Steps(proposal)
     monkeypatch.setattr(steps, "stage", stand_in.stage)
-    return StageFile(task_id="stage", source=SOURCE, landed=asdict(LANDED)), stand_in
+    unit = StageUnit(title="files 1-2 of 2", files=(LANDED, OTHER))
+    return StageFiles(task_id="stage", source=SOURCE, unit=unit.to_json()), stand_in
 
 
-def answer(operator: StageFile, at: Any, option: str) -> Any:
+def answer(operator: StageFiles, at: Any, option: str) -> Any:
     response = {"responded_at": datetime.now(UTC), "responded_by_user": {"id": "1", "name": "maple"}}
     return operator.execute_complete(at, {"chosen_options": [option], "params_input": {}, **response})
 
@@ -83,9 +89,10 @@ def test_it_shows_the_proposed_patch_and_stages_again_when_a_person_says_so(
     [action] = asked
     assert action["options"] == [STAGE_AGAIN, REFUSE]
     assert action["subject"] == "acme_person 2026-10: the vendor changed its columns"
+    assert r"a\.csv\: a column is missing" in action["body"]
     assert all(f"\n    {line}" in action["body"] for line in PATCH.splitlines())
     stand_in.fits = True
-    assert answer(operator, at, STAGE_AGAIN) == asdict(STAGED)
+    assert answer(operator, at, STAGE_AGAIN) == [asdict(file) for file in STAGED]
 
 
 def test_a_file_that_still_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:

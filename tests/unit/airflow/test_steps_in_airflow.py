@@ -20,7 +20,17 @@ from growth_verticals import steps
 from growth_verticals.account import Account
 from growth_verticals.cadence import OnDemand, Quarterly
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import Answer, FileResult, LandedFile, LoadResult, RemoteFile, StagedFile
+from growth_verticals.delivery import (
+    Answer,
+    FileResult,
+    LandedFile,
+    LandUnit,
+    LoadResult,
+    RemoteFile,
+    StagedFile,
+    StageUnit,
+    to_json,
+)
 from growth_verticals.errors import (
     CommitError,
     ConfigurationError,
@@ -36,16 +46,19 @@ from growth_verticals.errors import (
 )
 from growth_verticals.hooks.run import load_request
 from growth_verticals.landing.complete import Listing
-from growth_verticals.operators import load, stage
-from growth_verticals.operators.load import CommitDelivery, LandFile
+from growth_verticals.operators import load, plan, stage
+from growth_verticals.operators.load import CommitDelivery, LandFiles
+from growth_verticals.operators.plan import PlanStaging
 from growth_verticals.operators.source import RetryTransientErrors
-from growth_verticals.operators.stage import StageFile
+from growth_verticals.operators.stage import StageFiles
+from growth_verticals.pipeline import delivery_dag
 from growth_verticals.quality.report import CheckReport, RejectedCount
 from growth_verticals.sensors import delivery, triggers
 from growth_verticals.sensors.delivery import AwaitDelivery
 from growth_verticals.sensors.triggers import DeliveryTrigger
 from growth_verticals.source import Delimited, Inbox, Marker, Parts, Quiet, Rule, Sftp, Source
 from growth_verticals.status.facts import RejectCount, load_from_json
+from growth_verticals.units import land_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,40 +154,116 @@ def test_a_run_without_one_valid_period_fails(run: dict[str, Any], message: str)
 # --- land, stage, commit ------------------------------------------------------------------------------------------
 
 
-def test_land_returns_the_landed_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def landed(file: RemoteFile, sha256: str = SHA) -> LandedFile:
+    uri = f"s3://gv-landing/{file.name}"
+    return LandedFile(name=file.name, uri=uri, size=file.size, sha256=sha256, origin=file.uri, etag="e")
+
+
+def land_unit(*files: RemoteFile) -> dict[str, Any]:
+    return LandUnit(title="a title", files=files).to_json()
+
+
+def stage_unit(*files: LandedFile) -> dict[str, Any]:
+    return StageUnit(title="a title", files=files).to_json()
+
+
+def test_land_returns_the_landed_files_of_all_places_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a person named can lie in several places."""
     received: list[Any] = []
-    landed = LandedFile(
-        name="a.gz", uri="s3://gv-landing/a.gz", size=3, sha256=SHA, origin="sftp://sftp_aiq/a.gz", etag="e"
-    )
 
-    def land(*arguments: object) -> LandedFile:
-        received.extend(arguments)
-        return landed
+    def land_all(account: Account, origin: str, source: Source, period: object, files: Any) -> list[LandedFile]:
+        received.append((account, origin, source, period, [file.name for file in files]))
+        return [landed(file) for file in files]
 
-    monkeypatch.setattr(steps, "land", land)
-    task = LandFile(task_id="land", source=SCHEDULED, file=asdict(remote()))
-    assert task.execute(context(key="2026Q3")) == asdict(landed)
-    assert received == [ACCOUNT, "origin", SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), remote()]
+    monkeypatch.setattr(steps, "land_all", land_all)
+    files = [remote("a.gz"), remote("b.gz"), replace(remote("c.gz"), uri="s3://gv-landing/inbox/c.gz"), remote("d.gz")]
+    task = LandFiles(task_id="land", source=SCHEDULED, unit=land_unit(*files))
+    assert [LandedFile(**each) for each in task.execute(context(key="2026Q3"))] == [landed(file) for file in files]
+    period = SCHEDULED.cadence.parse("2026Q3")
+    assert received == [
+        (ACCOUNT, "origin", SCHEDULED, period, names) for names in (["a.gz", "b.gz"], ["c.gz"], ["d.gz"])
+    ]
 
 
 def test_a_file_s_name_is_never_a_template() -> None:
     malicious = "{{ 7 * 7 }}{% raise %}.gz"
+    unit = land_units(SCHEDULED, [remote(malicious)])[0].to_json()
     with DAG("d"):
         upstream = AwaitDelivery(task_id="await", source=SCHEDULED)
-        task = LandFile(task_id="land", source=SCHEDULED, file=upstream.output)
-    task_instance = SimpleNamespace(xcom_pull=lambda **_: asdict(remote(malicious)), task=task)
+        task = LandFiles(task_id="land", source=SCHEDULED, unit=upstream.output)
+    task_instance = SimpleNamespace(xcom_pull=lambda **_: unit, task=task)
     task.render_template_fields({"ti": task_instance, "expanded_ti_count": None})
-    assert task.file["name"] == malicious
+    assert (task.unit["title"], task.unit["files"][0]["name"]) == (malicious, malicious)
+    assert task.get_template_env().from_string("{{ task.unit['title'] }}").render(task=task) == malicious
 
 
-def test_stage_returns_the_staged_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    staged = StagedFile(
-        name="a.gz", sha256=SHA, status="staged", rows_read=1200, rows_valid=1198, rows_rejected=2, manifest="s3://m"
-    )
-    monkeypatch.setattr(steps, "stage", lambda *_: [staged])
-    landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz", "etag": "e"}
-    task = StageFile(task_id="stage", source=SCHEDULED, landed=landed)
-    assert task.execute(context(key="2026Q3")) == asdict(staged)
+def test_plan_groups_what_was_landed(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = replace(SCHEDULED, unit_gb=5e-9)  # five bytes
+    monkeypatch.setattr(plan, "account_from_connection", lambda: None)
+    monkeypatch.setattr(steps, "pieces_of", lambda *_: ())  # none of them can be cut
+    files = [remote(name) for name in ("a.gz", "b.gz", "c.gz")]
+    copies = [landed(file, digest * 64) for file, digest in zip(files, "aba", strict=True)]
+    units = [land_unit(*files[:2]), land_unit(files[2])]
+    results = [[to_json(copy) for copy in copies[:2]], [to_json(copies[2])]]
+    planned = PlanStaging(task_id="plan", source=source, units=units, landed=results).execute(context(key="2026Q3"))
+    assert [(unit["title"], [file["name"] for file in unit["files"]]) for unit in planned] == [
+        ("a.gz, c.gz", ["a.gz", "c.gz"]),  # equal contents
+        ("b.gz", ["b.gz"]),
+    ]
+    assert json.loads(json.dumps(planned)) == planned
+
+
+def test_five_thousand_files_are_a_handful_of_mapped_tasks() -> None:
+    dag = delivery_dag(SCHEDULED, doc=None)
+    files = [remote(f"AIQ_HH_2026Q3_{number:04}.gz", size=300_000) for number in range(5_000)]
+    units = dag.get_task("await").resume(context(key="2026Q3"), fired(*files, found="5,000 file(s)"))
+    assert len(units) == 5
+    results = [
+        [to_json(landed(RemoteFile(**file), file["name"].encode().hex())) for file in unit["files"]] for unit in units
+    ]
+    task = PlanStaging(task_id="plan", source=SCHEDULED, units=units, landed=results)
+    assert [unit["title"] for unit in task.execute(context(key="2026Q3"))] == [
+        f"files {start + 1:,}-{start + 1_000:,} of 5,000" for start in range(0, 5_000, 1_000)
+    ]
+    assert dag.get_task("land").expand_input.value == {"unit": dag.get_task("await").output}
+    assert dag.get_task("stage").expand_input.value == {"unit": dag.get_task("plan").output}
+
+
+def test_after_a_clear_the_results_of_units_that_are_gone_are_left_out() -> None:
+    """Airflow keeps the XComs of mapped tasks that it removes."""
+    files = [remote(name) for name in ("a.gz", "b.gz", "c.gz")]
+    results = [[to_json(landed(file))] for file in files]
+    units = [land_unit(file) for file in files[:2]]
+    task = PlanStaging(task_id="plan", source=SCHEDULED, units=units, landed=results)
+    [unit] = task.execute(context(key="2026Q3"))
+    assert [file["name"] for file in unit["files"]] == ["a.gz", "b.gz"]
+
+
+@pytest.mark.parametrize("names", [("a.gz", "x.gz"), ("a.gz",), ("b.gz", "a.gz")])
+def test_results_of_other_files_than_those_of_the_units_are_refused(names: tuple[str, ...]) -> None:
+    """Somebody cleared a task without those that follow it."""
+    units = [land_unit(remote(name)) for name in ("a.gz", "b.gz")]
+    results = [[to_json(landed(remote(name)))] for name in names]
+    with pytest.raises(DeliveryRefusedError, match="clear the task land of this run, with all that follows"):
+        PlanStaging(task_id="plan", source=SCHEDULED, units=units, landed=results).execute(context(key="2026Q3"))
+    staged = [[asdict(StagedFile(name=name, sha256=SHA, status="staged"))] for name in names]
+    planned = [stage_unit(landed(remote(name))) for name in ("a.gz", "b.gz")]
+    commit = CommitDelivery(task_id="commit", source=SCHEDULED, units=planned, staged=staged, check=CHECKED)
+    with pytest.raises(DeliveryRefusedError, match="clear the task stage of this run, with all that follows"):
+        commit.execute(context(key="2026Q3"))
+
+
+def test_stage_returns_the_staged_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [landed(remote(name)) for name in ("a.gz", "b.gz")]
+    staged = [
+        StagedFile(name=file.name, sha256=SHA, status="staged", rows_read=1200, rows_valid=1198, rows_rejected=2)
+        for file in files
+    ]
+    received: list[Any] = []
+    monkeypatch.setattr(steps, "stage", lambda *arguments: received.extend(arguments) or staged)
+    task = StageFiles(task_id="stage", source=SCHEDULED, unit=stage_unit(*files))
+    assert task.execute(context(key="2026Q3")) == [asdict(file) for file in staged]
+    assert received[:4] == [ACCOUNT, SCHEDULED, SCHEDULED.cadence.parse("2026Q3"), tuple(files)]
 
 
 @pytest.mark.parametrize("error", [FileRefusedError("x", next_step="ask the vendor"), DeliveryRefusedError("x")])
@@ -182,12 +271,11 @@ def test_a_refusal_says_which_task_to_clear(monkeypatch: pytest.MonkeyPatch, err
     def refuse(*_: object) -> None:
         raise error
 
-    for name in ("land", "stage"):
+    for name in ("land_all", "stage"):
         monkeypatch.setattr(steps, name, refuse)
-    landed = {"name": "a.gz", "uri": "s3://l/a.gz", "size": 3, "sha256": SHA, "origin": "sftp://x/a.gz", "etag": "e"}
     for task in (
-        LandFile(task_id="land", source=SCHEDULED, file=asdict(remote())),
-        StageFile(task_id="stage", source=SCHEDULED, landed=landed),
+        LandFiles(task_id="land", source=SCHEDULED, unit=land_unit(remote())),
+        StageFiles(task_id="stage", source=SCHEDULED, unit=stage_unit(landed(remote()))),
     ):
         error.next_step = "ask the vendor"
         with pytest.raises(type(error)) as raised:
@@ -202,8 +290,8 @@ def test_a_file_that_changed_keeps_its_own_advice(monkeypatch: pytest.MonkeyPatc
     def fail(*_: object) -> None:
         raise FileChangedError("the file changed", next_step="clear the task await of this run")
 
-    monkeypatch.setattr(steps, "land", fail)
-    task = LandFile(task_id="land", source=SCHEDULED, file=asdict(remote()))
+    monkeypatch.setattr(steps, "land_all", fail)
+    task = LandFiles(task_id="land", source=SCHEDULED, unit=land_unit(remote()))
     with pytest.raises(FileChangedError, match=r"Next: clear the task await of this run\.$"):
         task.execute(context(key="2026Q3"))
 
@@ -216,14 +304,13 @@ def test_files_without_rows_are_in_the_asset_event(monkeypatch: pytest.MonkeyPat
     result = LoadResult(source="aiq_household", table="aiq.household", period="2026Q3", snapshot_id=7, files=files)
     monkeypatch.setattr(steps, "commit", lambda *_, **__: result)
     table, event = Asset("aiq.household"), SimpleNamespace(add_partitions=lambda _: None)
-    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=[], check=CHECKED, outlets=[table])
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, units=[], staged=[], check=CHECKED, outlets=[table])
     returned = task.execute(context(key="2026Q3") | {"outlet_events": {table: event}})
     assert event.extra["files_without_rows"] == 1
     assert [file["status"] for file in returned["files"]] == ["loaded", "empty"]
 
 
-@pytest.mark.parametrize("as_sequence", [True, False])
-def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.MonkeyPatch, as_sequence: bool) -> None:
+def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[Any] = []
     result = LoadResult(
         source="aiq_household",
@@ -247,11 +334,10 @@ def test_commit_loads_all_files_and_creates_an_asset_event(monkeypatch: pytest.M
     monkeypatch.setattr(steps, "commit", commit)
     table, event = Asset("aiq.household"), Event()
     staged = StagedFile(name="a.gz", sha256=SHA, status="staged", rows_read=3, rows_valid=2, rows_rejected=1)
-    # Airflow passes the results of several mapped tasks as a sequence, and the result of a single one by itself
-    results = iter([asdict(staged)]) if as_sequence else asdict(staged)
+    of_run = {"units": [stage_unit(landed(remote()))], "staged": iter([[asdict(staged)]])}
     answer = Answer(action="replace", by="A. Maple", reason="corrected", removes=[SHA])
     check = CHECKED | {"answer": asdict(answer)}
-    task = CommitDelivery(task_id="commit", source=SCHEDULED, staged=results, check=check, outlets=[table])
+    task = CommitDelivery(task_id="commit", source=SCHEDULED, check=check, outlets=[table], **of_run)
     returned = task.execute(context(key="2026Q3", expected_rows=3) | {"outlet_events": {table: event}})
     period = SCHEDULED.cadence.parse("2026Q3")
     assert received == [ACCOUNT, SCHEDULED, period, [staged], 3, REPORT, answer, True]
@@ -285,7 +371,7 @@ def test_a_delivery_that_was_loaded_before_creates_no_asset_event(monkeypatch: p
     )
     monkeypatch.setattr(steps, "commit", lambda *_, **__: result)
     task = CommitDelivery(
-        task_id="commit", source=SCHEDULED, staged=[], check=CHECKED, outlets=[Asset("aiq.household")]
+        task_id="commit", source=SCHEDULED, units=[], staged=[], check=CHECKED, outlets=[Asset("aiq.household")]
     )
     assert task.execute(context(key="2026Q3") | {"outlet_events": {}})["snapshot_id"] is None
     assert task.outlets == []
@@ -373,7 +459,9 @@ def test_a_wrong_connection_fails_immediately(monkeypatch: pytest.MonkeyPatch) -
 def test_the_done_marker_ends_the_wait_at_the_first_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     source = with_rules(Marker("{period}.done"))
     fake_polls(monkeypatch, delivery, found(remote(), markers=frozenset({"2026Q4.done"})))
-    assert AwaitDelivery(task_id="await", source=source).execute(context(key="2026Q4")) == [asdict(remote())]
+    assert AwaitDelivery(task_id="await", source=source).execute(context(key="2026Q4")) == [
+        LandUnit(title="a.gz", files=(remote(),)).to_json()
+    ]
 
 
 def with_rules(*rules: Rule) -> Source:
@@ -565,5 +653,7 @@ def test_there_is_no_wait_for_named_files(monkeypatch: pytest.MonkeyPatch) -> No
     for source, key in ((ON_DEMAND, "2026-11-20"), (SCHEDULED, "2026Q3")):
         received.clear()
         task = AwaitDelivery(task_id="await", source=source)
-        assert task.execute(context(key=key, files=["a.csv"])) == [asdict(remote("a.csv"))]
+        assert task.execute(context(key=key, files=["a.csv"])) == [
+            LandUnit(title="a.csv", files=(remote("a.csv"),)).to_json()
+        ]
         assert received == [ACCOUNT, source, ("a.csv",), "origin"]

@@ -170,12 +170,13 @@ def test_the_detail_of_a_run_has_its_steps_and_what_they_stored(history: History
     assert detail is not None
     assert detail.run == run
     names = [step.task_id for step in detail.steps]
-    assert list(dict.fromkeys(names)) == ["await", "land", "stage", "check", "commit", "maintain"]
+    assert list(dict.fromkeys(names)) == ["await", "land", "plan", "stage", "check", "commit", "maintain"]
     assert [step.name for step in detail.steps if step.task_id == "land"] == [name[:250] for name in HOSTILE_NAMES]
     assert {step.seconds for step in detail.steps if step.task_id == "stage"} == {540.0}
-    assert [file["name"] for file in detail.value("await")] == list(HOSTILE_NAMES)
-    assert [file["expected_sums"] for file in detail.value("await")] == [[]] * len(HOSTILE_NAMES)
-    assert [file["name"] for file in detail.values("land")] == list(HOSTILE_NAMES)
+    for units in (detail.value("await"), detail.value("plan")):
+        assert [(unit["title"], unit["files"][0]["name"]) for unit in units] == [(name, name) for name in HOSTILE_NAMES]
+    assert [unit["files"][0]["expected_sums"] for unit in detail.value("await")] == [[]] * len(HOSTILE_NAMES)
+    assert [file["name"] for [file] in detail.values("land")] == list(HOSTILE_NAMES)
     assert detail.value("check")["report"]["rows"] == 1_000
     assert detail.value("check", "no such key") is None
     assert detail.values("no such task") == []
@@ -257,8 +258,8 @@ def test_the_detail_of_a_run_with_300_files_is_six_queries(history: History, ses
         detail = airflow_db.run_detail(run.source, run.run_id, session=session)
     assert len(sent) == 6
     assert detail is not None
-    assert len(detail.steps) == 604
-    assert [file["name"] for file in detail.values("stage")] == [
+    assert len(detail.steps) == 17
+    assert [file["name"] for files in detail.values("stage") for file in files] == [
         f"AIQ_HH_part{number:03}.txt.gz" for number in range(300)
     ]
 

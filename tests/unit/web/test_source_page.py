@@ -63,7 +63,7 @@ def test_the_plots_show_rows_rejects_lateness_and_duration_of_each_period(page: 
     assert household["2026Q2"]["rejected"] == pytest.approx(500 / 290_500, abs=1e-5)
     assert household["2026Q2"]["days_late"] is not None
     assert household["2026Q2"]["days_late"] < 0
-    assert household["2026Q2"]["minutes"] == 14  # land and stage 12, check 1, commit 1
+    assert household["2026Q2"]["minutes"] == 15  # land and stage 12, plan 1, check 1, commit 1
 
 
 def test_a_period_that_came_late_or_not_at_all_has_its_days(page: Callable[[str], Page], history: History) -> None:

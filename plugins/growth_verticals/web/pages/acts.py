@@ -38,6 +38,7 @@ router = APIRouter()
 STEPS = {
     "await": "look for the vendor's files again, and load what is there now",
     "land": "copy the files again",
+    "plan": "group the landed copies again, and parse them",
     "stage": "parse the landed copies again, after a fix of the SQL file or the declaration",
     "check": "check the delivery again, and ask again",
     "commit": "commit the staged files again",
