@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from growth_verticals.pools import declared_pools
 from local.settings import StandInError
 
 if TYPE_CHECKING:
@@ -93,6 +92,8 @@ class AirflowClient(ABC):
 
     def import_pools(self) -> None:
         """Create the declared pools, and give those that exist the declared slots: no task runs without its pool."""
+        from growth_verticals.pools import declared_pools  # `python -m local` works without the package
+
         pools = [{"name": name, **pool} for name, pool in declared_pools().items()]
         action = {"action": "create", "action_on_existence": "overwrite", "entities": pools}
         self.api("PATCH", "pools", json={"actions": [action]})
