@@ -15,7 +15,7 @@ from growth_verticals.catalog.rest import open_catalog
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.contract.table import rejects_contract
 from growth_verticals.errors import DeliveryRefusedError, GrowthVerticalsError
-from growth_verticals.files.cuts import CutIndex, Piece, can_be_cut, compression_of, dialect_of, spacing_for
+from growth_verticals.files.cuts import CutIndex, Piece, can_be_cut, dialect_of, spacing_for, usual_content
 from growth_verticals.files.cutting import CutFinder
 from growth_verticals.files.pieces import check_pieces
 from growth_verticals.landing.cut_indexes import read_cut_index, write_cut_index
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: By how much compressed text is expected to expand.
-_USUAL_RATIO = 4
 #: Cuts in a unit, at least: more of them make units of more equal size.
 _CUTS_PER_UNIT = 8
 _MIN_SPACING = 2**10
@@ -46,8 +44,7 @@ _MIN_SPACING = 2**10
 
 def is_worth_cutting(source: Source, file: RemoteFile | LandedFile) -> bool:
     """Whether a file probably has more text than one unit, in a format that can be cut."""
-    ratio = _USUAL_RATIO if compression_of(file.name) else 1
-    return can_be_cut(source.format) and file.size * ratio > source.unit_bytes
+    return can_be_cut(source.format) and usual_content(file.name, file.size) > source.unit_bytes
 
 
 def land_and_cut(account: Account, origin: Origin, source: Source, period: Period, file: RemoteFile) -> LandedFile:
@@ -99,13 +96,15 @@ def pieces_of(account: Account, source: Source, period: Period, landed: LandedFi
     return pieces if len(pieces) > 1 else ()
 
 
-def staged_piece(staged: StagedFile, piece: Piece, readers: Sequence[Reader]) -> StagedFile:
+def staged_piece(staged: StagedFile, piece: Piece, readers: Sequence[Reader], staged_at: int | None) -> StagedFile:
     """Return what was staged of a piece, with what it says about the whole file.
 
     :param readers: that of the piece; none if the table holds the file, so that it was not read.
+    :param staged_at: the staging that the plan named. The piece has it even if it was not read.
     """
     facts = cast("PieceReader", readers[0]).facts if readers else PieceFacts()
-    return replace(staged, piece={"number": piece.number, "count": piece.count, "facts": asdict(facts)})
+    part = {"number": piece.number, "count": piece.count, "facts": asdict(facts)}
+    return replace(staged, staged_at=staged_at or staged.staged_at, piece=part)
 
 
 def join_pieces(account: Account, source: Source, period: Period, staged: Sequence[StagedFile]) -> list[StagedFile]:
@@ -130,7 +129,8 @@ def join_pieces(account: Account, source: Source, period: Period, staged: Sequen
 def _join(account: Account, source: Source, period: Period, pieces: list[StagedFile]) -> StagedFile:
     first, rows_read = pieces[0], sum(piece.rows_read for piece in pieces)
     if any(piece.status == "already_loaded" for piece in pieces):
-        return replace(first, status="already_loaded", piece=None, rows_read=0, rows_valid=0, rows_rejected=0)
+        counts: dict[str, Any] = {"rows_read": 0, "rows_valid": 0, "rows_rejected": 0, "staged_at": 0}
+        return replace(first, status="already_loaded", piece=None, manifest=None, rejects_manifest=None, **counts)
     _require_whole(source, pieces)
     contract = contract_of(source)
     facts = [PieceFacts(**_piece(piece)["facts"]) for piece in pieces]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from growth_verticals.errors import DeclarationError, GrowthVerticalsError, UnknownSourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from growth_verticals.alerting import Alerts
     from growth_verticals.source import Source
 
@@ -55,6 +57,11 @@ def find_source(name: str, folder: Path | None = None) -> Source:
             next_step="list all sources with `./gv sources`",
         )
     return read_source((folder or SOURCES_FOLDER) / f"{name}.py")
+
+
+def named_sources(names: Sequence[str]) -> list[Source]:
+    """Return the sources of these names, in this order; without names, all. Raises as `find_source`."""
+    return [find_source(name) for name in names] or list(read_sources().values())
 
 
 def read_source(path: Path) -> Source:

@@ -155,14 +155,12 @@ def stage(
     if part is not None:
         from growth_verticals.cut_files import staged_piece
 
-        staged[0] = staged_piece(staged[0], part, readers)
+        staged[0] = staged_piece(staged[0], part, readers, staged_at)
     return staged
 
 
 def pieces_of(account: Account, source: Source, period: Period, landed: LandedFile) -> Sequence[Piece]:
-    """Return the pieces in which a large landed file is staged; none for a file that is one unit."""
-    if not may_be_cut(source, landed):
-        return ()
+    """Return the pieces in which a landed file that `may_be_cut` is staged; none for a file that is one unit."""
     from growth_verticals.cut_files import pieces_of
 
     return pieces_of(account, source, period, landed)

@@ -119,11 +119,12 @@ def staged_files(
     source: Source, units: Sequence[StageUnit], results: Sequence[Sequence[StagedFile]]
 ) -> list[StagedFile]:
     """Return the files that the units staged. Raises `DeliveryRefusedError` if the results are of other files."""
-    expected = [[(file.name, file.sha256) for file in unit.files] for unit in units]
-    found = [[(file.name, file.sha256) for file in files] for files in results]
-    for unit, files in zip(units, results, strict=False):
-        if unit.piece is not None and any(file.piece and file.staged_at != unit.staged_at for file in files):
-            found = []  # of an earlier plan
+    expected = [
+        # Of a unit that is a piece, the first file has the staging that the plan named; whole files name their own.
+        [(file.name, file.sha256, unit.staged_at if number == 0 else None) for number, file in enumerate(unit.files)]
+        for unit in units
+    ]
+    found = [[(file.name, file.sha256, file.staged_at if file.piece else None) for file in files] for files in results]
     return _results(source, "stage", expected, found, results)
 
 

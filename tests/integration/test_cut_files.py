@@ -23,7 +23,7 @@ from growth_verticals.landing.cut_indexes import index_keys, read_cut_index
 from growth_verticals.landing.origins import LocalOrigin
 from growth_verticals.landing.uris import split_s3_uri
 from growth_verticals.source import Source
-from growth_verticals.units import stage_units
+from growth_verticals.units import stage_units, staged_files
 
 from .cli.conftest import Acme, acme
 
@@ -128,6 +128,7 @@ def test_a_repeated_commit_finds_that_all_is_loaded(acme: Acme, source: Source, 
     assert again.snapshot_id is None or again.snapshot_id == first.snapshot_id
     restaged = [staged[0], stage(source, units[1]), *staged[2:]]
     assert restaged[1].status == "already_loaded"
+    assert staged_files(source, units, [[file] for file in restaged]) == restaged
     assert [file.status for file in commit(source, restaged).files] == ["already_loaded"]
     assert acme.counts() == [first.rows_loaded, first.rows_rejected]
 

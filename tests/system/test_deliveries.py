@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.airflow import Airflow
+    from local.airflow_client import AirflowClient
     from local.settings import Settings
 
 SAMPLES = vendors.samples()
@@ -228,28 +229,38 @@ def worker_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_task_that_is_killed_while_staging_is_retried_and_loads_each_row_once(
-    airflow: Airflow, stand_in: Settings
-) -> None:
+def start_big_load(airflow: AirflowClient, stand_in: Settings) -> str:
+    """Load a file of `BIG_ROWS` rows from the inbox, so large that a test can meet its staging. Return the run's id."""
     header, record = SAMPLES[BIG].files[0].path.read_text(encoding="utf-8-sig").splitlines()[:2]
     key = record.partition(",")[0]
     lines = [header, *(record.replace(key, f"HM{number:08}", 1) for number in range(BIG_ROWS))]
     put_into_inbox(stand_in, BIG, "big.csv", "\n".join(lines).encode())
     airflow.wait_for_dag(BIG)
-    run_id = airflow.trigger(BIG, partition_key="2026-11-19", conf={"files": ["big.csv"], "expected_rows": BIG_ROWS})
+    return airflow.trigger(BIG, partition_key="2026-11-19", conf={"files": ["big.csv"], "expected_rows": BIG_ROWS})
 
-    def running_stage_task() -> dict[str, Any] | None:
-        tasks = [task for task in airflow.tasks(BIG, run_id) if task["task_id"] == "stage"]
-        return tasks[0] if tasks and tasks[0]["state"] == "running" and tasks[0]["pid"] else None
 
-    pid = wait_for("the stage task to run", running_stage_task)["pid"]
+def running_stage_task(airflow: AirflowClient, run_id: str) -> dict[str, Any] | None:
+    """Return the task that stages the big file, if it runs."""
+    tasks = [task for task in airflow.tasks(BIG, run_id) if task["task_id"] == "stage"]
+    return tasks[0] if tasks and tasks[0]["state"] == "running" and tasks[0]["pid"] else None
+
+
+def require_each_row_of_the_big_file_once(stand_in: Settings) -> None:
+    sql = "SELECT count(*), count(DISTINCT client_person_id), count(DISTINCT source_row) FROM t"
+    assert read_table(stand_in, find_source(BIG).table, sql) == [(BIG_ROWS, BIG_ROWS, BIG_ROWS)]
+
+
+def test_a_task_that_is_killed_while_staging_is_retried_and_loads_each_row_once(
+    airflow: Airflow, stand_in: Settings
+) -> None:
+    run_id = start_big_load(airflow, stand_in)
+    pid = wait_for("the stage task to run", lambda: running_stage_task(airflow, run_id))["pid"]
     wait_for("the stage task to parse records", lambda: worker_seconds(pid) > 0.3)
     os.kill(pid, signal.SIGKILL)
     assert airflow.wait(BIG, run_id) == "success"
     assert "staged big.csv" not in airflow.log(BIG, run_id, "stage", map_index=0, try_number=1)
     assert f"staged big.csv: {BIG_ROWS} rows read" in airflow.log(BIG, run_id, "stage", map_index=0, try_number=2)
-    sql = "SELECT count(*), count(DISTINCT client_person_id), count(DISTINCT source_row) FROM t"
-    assert read_table(stand_in, find_source(BIG).table, sql) == [(BIG_ROWS, BIG_ROWS, BIG_ROWS)]
+    require_each_row_of_the_big_file_once(stand_in)
 
 
 def test_a_delivery_that_does_not_arrive_is_late_and_not_retried(airflow: Airflow) -> None:

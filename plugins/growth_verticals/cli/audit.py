@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
 from growth_verticals.cli.output import print_json, print_table, print_text, printable
-from growth_verticals.declarations import find_source, read_sources
+from growth_verticals.declarations import named_sources
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.period and not arguments.source:
         print("gv: --period needs a source: ./gv audit SOURCE --period PERIOD", file=sys.stderr)
         return 2
-    sources = [find_source(arguments.source)] if arguments.source else list(read_sources().values())
+    sources = named_sources([arguments.source] if arguments.source else [])
     account = Account.from_environment()
     audited = [period for source in sources for period in audit(account, source, arguments.period)]
     if arguments.json:

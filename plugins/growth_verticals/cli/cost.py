@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
 from growth_verticals.cli.output import print_json, print_table
-from growth_verticals.declarations import find_source, read_sources
+from growth_verticals.declarations import named_sources
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the estimate. Always return 0."""
     from growth_verticals.cost import by_client, cost_of, read_prices, usage_of
 
-    sources = [find_source(name) for name in arguments.source] or list(read_sources().values())
+    sources = named_sources(arguments.source)
     prices, account = read_prices(), Account.from_environment()
     costs = [cost_of(usage_of(account, source), prices) for source in sources]
     costs.sort(key=lambda cost: cost.total, reverse=True)

@@ -29,7 +29,7 @@ from growth_verticals.errors import ContractError, DeliveryError
 from growth_verticals.source import OnDemand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from growth_verticals.cadence import Period
     from growth_verticals.delivery import StagedFile
@@ -88,6 +88,18 @@ def row_count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError("expected a whole number, 0 or more")
     return int(text)
+
+
+def rows_up_to(most: int, otherwise: str) -> Callable[[str], int]:
+    """Return what reads a count of at most `most`; its `ArgumentTypeError` for more says what to do `otherwise`."""
+
+    def read(text: str) -> int:
+        rows = row_count(text)
+        if rows > most:
+            raise argparse.ArgumentTypeError(f"at most {most:,}; {otherwise}")
+        return rows
+
+    return read
 
 
 def column_sum(text: str) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections import Counter
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from growth_verticals import steps
 from growth_verticals.account import Account
-from growth_verticals.cli.load import row_count
+from growth_verticals.cli.load import rows_up_to
 from growth_verticals.cli.output import print_json, print_table, print_text, printable
 from growth_verticals.contract.declared import contract_of
 from growth_verticals.declarations import find_source
@@ -22,6 +21,7 @@ from growth_verticals.errors import ConfigurationError, DeliveryError
 from growth_verticals.source import Delimited
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
     from typing import TextIO
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rows",
         nargs="?",
         const=_DEFAULT_ROWS,
-        type=listed_rows,
+        type=rows_up_to(_MAX_ROWS, "use export for more"),
         metavar="N",
         help=f"list up to N records instead of counts (default {_DEFAULT_ROWS}, at most {_MAX_ROWS:,})",
     )
@@ -75,14 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exact", action="store_true", help="do not escape cells that a spreadsheet would run as formulas"
     )
     parser.set_defaults(usage_error=parser.error)
-
-
-def listed_rows(text: str) -> int:
-    """Return the count. Raises `ArgumentTypeError`, a usage error, for anything but 0 to `_MAX_ROWS`."""
-    rows = row_count(text)
-    if rows > _MAX_ROWS:
-        raise argparse.ArgumentTypeError(f"at most {_MAX_ROWS:,}; use export for more")
-    return rows
 
 
 def run(arguments: argparse.Namespace) -> int:

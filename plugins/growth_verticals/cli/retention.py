@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from growth_verticals.account import Account
 from growth_verticals.cli.output import number, operator, print_json, print_table, print_text, size
-from growth_verticals.declarations import find_source, read_sources
+from growth_verticals.declarations import named_sources
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what is old, or remove it and print what left. Always return 0. A retry removes what is left."""
     from growth_verticals.retention import apply_retention
 
-    sources = [find_source(name) for name in arguments.source] or list(read_sources().values())
+    sources = named_sources(arguments.source)
     account, actor = Account.from_environment(), operator(None)
     results = [apply_retention(account, source, apply=arguments.apply, actor=actor) for source in sources]
     if arguments.json:

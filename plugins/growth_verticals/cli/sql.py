@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from contextlib import closing, nullcontext, suppress
 from difflib import get_close_matches
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from growth_verticals.account import Account
-from growth_verticals.cli.load import row_count
+from growth_verticals.cli.load import rows_up_to
 from growth_verticals.cli.output import print_json, print_table, print_text, printable, size
 from growth_verticals.cli.rejects import export_path, new_file
 from growth_verticals.cli.values import cell, csv_value, is_number, plain_values
@@ -19,6 +18,7 @@ from growth_verticals.declarations import read_sources
 from growth_verticals.errors import ConfigurationError, GrowthVerticalsError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     import pyarrow as pa
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", help="one SELECT; a table is namespace.table; - reads it from standard input")
     parser.add_argument(
         "--limit",
-        type=_limit,
+        type=rows_up_to(_MAX_ROWS, "use --csv for more"),
         metavar="N",
         help=f"show up to N rows (default {_DEFAULT_ROWS}, at most {_MAX_ROWS:,}; with --csv: no limit)",
     )
@@ -64,13 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also read raw_record of rejects tables: whole records as the vendor sent them",
     )
     parser.set_defaults(usage_error=parser.error)
-
-
-def _limit(text: str) -> int:
-    rows = row_count(text)
-    if rows > _MAX_ROWS:
-        raise argparse.ArgumentTypeError(f"at most {_MAX_ROWS:,}; use --csv for more")
-    return rows
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -31,7 +31,12 @@ _VERSION = 1
 
 def spacing_for(name: str, size: int) -> int:
     """Return the bytes of content between two cuts of a file of `size` bytes: 256 MiB, and more from 1 TB on."""
-    return max(SPACING, size * (_USUAL_RATIO if compression_of(name) else 1) // MAX_CUTS)
+    return max(SPACING, usual_content(name, size) // MAX_CUTS)
+
+
+def usual_content(name: str, size: int) -> int:
+    """Return the bytes of content that a file of `size` bytes usually has."""
+    return size * (_USUAL_RATIO if compression_of(name) else 1)
 
 
 def compression_of(name: str) -> str:

@@ -35,7 +35,19 @@ def maintainer_account() -> Account:
     The loader's role has no permission for maintenance settings (docs/access.md), so on AWS these need a separate
     access key.
     """
-    return account_from_connection("aws_maintainer" if find_connection("aws_maintainer") else "aws_default")
+    return _account_of_role("aws_maintainer")
+
+
+def retention_account() -> Account:
+    """Return the account with the credentials of `aws_retention`, or of `aws_default` if there is no such connection.
+
+    The loader's role may not delete landed copies (docs/access.md).
+    """
+    return _account_of_role("aws_retention")
+
+
+def _account_of_role(conn_id: str) -> Account:
+    return account_from_connection(conn_id if find_connection(conn_id) else "aws_default")
 
 
 def credentials_of(connection: Connection, region: str) -> Credentials | Session | None:

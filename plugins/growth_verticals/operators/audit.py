@@ -13,6 +13,7 @@ from growth_verticals.hooks.account import account_from_connection
 from growth_verticals.hooks.run import max_quiet_s
 from growth_verticals.hooks.vendor import open_vendor
 from growth_verticals.operators.failures import ExplainingOperator
+from growth_verticals.operators.source import NamedSourceOperator
 from growth_verticals.source import Inbox
 
 if TYPE_CHECKING:
@@ -38,19 +39,11 @@ class ListSources(ExplainingOperator):
         return list(read_sources())
 
 
-class AuditSource(ExplainingOperator):
+class AuditSource(NamedSourceOperator):
     """Reconcile what a source's vendor has, what was landed and what its table holds, and start the runs that it needs.
 
     A retry starts no run twice: the id of a run is made from the files that it would land.
-
-    :param source_name: as in `ListSources`.
     """
-
-    template_fields = ("source_name",)
-
-    def __init__(self, *, source_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.source_name = source_name
 
     def act(self, context: Context) -> dict[str, Any]:
         """Return period → state, action, reason and files by state, of the periods that are not complete.

@@ -37,6 +37,19 @@ class SourceOperator(ExplainingOperator):
         self.source = source
 
 
+class NamedSourceOperator(ExplainingOperator):
+    """A step of an operation that runs once for each source.
+
+    :param source_name: as in `ListSources`.
+    """
+
+    template_fields = ("source_name",)
+
+    def __init__(self, *, source_name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source_name = source_name  # resolved from XCom before `execute`
+
+
 class RetryTransientErrors(RetryPolicy):
     """Fail immediately on an error that needs human action. Retry all other errors."""
 

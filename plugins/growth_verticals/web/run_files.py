@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from growth_verticals.web.airflow_db import RunDetail
 
+_COUNTS = ("rows_read", "rows_rejected")
 _WORDS = {"empty": "no rows", "already_loaded": "already loaded"}
 
 
@@ -62,12 +63,13 @@ def files_of_run(detail: RunDetail) -> list[FileOfRun]:
             copy = copies.get(file.get("name"), {})
             row = staged.get(_key(copy)) or _StagedRow()
             result = committed.get(copy.get("sha256")) or {}
-            counts: dict[str, Any] = {name: row.counts.get(name) for name in ("rows_read", "rows_rejected")}
+            counts: dict[str, Any] = {name: row.counts.get(name) for name in _COUNTS}
             if result:
                 names = ("rows_read", "rows_loaded", "rows_rejected", "rows_refused")
                 counts = {name: result.get(name, 0) for name in names}
             name = str(file.get("name", ""))
-            fails = [what for what, unit_of in (("stage", row.unit), ("land", index)) if failed[what](unit_of, name)]
+            of_units = (("stage", row.units), ("land", (index,)))
+            fails = [task for task, units in of_units if any(failed[task](unit, name) for unit in units)]
             files.append(
                 FileOfRun(
                     name=name,
@@ -86,10 +88,18 @@ def files_of_run(detail: RunDetail) -> list[FileOfRun]:
 
 @dataclass(frozen=True)
 class _StagedRow:
-    """What is known of the staging of a file: the map index of its unit, and its `StagedFile` when it is staged."""
+    """What is known of the staging of a file: the map indexes of its units, and its `StagedFile` when it is staged.
 
-    unit: int | None = None
+    A file that is staged in pieces has several units. Its counts are those of the pieces that are staged.
+    """
+
+    units: tuple[int, ...] = ()
     counts: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_unit(self, index: int, staged: Mapping[str, Any]) -> _StagedRow:
+        """Return the row with what was staged in one more unit."""
+        sums = {name: self.counts.get(name, 0) + staged[name] for name in _COUNTS if name in staged}
+        return _StagedRow((*self.units, index), {**self.counts, **staged, **sums})
 
 
 def _files(value: Any) -> list[Mapping[str, Any]]:
@@ -112,18 +122,19 @@ def _staged(detail: RunDetail) -> dict[tuple[Any, Any], _StagedRow]:
     rows: dict[tuple[Any, Any], _StagedRow] = {}
     for index, unit in enumerate(units):
         counts = {_key(file): file for file in _files(results.get(index))}
-        rows |= {_key(file): _StagedRow(index, counts.get(_key(file), {})) for file in _files(unit)}
+        for key in map(_key, _files(unit)):
+            rows[key] = rows.get(key, _StagedRow()).with_unit(index, counts.get(key, {}))
     return rows
 
 
-def _failed(detail: RunDetail, task_id: str) -> Callable[[int | None, str], bool]:
+def _failed(detail: RunDetail, task_id: str) -> Callable[[int, str], bool]:
     """Return what tells whether a task failed because of a file: the one that its failure names, or all of its unit."""
     units = {step.map_index for step in detail.steps if step.task_id == task_id and step.state == "failed"}
     failures = detail.xcoms.get((task_id, "failure"), {})
     causes = {index: (failures.get(index) or {}).get("file") for index in units}
 
-    def failed(index: int | None, name: str) -> bool:
-        cause = causes.get(index) if index is not None else None
+    def failed(index: int, name: str) -> bool:
+        cause = causes.get(index)
         is_cause = cause is None or cause == name or cause.startswith(f"{name}!")  # a member of an archive
         return index in units and is_cause
 

@@ -14,7 +14,7 @@ from growth_verticals.corrections import plan_correction
 from growth_verticals.declarations import find_source
 from growth_verticals.delivery import Actor
 from growth_verticals.errors import DeliveryRefusedError
-from growth_verticals.operators import retention
+from growth_verticals.hooks import account as hooks
 from growth_verticals.operators.retention import ApplyRetention
 from growth_verticals.retention import RetentionResult
 from growth_verticals.sensors.delivery import AwaitDelivery
@@ -33,8 +33,8 @@ def test_it_applies_what_the_source_declares_unless_it_is_a_dry_run(
         called.append((account, source.name, apply, actor))
         return RetentionResult(source=source.name, applied=apply, rejects={"2026-05-01": 7}, kept={"2026-05-02": 1})
 
-    monkeypatch.setattr(retention, "find_connection", lambda _: connection)
-    monkeypatch.setattr(retention, "account_from_connection", lambda name: name)
+    monkeypatch.setattr(hooks, "find_connection", lambda _: connection)
+    monkeypatch.setattr(hooks, "account_from_connection", lambda name: name)
     monkeypatch.setattr(library, "apply_retention", apply_retention)
     run = SimpleNamespace(triggering_user_name=None)
     context: Any = {"params": {"dry_run": dry_run}, "dag_run": run, "ti": TaskInstance()}

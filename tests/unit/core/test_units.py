@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
+from typing import Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from growth_verticals import units
 from growth_verticals.declarations import find_source
-from growth_verticals.delivery import LandedFile, LandUnit, RemoteFile, StageUnit
-from growth_verticals.errors import DeclarationError
+from growth_verticals.delivery import LandedFile, LandUnit, RemoteFile, StagedFile, StageUnit
+from growth_verticals.errors import DeclarationError, DeliveryRefusedError
 from growth_verticals.files.cuts import Piece
-from growth_verticals.units import MAX_FILES, MAX_UNITS, land_units, split, stage_units
+from growth_verticals.units import MAX_FILES, MAX_UNITS, land_units, split, stage_units, staged_files
 
 SOURCE = find_source("ls_corp")
+_Status = Literal["staged", "already_loaded"]
 SIZES = st.lists(st.integers(0, 30) | st.integers(0, 300), max_size=14)
 
 
@@ -80,6 +82,22 @@ def test_each_piece_of_a_large_file_is_a_unit_and_files_of_equal_content_come_wi
     ]
     assert [(unit.size, unit.staged_at) for unit in found[1:4]] == [(10, 77)] * 3
     assert [StageUnit.from_json(json.loads(json.dumps(unit.to_json()))).size for unit in found] == [5, 10, 10, 10, 10]
+
+
+def staged_pieces(staged_at: int, status: _Status = "staged") -> list[list[StagedFile]]:
+    part = {"number": 1, "count": 2, "facts": {}}
+    name, digest = landed(2, 99).name, landed(2, 99).sha256
+    file = StagedFile(name=name, sha256=digest, status=status, staged_at=staged_at, piece=part)
+    return [[file], [replace(file, piece={**part, "number": 2})]]
+
+
+def test_pieces_belong_to_the_plan_that_named_them_also_if_the_table_holds_the_file_already() -> None:
+    planned = stage_units(SOURCE, [landed(2, 99)], lambda _: [piece(1, 2), piece(2, 2)], staged_at=77)
+    for status in get_args(_Status):
+        results = staged_pieces(77, status)
+        assert staged_files(SOURCE, planned, results) == [file for files in results for file in files]
+        with pytest.raises(DeliveryRefusedError, match=r"results of the task stage.*Next: clear the task stage"):
+            staged_files(SOURCE, planned, staged_pieces(76, status))
 
 
 @given(SIZES, st.integers(1, 120), st.integers(1, 5))

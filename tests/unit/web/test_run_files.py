@@ -98,3 +98,19 @@ def test_a_run_of_the_time_before_units_is_shown_too() -> None:
     assert [(file.name, file.status, file.rows_read) for file in files_of_run(detail(old))] == [
         (name, "staged", 3) for name in NAMES
     ]
+
+
+def test_a_file_in_pieces_is_one_row_with_the_counts_of_all_of_them() -> None:
+    [landed, *_] = LANDED
+    units = [{"title": f"a.csv part {number} of 2", "files": [to_json(landed)]} for number in (1, 2)]
+    plan = {("plan", "return_value"): {-1: units}}
+    first, second = [asdict(STAGED[0])], [asdict(STAGED[0])]
+    for results, counts in (({}, (None, None)), ({1: second}, (3, 1)), ({0: first, 1: second}, (6, 2))):
+        [row, *_] = files_of_run(detail({**AWAIT, **LAND, **plan, ("stage", "return_value"): results}))
+        assert (row.name, row.rows_read, row.rows_rejected) == ("a.csv", *counts)
+
+
+def test_a_file_fails_with_the_first_of_its_pieces_that_fails() -> None:
+    units = [{"title": f"a.csv part {number} of 2", "files": [to_json(LANDED[0])]} for number in (1, 2)]
+    xcoms = {**AWAIT, **LAND, ("plan", "return_value"): {-1: units}, **failure("stage", "a.csv")}
+    assert next(file.status for file in files_of_run(detail(xcoms, failed="stage"))) == "stage failed"

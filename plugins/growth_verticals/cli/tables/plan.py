@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from growth_verticals.cli.output import print_json, print_text
 from growth_verticals.cli.tables.common import account_of
 from growth_verticals.contract.declared import SCHEMAS, contract_of
-from growth_verticals.declarations import find_source, read_sources
+from growth_verticals.declarations import named_sources
 from growth_verticals.errors import UnknownSourceError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def build_plan(arguments: argparse.Namespace) -> list[Step]:
 
 def selected_sources(arguments: argparse.Namespace) -> list[Source]:
     """Return the sources that the arguments select. Raises `UnknownSourceError`, also if they select none."""
-    sources = [find_source(name) for name in arguments.source] or list(read_sources().values())
+    sources = named_sources(arguments.source)
     selected = [source for source in sources if arguments.namespace in (None, source.namespace)]
     if not selected:
         raise UnknownSourceError(
